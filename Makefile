@@ -1,0 +1,60 @@
+# One door for every command; `.ci/run` and the README call these targets.
+# Everything is installed inside .venv; the packages are pinned by hash in requirements/.
+
+SHELL := /bin/bash
+VENV  := .venv
+BIN   := $(VENV)/bin
+UV    := UV_CACHE_DIR=$(CURDIR)/$(VENV)/uv-cache $(BIN)/uv
+ARGS  ?=
+
+.PHONY: demo run test check fix bench lock translations api clean help
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(BIN)/uv:
+	python3 -m venv $(VENV)
+	$(BIN)/python -m pip --quiet --disable-pip-version-check install "$$(grep -oE '^uv==[^ ]+' requirements/dev.lock)"
+
+$(VENV)/.hub: requirements/hub.lock pyproject.toml | $(BIN)/uv
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/hub.lock
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.lock $(VENV)/.hub
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.lock
+	@touch $@
+
+demo: $(VENV)/.hub ## a whole programme, from the call to the closed month (ARGS=--serve to look at it)
+	$(BIN)/dure demo $(ARGS)
+
+run: $(VENV)/.hub ## serve the portal on what the demo left
+	$(BIN)/dure demo --serve-only
+
+test: $(VENV)/.dev ## every test tier, on SQLite and PostgreSQL, with a real browser
+	$(BIN)/python tests/run.py $(ARGS)
+
+check: $(VENV)/.dev ## lint, format, types, import contracts
+	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: $(VENV)/.dev ## let ruff mend what it can
+	$(BIN)/ruff check --fix src tests
+	$(BIN)/ruff format src tests
+
+bench: $(VENV)/.dev ## the side-by-side figures under bench/
+	@for f in bench/*.py; do echo "== $$f"; $(BIN)/python $$f; done
+
+lock: $(BIN)/uv ## pin the dependencies anew, with hashes and without a registry's name
+	$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --group build pyproject.toml -o requirements/agent.lock
+	$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --extra hub --group build pyproject.toml -o requirements/hub.lock
+	$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --extra hub --group build --group dev pyproject.toml -o requirements/dev.lock
+
+api: $(VENV)/.hub ## write the OpenAPI document
+	$(BIN)/dure hub openapi > api/hub.json
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) .demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,55 @@
+"""Hub to agent: everything the cluster should hold, whole, at one revision."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import AwareDatetime, Field
+
+from dure.vocabulary.frozen import Frozen
+
+AllocationState = Literal["active", "frozen", "draining", "ended"]
+"""frozen: no new guaranteed work; draining: surplus is lent, then lowered; ended: limits at zero."""
+
+
+class MemberAccess(Frozen):
+    """A person who may submit under a project."""
+
+    username: str
+    role: Literal["lead", "member"] = "member"
+
+
+class Binding(Frozen):
+    """One allocation's entitlement on one pool of this cluster."""
+
+    allocation: str
+    project: str
+    pool: str
+    servers: int = Field(ge=0)
+    accelerators: int = Field(ge=0)
+    state: AllocationState = "active"
+    members: tuple[MemberAccess, ...] = ()
+    starts: AwareDatetime
+    ends: AwareDatetime
+    generation: int = Field(ge=0)
+
+
+class LentShare(Frozen):
+    """A project that may run preemptible work on idle capacity of a pool, in this order."""
+
+    project: str
+    pool: str
+    order: int = Field(ge=0)
+    max_accelerators: int = Field(ge=0)
+    members: tuple[MemberAccess, ...] = ()
+
+
+class Desired(Frozen):
+    """The complete document. `revision` grows with every change and is the ETag."""
+
+    protocol: Literal["dure.site/1"] = "dure.site/1"
+    cluster: str
+    revision: int = Field(ge=0)
+    bindings: tuple[Binding, ...] = ()
+    lent: tuple[LentShare, ...] = ()
+    grace_s: int = Field(default=30, ge=0)

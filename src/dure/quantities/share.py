@@ -1,0 +1,28 @@
+"""A share of a whole: an exact fraction from 0 to 1, written 12 %, 0.12 or 3/25 in files."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+
+class ShareOutOfRangeError(ValueError):
+    """Not between nothing and all."""
+
+
+class Share(Fraction):
+    """An exact fraction in [0, 1]."""
+
+    def __new__(cls, numerator: int | str | Fraction, denominator: int | None = None) -> Share:
+        share = super().__new__(cls, numerator, denominator)
+        if not 0 <= share <= 1:
+            msg = f"a share lies between 0 and 1, not {Fraction(share)}"
+            raise ShareOutOfRangeError(msg)
+        return share
+
+    @classmethod
+    def parse(cls, written: str | float) -> Share:
+        """Reads `0.12`, `"12%"` or `"3/25"` exactly (a float through its shortest decimal)."""
+        text = str(written).strip()
+        if text.endswith("%"):
+            return cls(Fraction(text[:-1].strip()) / 100)
+        return cls(text)

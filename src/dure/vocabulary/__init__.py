@@ -1,0 +1,1 @@
+"""Frozen facts and the programme's rules."""

@@ -1,0 +1,48 @@
+"""The programme as data: supply, calls, rules and money of one shared-compute programme.
+
+A programme file (YAML) is this model; `parse_programme` reads one and names file, line and field
+of whatever is wrong. Real programmes stand under `programmes/`.
+"""
+
+from dure.vocabulary.programme.calls import (
+    Call,
+    Criterion,
+    FormField,
+    Rubric,
+    SizeClass,
+    Track,
+)
+from dure.vocabulary.programme.eligibility import EligibilityRule
+from dure.vocabulary.programme.model import Programme
+from dure.vocabulary.programme.money import CostShare, MarketPrice
+from dure.vocabulary.programme.reclaim import ReclaimRule
+from dure.vocabulary.programme.supply import (
+    AcceleratorModel,
+    Certification,
+    Cluster,
+    Pool,
+    Provider,
+    Site,
+    StandingAllocation,
+)
+
+__all__ = [
+    "AcceleratorModel",
+    "Call",
+    "Certification",
+    "Cluster",
+    "CostShare",
+    "Criterion",
+    "EligibilityRule",
+    "FormField",
+    "MarketPrice",
+    "Pool",
+    "Programme",
+    "Provider",
+    "ReclaimRule",
+    "Rubric",
+    "Site",
+    "SizeClass",
+    "StandingAllocation",
+    "Track",
+]
