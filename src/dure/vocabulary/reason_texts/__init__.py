@@ -1,0 +1,1 @@
+"""The English sentence of each reason, one module per decision."""

@@ -1,0 +1,7 @@
+"""Sentences of the reclaim decision."""
+
+from typing import Final
+
+from dure.vocabulary.marking import gettext_noop as _
+
+TEXTS: Final[dict[str, str]] = {}

@@ -1,0 +1,16 @@
+"""The catalogue of reasons: code -> English sentence, which is also the key of its translations."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dure.vocabulary.reason_texts import lending, reclaim, round_, scoring, screening, waitlist
+
+_MODULES: Final = (screening, scoring, round_, waitlist, lending, reclaim)
+
+CATALOGUE: Final[dict[str, str]] = {
+    code: sentence for module in _MODULES for code, sentence in module.TEXTS.items()
+}
+
+if len(CATALOGUE) != sum(len(module.TEXTS) for module in _MODULES):
+    raise RuntimeError("two decisions use the same reason code")
