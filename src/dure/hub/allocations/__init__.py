@@ -1,0 +1,1 @@
+"""Decisions, projects, allocations, the waitlist, lending and reclaim."""

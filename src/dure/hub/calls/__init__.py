@@ -1,0 +1,1 @@
+"""Calls, applications and their screening."""

@@ -1,0 +1,94 @@
+"""Calls and the applications to them."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from dure.hub.people.gate import same_organisation
+from dure.hub.people.models import Organisation, Role, User
+from dure.hub.supply.models import Programme
+
+
+class Call(models.Model):
+    """A window for submissions. Its stages only go forward."""
+
+    class State(models.TextChoices):
+        ANNOUNCED = "announced", _("Announced")
+        OPEN = "open", _("Open")
+        CLOSED = "closed", _("Closed")
+        SCREENED = "screened", _("Screened")
+        REVIEWING = "reviewing", _("In review")
+        RANKED = "ranked", _("Ranked")
+        DECIDED = "decided", _("Decided")
+
+    programme = models.ForeignKey(Programme, on_delete=models.PROTECT, related_name="calls")
+    key = models.CharField(max_length=64, unique=True)
+    state = models.CharField(max_length=16, choices=State, default=State.ANNOUNCED)
+    opens_at = models.DateTimeField()
+    closes_at = models.DateTimeField()
+    next_number = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(closes_at__gt=F("opens_at")), name="call_closes_later")
+        ]
+
+
+class Application(models.Model):
+    """One submission: the typed answers, and how far it has come."""
+
+    class State(models.TextChoices):
+        DRAFT = "draft", _("Draft")
+        SUBMITTED = "submitted", _("Submitted")
+        ADMITTED = "admitted", _("Admitted")
+        REFUSED = "refused", _("Not admitted")
+        RANKED = "ranked", _("Reviewed")
+        AWARDED = "awarded", _("Awarded")
+        WAITLISTED = "waitlisted", _("On the waitlist")
+        REJECTED = "rejected", _("Not selected")
+        WITHDRAWN = "withdrawn", _("Withdrawn")
+
+    call = models.ForeignKey(Call, on_delete=models.PROTECT, related_name="applications")
+    number = models.CharField(max_length=64, unique=True)
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.PROTECT, related_name="applications"
+    )
+    applicant = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="applications"
+    )
+    state = models.CharField(max_length=16, choices=State, default=State.DRAFT)
+    track = models.CharField(max_length=64, blank=True)
+    size_class = models.CharField(max_length=64, blank=True)
+    title = models.CharField(max_length=300, blank=True)
+    amount = models.PositiveIntegerField(null=True)
+    models_accepted = models.JSONField(default=list)
+    answers = models.JSONField(default=dict)
+    failures = models.JSONField(default=list)
+    score = models.CharField(max_length=64, blank=True)
+    rank = models.PositiveIntegerField(null=True)
+    created_at = models.DateTimeField()
+    submitted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state="draft") | Q(state="withdrawn") | Q(submitted_at__isnull=False),
+                name="application_left_draft_by_submission",
+            ),
+            models.UniqueConstraint(
+                fields=["call", "rank"],
+                condition=Q(rank__isnull=False),
+                name="application_rank_once_a_call",
+            ),
+        ]
+        indexes = [models.Index(fields=["call", "state"], name="application_by_state")]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.title}"
+
+    def is_of(self, user: User) -> bool:
+        """An application belongs to its applicant and to their organisation."""
+        return user.role == Role.APPLICANT and same_organisation(user, self.organisation)

@@ -1,0 +1,1 @@
+"""Trained models offered to others."""

@@ -1,0 +1,1 @@
+"""Who: organisations, accounts with a role, personal tokens."""

@@ -1,0 +1,1 @@
+"""What every page shares: frame, theme, language, front page."""

@@ -1,0 +1,1 @@
+"""Assignments without conflict of interest, and reviews."""

@@ -1,0 +1,1 @@
+"""Usage segments, node outages and the ledger."""
