@@ -1,0 +1,101 @@
+"""What a person's program asks of the hub, with a personal token.
+
+- Reads and `approve` (guarded by the plan's number) are safe to repeat; `solve` makes a new plan
+  and is not.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import quote
+
+import httpx
+from pydantic import TypeAdapter
+
+from dure.client.models import (
+    AllocationView,
+    Approval,
+    AuditView,
+    CallView,
+    ClusterView,
+    LedgerEntryView,
+    ProgrammeView,
+    RoundView,
+)
+from dure.client.transport import Connection, Patience, read
+
+_PROGRAMME: Final = TypeAdapter(ProgrammeView)
+_CALLS: Final = TypeAdapter(tuple[CallView, ...])
+_ROUND: Final = TypeAdapter(RoundView)
+_ALLOCATIONS: Final = TypeAdapter(tuple[AllocationView, ...])
+_LEDGER: Final = TypeAdapter(tuple[LedgerEntryView, ...])
+_CLUSTERS: Final = TypeAdapter(tuple[ClusterView, ...])
+_AUDIT: Final = TypeAdapter(AuditView)
+
+SOLVE_TIMEOUT_S: Final = 120.0
+"""A round of 20,000 applications may take its bound of 60 s; twice that is a hub in trouble."""
+
+
+class HubClient(Connection):
+    """The hub's user API as the bearer of a personal token."""
+
+    def __init__(
+        self,
+        base_url: str,
+        token: str | None,
+        transport: httpx.BaseTransport | None = None,
+        timeout_s: float = 10.0,
+        *,
+        patience: Patience | None = None,
+    ) -> None:
+        super().__init__(
+            base_url=base_url,
+            token=token,
+            transport=transport,
+            timeout_s=timeout_s,
+            patience=patience or Patience(),
+        )
+
+    def programme(self) -> ProgrammeView:
+        """The programme in force."""
+        return read(_PROGRAMME, self._get("/api/v1/programme"))
+
+    def calls(self) -> tuple[CallView, ...]:
+        """Every call the bearer may see."""
+        return read(_CALLS, self._get("/api/v1/calls"))
+
+    def round(self, call: str) -> RoundView:
+        """The latest plan of a call's round; `Refused` (404) where none was made."""
+        return read(_ROUND, self._get(f"/api/v1/rounds/{quote(call, safe='')}"))
+
+    def solve(self, call: str) -> RoundView:
+        """Makes a new draft plan. Blocks while it is solved."""
+        path = f"/api/v1/rounds/{quote(call, safe='')}/solve"
+        return read(_ROUND, self.ask("POST", path, repeatable=False, extra_wait_s=SOLVE_TIMEOUT_S))
+
+    def approve(self, call: str, *, plan: int) -> RoundView:
+        """Approves that plan; `Refused` where a later one exists. Twice is once."""
+        path = f"/api/v1/rounds/{quote(call, safe='')}/approve"
+        return read(_ROUND, self.ask("POST", path, repeatable=True, body=Approval(plan=plan)))
+
+    def allocations(self) -> tuple[AllocationView, ...]:
+        """Every allocation the bearer may see."""
+        return read(_ALLOCATIONS, self._get("/api/v1/allocations"))
+
+    def ledger(self, *, allocation: str | None = None) -> tuple[LedgerEntryView, ...]:
+        """Ledger entries, of one allocation where named."""
+        return read(
+            _LEDGER,
+            self._get("/api/v1/ledger", {} if allocation is None else {"allocation": allocation}),
+        )
+
+    def clusters(self) -> tuple[ClusterView, ...]:
+        """Every cluster with what its agent last said."""
+        return read(_CLUSTERS, self._get("/api/v1/clusters"))
+
+    def verify_audit(self) -> AuditView:
+        """Has the hub walk its audit chain."""
+        return read(_AUDIT, self._get("/api/v1/audit/verify"))
+
+    def _get(self, path: str, params: dict[str, str | int] | None = None) -> httpx.Response:
+        return self.ask("GET", path, repeatable=True, params=params)
