@@ -141,7 +141,9 @@ class Stretch(models.Model):
     class Meta:
         ordering = ["starts_at"]
         constraints = [
-            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="stretch_ends_later"),
+            models.CheckConstraint(
+                condition=Q(ends_at__gt=F("starts_at")), name="stretch_ends_later"
+            ),
             models.CheckConstraint(condition=Q(servers__gt=0), name="stretch_has_servers"),
             models.UniqueConstraint(fields=["allocation", "starts_at"], name="stretch_starts_once"),
         ]
@@ -158,9 +160,7 @@ class WaitlistEntry(models.Model):
     application = models.OneToOneField(
         Application, on_delete=models.PROTECT, related_name="waitlist_entry"
     )
-    project = models.OneToOneField(
-        Project, on_delete=models.PROTECT, related_name="waitlist_entry"
-    )
+    project = models.OneToOneField(Project, on_delete=models.PROTECT, related_name="waitlist_entry")
     position = models.PositiveIntegerField()
     state = models.CharField(max_length=16, choices=State, default=State.WAITING)
     since = models.DateTimeField()

@@ -68,15 +68,11 @@ def _role(*roles: Role) -> Callable[[User, Owned | None], bool]:
 
 
 def _role_or_owner(*roles: Role) -> Callable[[User, Owned | None], bool]:
-    return lambda user, subject: (
-        user.role in roles or (subject is not None and subject.is_of(user))
-    )
+    return lambda user, subject: user.role in roles or (subject is not None and subject.is_of(user))
 
 
 def _owner(role: Role) -> Callable[[User, Owned | None], bool]:
-    return lambda user, subject: (
-        user.role == role and (subject is None or subject.is_of(user))
-    )
+    return lambda user, subject: user.role == role and (subject is None or subject.is_of(user))
 
 
 _OPERATOR = _role(Role.OPERATOR)

@@ -19,7 +19,9 @@ class ClosedMonth(models.Model):
     class Meta:
         ordering = ["year", "month"]
         constraints = [
-            models.UniqueConstraint(fields=["programme", "year", "month"], name="month_closed_once"),
+            models.UniqueConstraint(
+                fields=["programme", "year", "month"], name="month_closed_once"
+            ),
             models.CheckConstraint(
                 condition=Q(month__gte=1, month__lte=12), name="month_is_a_month"
             ),

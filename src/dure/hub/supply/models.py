@@ -67,8 +67,10 @@ class Cluster(models.Model):
         """A cluster belongs to its provider's people, known by the registration number."""
         number = self.provider.registration_number
         organisation = user.organisation
-        return bool(number) and organisation is not None and (
-            organisation.registration_number == number
+        return (
+            bool(number)
+            and organisation is not None
+            and (organisation.registration_number == number)
         )
 
 
@@ -88,7 +90,9 @@ class Pool(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(promised_servers__lte=F("nodes") - F("own_use_nodes") - F("spare_nodes")),
+                condition=Q(
+                    promised_servers__lte=F("nodes") - F("own_use_nodes") - F("spare_nodes")
+                ),
                 name="pool_never_over_promised",
             ),
             models.CheckConstraint(condition=Q(nodes__gt=0), name="pool_has_nodes"),

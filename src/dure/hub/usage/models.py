@@ -33,12 +33,16 @@ class UsageSegment(models.Model):
             models.UniqueConstraint(
                 fields=["cluster", "job", "attempt", "starts_at"], name="usage_segment_once"
             ),
-            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="usage_goes_forward"),
+            models.CheckConstraint(
+                condition=Q(ends_at__gt=F("starts_at")), name="usage_goes_forward"
+            ),
             models.CheckConstraint(
                 condition=Q(kind="lent") | Q(kind="owner", allocation__isnull=False),
                 name="usage_of_an_owner_names_its_allocation",
             ),
-            models.CheckConstraint(condition=Q(accelerators__gt=0), name="usage_holds_accelerators"),
+            models.CheckConstraint(
+                condition=Q(accelerators__gt=0), name="usage_holds_accelerators"
+            ),
         ]
         indexes = [models.Index(fields=["pool", "starts_at"], name="usage_by_pool_time")]
 
@@ -59,7 +63,9 @@ class NodeOutage(models.Model):
             models.UniqueConstraint(
                 fields=["cluster", "node", "starts_at"], name="node_outage_once"
             ),
-            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="outage_goes_forward"),
+            models.CheckConstraint(
+                condition=Q(ends_at__gt=F("starts_at")), name="outage_goes_forward"
+            ),
         ]
 
 
