@@ -1,7 +1,7 @@
 """The programme as data: supply, calls, rules and money of one shared-compute programme.
 
-A programme file (YAML) is this model; `parse_programme` reads one and names file, line and field
-of whatever is wrong. Real programmes stand under `programmes/`.
+A programme file (YAML) is this model; `dure.vocabulary.programme_file` reads one and names file,
+line and field of whatever is wrong. Real programmes stand under `programmes/`.
 """
 
 from dure.vocabulary.programme.calls import (
@@ -16,12 +16,14 @@ from dure.vocabulary.programme.eligibility import EligibilityRule
 from dure.vocabulary.programme.model import Programme
 from dure.vocabulary.programme.money import CostShare, MarketPrice
 from dure.vocabulary.programme.reclaim import ReclaimRule
+from dure.vocabulary.programme.references import ReferencesError
 from dure.vocabulary.programme.supply import (
     AcceleratorModel,
     Certification,
     Cluster,
     Pool,
     Provider,
+    PublishedFigure,
     Site,
     StandingAllocation,
 )
@@ -39,7 +41,9 @@ __all__ = [
     "Pool",
     "Programme",
     "Provider",
+    "PublishedFigure",
     "ReclaimRule",
+    "ReferencesError",
     "Rubric",
     "Site",
     "SizeClass",

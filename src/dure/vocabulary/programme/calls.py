@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
+from fractions import Fraction
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from dure.vocabulary.frozen import Frozen, Text
 from dure.vocabulary.programme.types import Exact, Key, Portion
 
+Amount = Annotated[int, Field(gt=0)]
 FieldKind = Literal["text", "long_text", "integer", "choice", "boolean", "date", "share"]
 
 
@@ -52,7 +54,7 @@ class Rubric(Frozen):
     criteria: tuple[Criterion, ...] = Field(min_length=1)
     total: int = 100
     reviews_per_application: int = Field(default=3, gt=0)
-    pass_mark: Exact = Field(default="0", validate_default=True)  # type: ignore[arg-type]  # read as Exact
+    pass_mark: Exact = Fraction(0)
     note: str = ""
 
     @model_validator(mode="after")
@@ -67,19 +69,44 @@ class Rubric(Frozen):
 
 
 class SizeClass(Frozen):
-    """Requests of like size; applicants of one class compete in one order of rank."""
+    """Requests of like size; applicants of one class compete in one order of rank.
+
+    Amounts are in the programme's unit. `min_amount_by_model` and `max_amount_by_model` replace the
+    bounds for the models they name; `max_accelerators` bounds what is held at one time, for
+    programmes that award hours.
+    """
 
     id: Key
     label: Text
     min_amount: int = Field(gt=0)
     max_amount: int = Field(gt=0)
+    min_amount_by_model: dict[str, Amount] = {}
+    max_amount_by_model: dict[str, Amount] = {}
+    max_accelerators: int | None = Field(default=None, gt=0)
     review: Literal["verifier", "panel", "peer"] = "panel"
 
     @model_validator(mode="after")
     def _ordered(self) -> SizeClass:
-        if self.max_amount < self.min_amount:
-            raise ValueError("max_amount is below min_amount")
+        for model in ("", *self.min_amount_by_model, *self.max_amount_by_model):
+            least, most = self.bounds(model)
+            if most < least:
+                of = f" for {model}" if model else ""
+                msg = f"max_amount{of} ({most}) is below min_amount{of} ({least})"
+                raise ValueError(msg)
         return self
+
+    def bounds(self, model: str) -> tuple[int, int]:
+        """The least and the most of `model` in this class; the general ones for any other word."""
+        return (
+            self.min_amount_by_model.get(model, self.min_amount),
+            self.max_amount_by_model.get(model, self.max_amount),
+        )
+
+    def holds(self, *, model: str, amount: int, accelerators: int | None = None) -> bool:
+        """Whether a request of this size belongs here."""
+        least, most = self.bounds(model)
+        within = self.max_accelerators is None or (accelerators or 0) <= self.max_accelerators
+        return least <= amount <= most and within
 
 
 class Track(Frozen):
@@ -91,7 +118,20 @@ class Track(Frozen):
     size_classes: tuple[SizeClass, ...] = Field(min_length=1)
     max_months: int = Field(gt=0)
     award: Literal["whole", "reducible"] = "whole"
-    max_amount_by_model: dict[str, int] = {}
+    max_amount_by_model: dict[str, Amount] = {}
+
+    def size_class_of(
+        self, *, model: str, amount: int, accelerators: int | None = None
+    ) -> SizeClass | None:
+        """The first class, in the file's order, that holds the request; None where none does."""
+        if amount > self.max_amount_by_model.get(model, amount):
+            return None
+        fitting = (
+            c
+            for c in self.size_classes
+            if c.holds(model=model, amount=amount, accelerators=accelerators)
+        )
+        return next(fitting, None)
 
 
 class Quota(Frozen):

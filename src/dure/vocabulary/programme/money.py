@@ -32,8 +32,8 @@ class Lending(Frozen):
     """How idle guaranteed capacity is lent and taken back.
 
     `grace_s`: seconds between the request to stop (SIGTERM) and the end (SIGKILL).
-    `backoff_s`, `backoff_cap_s`: how long capacity just taken back stays unlent to the same project,
-    doubling each time (field practice: 60 s to 1 h).
+    `backoff_s`, `backoff_cap_s`: how long capacity just taken back stays unlent to the same
+    project, doubling each time (field practice: 60 s to 1 h).
     """
 
     enabled: bool = True

@@ -7,6 +7,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -28,14 +30,14 @@ class _Rule(Frozen):
     say: Text
     notice_days: int = Field(default=14, ge=0)
     exempt_first_days: int = Field(default=0, ge=0)
-    max_removed: Portion = Field(default="1", validate_default=True)  # type: ignore[arg-type]  # read as Portion
+    max_removed: Portion = Fraction(1)
     freed_to: Literal["waitlist", "reserve"] = "waitlist"
     source: str = ""
 
 
 def _bands_do_not_overlap(bands: tuple[Band, ...]) -> None:
     ordered = sorted(bands, key=lambda band: band.at_least)
-    for lower, upper in zip(ordered, ordered[1:], strict=False):
+    for lower, upper in pairwise(ordered):
         if upper.at_least < lower.below:
             msg = f"bands overlap between {upper.at_least} and {lower.below}"
             raise ValueError(msg)

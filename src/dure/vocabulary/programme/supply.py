@@ -17,7 +17,10 @@ from dure.vocabulary.frozen import Frozen, Text
 from dure.vocabulary.programme.types import Exact, Key
 
 Engine = Literal["local", "simulated", "slurm", "kueue"]
-Arrangement = Literal["acquired", "leased"]
+Arrangement = Literal["acquired", "leased", "rehearsal"]
+"""rehearsal: the operator's own machine, for trying the programme out; in no total."""
+
+Figure = Literal["accelerators", "programme_accelerators", "awardable_nodes"]
 
 
 class AcceleratorModel(Frozen):
@@ -76,6 +79,16 @@ class Pool(Frozen):
     def programme_accelerators(self) -> int:
         return self.programme_nodes * self.accelerators_per_node
 
+    def figure(self, name: Figure) -> int:
+        """One of the counts that programmes publish."""
+        match name:
+            case "accelerators":
+                return self.accelerators
+            case "programme_accelerators":
+                return self.programme_accelerators
+            case "awardable_nodes":
+                return self.awardable_nodes
+
 
 class Cluster(Frozen):
     """One engine's domain. Its site agent binds allocations there."""
@@ -117,6 +130,17 @@ class Provider(Frozen):
     registration_number: str = ""
     sites: tuple[Site, ...]
     certifications: tuple[Certification, ...] = ()
+
+
+class PublishedFigure(Frozen):
+    """A total the programme has published. The named pools must add up to it exactly."""
+
+    id: Key
+    label: Text
+    pools: tuple[Key, ...] = Field(min_length=1)
+    figure: Figure
+    value: int = Field(ge=0)
+    source: str
 
 
 class StandingAllocation(Frozen):
