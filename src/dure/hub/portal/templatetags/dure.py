@@ -1,0 +1,145 @@
+"""How facts are shown: reasons, texts in two languages, amounts, times, states, bars.
+
+- Times come out in the programme's zone: the middleware makes it the current one.
+- Whatever people wrote is escaped; only the markup written here is safe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any, Final
+
+from django import template
+from django.core.paginator import Paginator
+from django.utils import timezone
+from django.utils.formats import date_format, number_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language, ngettext
+
+from dure.hub.portal.reasons import sentence
+from dure.vocabulary.plans import Reason
+
+register = template.Library()
+
+TONES: Final = {
+    "open": "positive",
+    "active": "positive",
+    "awarded": "positive",
+    "applied": "positive",
+    "published": "positive",
+    "promoted": "positive",
+    "submitted": "info",
+    "admitted": "info",
+    "ranked": "info",
+    "reviewing": "info",
+    "screened": "info",
+    "announced": "info",
+    "offered": "warning",
+    "proposed": "warning",
+    "waitlisted": "warning",
+    "waiting": "warning",
+    "refused": "negative",
+    "rejected": "negative",
+    "executed": "negative",
+}
+"""The badge of each state; states not named here are neutral."""
+
+_MESSAGES: Final = {"success": "positive", "error": "negative", "warning": "warning"}
+
+
+@register.simple_tag
+def reason(given: Reason | Mapping[str, object] | None) -> str:
+    """A reason's sentence in the reader's language; nothing where there is none."""
+    return sentence(given) if given else ""
+
+
+@register.filter
+def words(text: Any) -> str:
+    """A text in two languages (a Text, its JSON, or a row with name_ko and name_en), as one."""
+    language = "ko" if (get_language() or "ko").startswith("ko") else "en"
+    if isinstance(text, Mapping):
+        return str(text.get(language, ""))
+    return str(getattr(text, language, None) or getattr(text, f"name_{language}", ""))
+
+
+@register.filter
+def figure(number: int | None) -> str:
+    """A whole number, grouped by thousands; a dash where there is none."""
+    return "–" if number is None else number_format(number, use_l10n=True, force_grouping=True)
+
+
+@register.filter
+def servers(number: int) -> str:
+    """An amount of servers in words."""
+    return ngettext("%(number)s server", "%(number)s servers", number) % {"number": figure(number)}
+
+
+@register.filter
+def accelerators(number: int) -> str:
+    """An amount of accelerators in words."""
+    return ngettext("%(number)s accelerator", "%(number)s accelerators", number) % {
+        "number": figure(number)
+    }
+
+
+@register.filter
+def hours(seconds: int) -> str:
+    """Seconds (of one accelerator, or of time) as hours, cut to one decimal."""
+    tenths = abs(seconds) // 360
+    sign = "−" if seconds < 0 else ""
+    return f"{sign}{figure(tenths // 10)}.{tenths % 10}"
+
+
+@register.filter
+def moment(at: datetime | None) -> str:
+    """Date and time in the programme's zone."""
+    return date_format(timezone.localtime(at), "DATETIME_FORMAT") if at else "–"
+
+
+@register.filter
+def day(at: date | None) -> str:
+    """The date, in the programme's zone."""
+    local = timezone.localtime(at) if isinstance(at, datetime) else at
+    return date_format(local, "DATE_FORMAT") if local else "–"
+
+
+@register.filter
+def badge(row: Any) -> SafeString:
+    """The state of a row as a badge."""
+    return format_html(
+        '<span class="badge badge-{}">{}</span>',
+        TONES.get(row.state, "neutral"),
+        row.get_state_display(),
+    )
+
+
+@register.filter
+def tone(level: str) -> str:
+    """The notice class of a message's level."""
+    return _MESSAGES.get(level, "info")
+
+
+@register.filter
+def pages(rows: Any, number: str | None) -> Any:
+    """Page `number` of the rows, fifty a page; a number that is none gives the first or last."""
+    return Paginator(rows, 50).get_page(number)
+
+
+@register.simple_tag
+def bar(value: int, of: int, label: str = "", tone: str = "") -> SafeString:
+    """A bar `value` wide of `of`. With a label it is an image; without, the figure beside it tells."""
+    permille = min(1000, value * 1000 // of) if of else 0
+    drawing = format_html(
+        '<rect class="bar-track" width="1000" height="12"></rect>'
+        '<rect class="bar-fill" width="{}" height="12"></rect>',
+        permille,
+    )
+    said = format_html('role="img" aria-label="{}"', label) if label else 'aria-hidden="true"'
+    return format_html(
+        '<svg class="bar bar-{}" viewBox="0 0 1000 12" preserveAspectRatio="none" {}>{}</svg>',
+        tone or "plain",
+        SafeString(said),
+        drawing,
+    )
