@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
-from dure.vocabulary.reason_texts import lending, reclaim, round_, scoring, screening, waitlist
+from dure.vocabulary.reason_texts import (
+    application,
+    assignment,
+    jobs,
+    ledger,
+    lending,
+    reclaim,
+    round_,
+    scoring,
+    screening,
+    waitlist,
+)
 
-_MODULES: Final = (screening, scoring, round_, waitlist, lending, reclaim)
+_MODULES: Final = (application, screening, assignment, scoring, round_, waitlist, lending, reclaim, ledger, jobs)
 
 CATALOGUE: Final[dict[str, str]] = {
     code: sentence for module in _MODULES for code, sentence in module.TEXTS.items()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models import Q
@@ -75,3 +77,8 @@ class PersonalToken(models.Model):
                 condition=Q(expires_at__gt=models.F("created_at")), name="personal_token_expires"
             )
         ]
+
+    @staticmethod
+    def digest(token: str) -> str:
+        """What is kept of a token."""
+        return hashlib.sha256(token.encode()).hexdigest()

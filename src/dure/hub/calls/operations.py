@@ -1,0 +1,336 @@
+"""Calls open and close; applications are drafted, submitted, screened."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+
+from django.db import transaction
+from django.db.models import F
+
+from dure.engine import eligibility
+from dure.hub.allocations import decisions
+from dure.hub.allocations.models import Allocation, Decision
+from dure.hub.audit import operations as audit
+from dure.hub.calls.answers import typed
+from dure.hub.calls.models import Application, Call
+from dure.hub.people.gate import Action, Actor, require
+from dure.hub.people.models import Organisation, User
+from dure.hub.supply import models as supply
+from dure.hub.supply.queries import rules
+from dure.vocabulary.frozen import Text
+from dure.vocabulary.plans import Reason
+from dure.vocabulary.programme import Call as CallRules
+from dure.vocabulary.programme import Programme
+
+AMOUNT_FIELDS = ("servers", "hours", "accelerators")
+"""The form's question that holds the amount, by the programme's unit; the first one present."""
+
+ANY_MODEL = "either"
+
+
+class AnswersInvalid(Exception):
+    """Typed values that their fields do not take; the rest of the draft was kept."""
+
+    def __init__(self, problems: dict[str, Reason]) -> None:
+        super().__init__(", ".join(sorted(problems)))
+        self.problems = problems
+
+
+class UnableToSubmit(Exception):
+    """What stands between the draft and its submission, one failure a rule or question."""
+
+    def __init__(self, problems: list[eligibility.Failure]) -> None:
+        super().__init__(", ".join(problem.rule for problem in problems))
+        self.problems = problems
+
+
+class NotAtThisStage(Exception):
+    """The call or application is at another stage than this step needs."""
+
+    def __init__(self, subject: str, state: str, needed: str) -> None:
+        super().__init__(f"{subject} is {state}; this step needs {needed}")
+        self.state, self.needed = state, needed
+
+
+@transaction.atomic
+def announce_calls(*, programme: supply.Programme, by: Actor, now: datetime) -> None:
+    """Makes the programme's calls known; dates follow the file until a call has opened."""
+    require(by, Action.MANAGE_CALL)
+    document = rules(programme)
+    for call in document.calls:
+        opens = datetime.combine(call.opens, time(), tzinfo=document.zone)
+        closes = datetime.combine(call.closes + timedelta(days=1), time(), tzinfo=document.zone)
+        stored, created = Call.objects.get_or_create(
+            key=call.id,
+            defaults={"programme": programme, "opens_at": opens, "closes_at": closes},
+        )
+        if created:
+            audit.record(by=by, what="call.announced", subject=call.id, at=now)
+        elif stored.state == Call.State.ANNOUNCED:
+            Call.objects.filter(pk=stored.pk).update(opens_at=opens, closes_at=closes)
+
+
+def _advance(*, call: Call, needed: Call.State, to: Call.State, by: Actor, now: datetime) -> Call:
+    require(by, Action.MANAGE_CALL)
+    locked = Call.objects.select_for_update().get(pk=call.pk)
+    if locked.state != needed:
+        raise NotAtThisStage(locked.key, locked.state, needed)
+    locked.state = to
+    locked.save(update_fields=["state"])
+    audit.record(by=by, what=f"call.{to.value}", subject=locked.key, at=now)
+    return locked
+
+
+@transaction.atomic
+def open_call(*, call: Call, by: Actor, now: datetime) -> Call:
+    """Lets applications in, from the call's opening time on."""
+    return _advance(call=call, needed=Call.State.ANNOUNCED, to=Call.State.OPEN, by=by, now=now)
+
+
+@transaction.atomic
+def close_call(*, call: Call, by: Actor, now: datetime) -> Call:
+    """Ends submission; drafts stay drafts."""
+    return _advance(call=call, needed=Call.State.OPEN, to=Call.State.CLOSED, by=by, now=now)
+
+
+@transaction.atomic
+def start_application(*, call: Call, by: User, now: datetime) -> Application:
+    """A new draft of the person's organisation."""
+    require(by, Action.APPLY)
+    _call_takes_applications(call, now)
+    if by.organisation is None:
+        raise UnableToSubmit([_failure("organisation", None, _NO_ORGANISATION)])
+    locked = Call.objects.select_for_update().get(pk=call.pk)
+    number = locked.next_number
+    Call.objects.filter(pk=call.pk).update(next_number=F("next_number") + 1)
+    application = Application.objects.create(
+        call=call,
+        number=f"{call.key}-{number:04d}",
+        organisation=by.organisation,
+        applicant=by,
+        created_at=now,
+    )
+    audit.record(by=by, what="application.started", subject=application.number, at=now)
+    return application
+
+
+@transaction.atomic
+def _keep_answers(
+    *, application: Application, answers: dict[str, object], by: User, now: datetime
+) -> tuple[Application, dict[str, Reason]]:
+    locked = Application.objects.select_for_update().get(pk=application.pk)
+    require(by, Action.EDIT_APPLICATION, locked)
+    if locked.state != Application.State.DRAFT:
+        raise NotAtThisStage(locked.number, locked.state, Application.State.DRAFT)
+    good, problems = typed(rules(locked.call.programme).form, answers)
+    locked.answers = good
+    locked.title = str(good.get("title", ""))[:300]
+    locked.save(update_fields=["answers", "title"])
+    audit.record(
+        by=by,
+        what="application.saved",
+        subject=locked.number,
+        at=now,
+        detail={"answered": len(good), "mistyped": sorted(problems)},
+    )
+    return locked, problems
+
+
+def save_draft(
+    *, application: Application, answers: dict[str, object], by: User, now: datetime
+) -> Application:
+    """Keeps what is well typed, then raises AnswersInvalid for what is not."""
+    saved, problems = _keep_answers(application=application, answers=answers, by=by, now=now)
+    if problems:
+        raise AnswersInvalid(problems)
+    return saved
+
+
+def check(*, application: Application, now: datetime) -> list[eligibility.Failure]:
+    """What would stop this draft from being submitted now; reads only."""
+    document = rules(application.call.programme)
+    missing = [
+        _failure(f"required.{field.id}", field.id, _REQUIRED)
+        for field in document.form
+        if field.required and application.answers.get(field.id) in (None, "")
+    ]
+    if missing:
+        return missing
+    failures = list(eligibility.failures(_candidate(application, now), document.eligibility))
+    if _place(application, document) is None:
+        failures.append(_no_track(application))
+    return failures
+
+
+@transaction.atomic
+def submit_application(*, application: Application, by: User, now: datetime) -> Application:
+    """The draft becomes a submission. Raises UnableToSubmit with every failing rule."""
+    locked = (
+        Application.objects.select_for_update(of=("self",))
+        .select_related("call__programme", "organisation")
+        .get(pk=application.pk)
+    )
+    require(by, Action.EDIT_APPLICATION, locked)
+    if locked.state != Application.State.DRAFT:
+        raise NotAtThisStage(locked.number, locked.state, Application.State.DRAFT)
+    _call_takes_applications(locked.call, now)
+    document = rules(locked.call.programme)
+    failures = check(application=locked, now=now)
+    place = _place(locked, document)
+    if failures or place is None:
+        raise UnableToSubmit(failures)
+    locked.track, locked.size_class, locked.models_accepted = place
+    locked.amount = _amount(locked)
+    locked.state = Application.State.SUBMITTED
+    locked.submitted_at = now
+    locked.save()
+    audit.record(by=by, what="application.submitted", subject=locked.number, at=now)
+    return locked
+
+
+@transaction.atomic
+def withdraw_application(*, application: Application, by: User, now: datetime) -> Application:
+    """Takes a draft or a submission back, while the call is open."""
+    locked = Application.objects.select_for_update().get(pk=application.pk)
+    require(by, Action.EDIT_APPLICATION, locked)
+    if locked.state not in {Application.State.DRAFT, Application.State.SUBMITTED}:
+        raise NotAtThisStage(locked.number, locked.state, "draft or submitted")
+    locked.state = Application.State.WITHDRAWN
+    locked.save(update_fields=["state"])
+    audit.record(by=by, what="application.withdrawn", subject=locked.number, at=now)
+    return locked
+
+
+@transaction.atomic
+def screen_call(*, call: Call, by: Actor, now: datetime) -> Decision:
+    """Decides who is admitted, by the programme's rules on the answers as submitted."""
+    locked = _advance(call=call, needed=Call.State.CLOSED, to=Call.State.SCREENED, by=by, now=now)
+    document = rules(locked.programme)
+    submitted = list(
+        locked.applications.filter(state=Application.State.SUBMITTED)
+        .select_related("organisation", "call")
+        .order_by("number")
+    )
+    running = _running_awards(submitted, now)
+    snapshot = eligibility.ScreeningSnapshot(
+        call=locked.key,
+        candidates=tuple(_candidate(a, now, running) for a in submitted),
+    )
+    header = decisions.next_header(programme=locked.programme, now=now)
+    plan = eligibility.plan(snapshot, document.eligibility, header)
+    decision = decisions.record(
+        programme=locked.programme,
+        call=locked,
+        snapshot=snapshot,
+        policy={"eligibility": [r.model_dump(mode="json") for r in document.eligibility]},
+        plan=plan,
+        by=by,
+        applied=True,
+    )
+    by_number = {a.number: a for a in submitted}
+    for intent in plan.intents:
+        application = by_number[intent.application]
+        application.state = (
+            Application.State.ADMITTED if intent.admitted else Application.State.REFUSED
+        )
+        application.failures = [f.model_dump(mode="json") for f in intent.failures]
+    Application.objects.bulk_update(submitted, ["state", "failures"], batch_size=500)
+    return decision
+
+
+_REQUIRED = Text(ko="이 문항에 답해 주십시오.", en="Please answer this question.")
+_NO_ORGANISATION = Text(
+    ko="소속 기관이 등록된 계정만 신청할 수 있습니다. 운영 담당자에게 문의해 주십시오.",
+    en="Only an account with an organisation can apply. Please ask the operator.",
+)
+
+
+def _failure(rule: str, field: str | None, say: Text) -> eligibility.Failure:
+    return eligibility.Failure(rule=rule, field=field, say=say)
+
+
+def _call_takes_applications(call: Call, now: datetime) -> None:
+    if call.state != Call.State.OPEN or not call.opens_at <= now < call.closes_at:
+        say = Text(
+            ko=f"공모 {call.key}은(는) 지금 신청을 받지 않습니다.",
+            en=f"The call {call.key} does not take applications now.",
+        )
+        raise UnableToSubmit([_failure("call_open", None, say)])
+
+
+def _no_track(application: Application) -> eligibility.Failure:
+    amount, model = _amount(application), application.answers.get("model")
+    say = Text(
+        ko=f"이 공모에는 {model} {amount} 규모를 신청할 수 있는 트랙이 없습니다.",
+        en=f"No track of this call takes {amount} of {model} for an applicant of this sector.",
+    )
+    field = next((name for name in AMOUNT_FIELDS if name in application.answers), None)
+    return _failure("track", field, say)
+
+
+def _amount(application: Application) -> int:
+    answers = application.answers
+    return next((int(answers[name]) for name in AMOUNT_FIELDS if name in answers), 0)
+
+
+def _call_rules(application: Application, document: Programme) -> CallRules:
+    return next(c for c in document.calls if c.id == application.call.key)
+
+
+def _place(application: Application, document: Programme) -> tuple[str, str, list[str]] | None:
+    """The first track and size class of the call that take this request, and its models."""
+    call = _call_rules(application, document)
+    offered = {pool.id: pool.model for _, _, pool in document.pools()}
+    in_call = list(dict.fromkeys(offered[pool] for pool in call.pools))
+    wanted = str(application.answers.get("model", ANY_MODEL))
+    acceptable = in_call if wanted == ANY_MODEL else [m for m in in_call if m == wanted]
+    accelerators = application.answers.get("accelerators")
+    for track in document.tracks:
+        if track.id not in call.tracks or application.organisation.sector not in track.sectors:
+            continue
+        for model in acceptable:
+            size = track.size_class_of(
+                model=model,
+                amount=_amount(application),
+                accelerators=accelerators if isinstance(accelerators, int) else None,
+            )
+            if size is not None:
+                return track.id, size.id, acceptable
+    return None
+
+
+def _running_awards(applications: list[Application], now: datetime) -> dict[int, int]:
+    organisations = {a.organisation_id for a in applications}
+    held = Allocation.objects.filter(
+        project__organisation__in=organisations, state=Allocation.State.ACTIVE, ends_at__gt=now
+    ).values_list("project__organisation_id", flat=True)
+    counts: dict[int, int] = {}
+    for organisation in held:
+        if organisation is not None:
+            counts[organisation] = counts.get(organisation, 0) + 1
+    return counts
+
+
+def _leases(organisation: Organisation, document: Programme) -> bool:
+    """Whether the organisation is a provider with a leased pool now."""
+    number = organisation.registration_number
+    return bool(number) and any(
+        provider.registration_number == number and pool.arrangement == "leased"
+        for provider, _, pool in document.pools()
+    )
+
+
+def _candidate(
+    application: Application, now: datetime, running: dict[int, int] | None = None
+) -> eligibility.Candidate:
+    organisation = application.organisation
+    counts = running if running is not None else _running_awards([application], now)
+    return eligibility.Candidate(
+        application=application.number,
+        answers=application.answers,
+        applicant=eligibility.Applicant(
+            organisation=organisation.name,
+            leases_to_programme=_leases(organisation, rules(application.call.programme)),
+            running_awards=counts.get(organisation.pk, 0),
+        ),
+    )
