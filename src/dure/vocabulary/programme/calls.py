@@ -149,7 +149,10 @@ class Quota(Frozen):
 
 
 class Call(Frozen):
-    """A window for submissions, the pools it offers and the seed of its tie-breaks."""
+    """A window for submissions, the pools it offers and the seed of its tie-breaks.
+
+    A `rolling` call supplies while it is open: `supply_from` is then the first day of supply.
+    """
 
     id: Key
     label: Text
@@ -164,7 +167,8 @@ class Call(Frozen):
 
     @model_validator(mode="after")
     def _in_order(self) -> Call:
-        if not self.opens <= self.closes <= self.supply_from:
+        first_supply_after = self.opens if self.rolling else self.closes
+        if self.opens > self.closes or first_supply_after > self.supply_from:
             raise ValueError("the dates must run: opens, closes, supply_from")
         return self
 

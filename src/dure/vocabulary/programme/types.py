@@ -16,7 +16,7 @@ Key = Annotated[
 """A short stable id: letters, digits, `.`, `_`, `-`. Other parts of the file refer to it."""
 
 
-# Bounded digits: `1e999999999` is a number too, and reading it exactly takes all the memory there is.
+# Bounded digits: `1e999999999` is a number too, and reading it exactly takes all memory there is.
 _NUMERAL: Final = re.compile(
     r"[+-]?\d{1,30}(\.\d{1,30})?(e[+-]?\d{1,2}|/\d{1,30}|\s*%)?", re.IGNORECASE
 )
