@@ -17,7 +17,18 @@ from dure.vocabulary.reason_texts import (
     waitlist,
 )
 
-_MODULES: Final = (application, screening, assignment, scoring, round_, waitlist, lending, reclaim, ledger, jobs)
+_MODULES: Final = (
+    application,
+    screening,
+    assignment,
+    scoring,
+    round_,
+    waitlist,
+    lending,
+    reclaim,
+    ledger,
+    jobs,
+)
 
 CATALOGUE: Final[dict[str, str]] = {
     code: sentence for module in _MODULES for code, sentence in module.TEXTS.items()

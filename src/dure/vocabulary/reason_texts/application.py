@@ -14,3 +14,4 @@ TEXTS: Final[dict[str, str]] = {
     "answer.not_a_date": _("Please write the date as year-month-day, such as 2026-03-01."),
     "answer.not_a_share": _("Please write a share between 0% and 100%."),
     "answer.unknown_field": _("The form has no such question."),
+}
