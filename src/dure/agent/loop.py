@@ -1,0 +1,220 @@
+"""One step of a site: load -> reconcile -> report -> send, each of which a crash may interrupt.
+
+- Level-triggered: nothing is remembered between steps but what is on the disk.
+- The hub's absence changes nothing on the site: the last desired state that was understood holds,
+  and reports wait in the spool.
+- Usage is collected from the cursor in the newest spooled report. A crash between collecting and
+  spooling collects the same segments again; their natural keys make that harmless.
+- A large batch is spooled in parts, and only the last part moves the cursor.
+- A refusal never loses a report: the queue holds, in order, until the hub takes it.
+- The clock is asked once a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from dure.agent.reconciling import EngineAway, Reconciled, observe, reconcile
+from dure.agent.spool import Spool, SpoolFull
+from dure.agent.state import Home, StateFolder
+from dure.backends.contract import Backend, Change, UnableToApplyNow
+from dure.backends.reconcile import diff
+from dure.client import ClientError, HubAway, Refused, SiteClient
+from dure.protocol import Desired, Drift, Report
+
+RECORDS_PER_REPORT: Final = 2_000
+"""About 600 kB of JSON: below the usual 1 MB body limit of a reverse proxy."""
+
+REPORT_EVERY_S: Final = 30
+"""Fresh enough for an operator to watch, and 2,880 quiet reports a day are a few megabytes."""
+
+ROTATE_BEFORE: Final = timedelta(days=14)
+"""Long enough before the credential ends for a hub that is away over holidays; a credential that
+lives shorter is rotated in the last third of its life."""
+
+_log = structlog.get_logger("dure.agent")
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """How a talk with the hub went: the error, if any, and what was moved."""
+
+    error: ClientError | None = None
+    moved: int = 0
+
+    @property
+    def hub_away(self) -> bool:
+        """Known, retry."""
+        return isinstance(self.error, HubAway)
+
+
+@dataclass(frozen=True, slots=True)
+class SiteStep:
+    """What one step on the site did."""
+
+    reconciled: Reconciled = field(default_factory=Reconciled)
+    spooled: int = 0
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A whole step: the pull, the site, the sending."""
+
+    pulled: Exchange
+    site: SiteStep
+    sent: Exchange
+
+
+class Agent:
+    """One cluster's agent. `pull`, `tend` and `send` may run in three threads, each in one."""
+
+    def __init__(
+        self,
+        *,
+        state: StateFolder,
+        spool: Spool,
+        backend: Backend,
+        connect: Callable[[Home], SiteClient],
+        clock: Callable[[], datetime],
+        report_every_s: int = REPORT_EVERY_S,
+    ) -> None:
+        self._state = state
+        self._spool = spool
+        self._backend = backend
+        self._connect = connect
+        self._clock = clock
+        self._report_every = timedelta(seconds=report_every_s)
+        self._home = state.home()
+        self._hub = connect(self._home)
+
+    @property
+    def cluster(self) -> str:
+        """The cluster this agent's credential is for."""
+        return self._home.credential.cluster
+
+    def step(self, *, wait_s: int = 0) -> Step:
+        """Everything once, in order. Blocks for the long poll and the hub's answers."""
+        return Step(pulled=self.pull(wait_s=wait_s), site=self.tend(), sent=self.send())
+
+    def pull(self, *, wait_s: int = 0) -> Exchange:
+        """Fetches the desired state and keeps it. `moved` is 1 where it was new."""
+        try:
+            self._rotate_if_due()
+            kept = self._state.desired()
+            fresh = self._hub.desired(known=kept.revision if kept else None, wait_s=wait_s)
+        except ClientError as error:
+            return Exchange(error)
+        if fresh is None:
+            return Exchange()
+        if fresh.cluster != self.cluster:
+            _log.error("desired.of_another_cluster", got=fresh.cluster, ours=self.cluster)
+            return Exchange()
+        self._state.keep_desired(fresh)
+        _log.info("desired.new", revision=fresh.revision, bindings=len(fresh.bindings))
+        return Exchange(moved=1)
+
+    def plan(self) -> tuple[Change, ...]:
+        """What `tend` would change now. Changes nothing; raises `EngineAway`."""
+        desired = self._state.desired()
+        return () if desired is None else diff(desired, observe(self._backend))
+
+    def tend(self) -> SiteStep:
+        """Reconciles the engine and spools a report where one is due. Needs no hub."""
+        now = self._clock().replace(microsecond=0)
+        desired = self._state.desired()
+        try:
+            done = Reconciled() if desired is None else reconcile(self._backend, desired)
+        except EngineAway as error:
+            away = Drift(subject="engine", expected="answers", found=str(error))
+            done = Reconciled(drift=(away,))
+        problems = [f"{drift.subject}: {drift.found}" for drift in done.drift]
+        spooled = 0
+        try:
+            if self._due(now, desired, done.drift):
+                spooled = self._report(now, desired, done.drift)
+        except SpoolFull as error:
+            problems.append(str(error))
+        return SiteStep(reconciled=done, spooled=spooled, problems=tuple(problems))
+
+    def send(self) -> Exchange:
+        """Says what waits, oldest first, until it is empty or the hub cannot take it."""
+        moved = 0
+        try:
+            for report in self._spool.waiting():
+                self._hub.report(report)
+                self._spool.confirm(report)
+                moved += 1
+        except ClientError as error:
+            return Exchange(error, moved)
+        return Exchange(moved=moved)
+
+    def _due(self, now: datetime, desired: Desired | None, drift: tuple[Drift, ...]) -> bool:
+        last = self._spool.newest
+        return (
+            last is None
+            or abs(now - last.said_at) >= self._report_every  # either way: clocks are set back too
+            or last.applied_revision != self._applied(desired)
+            or last.drift != drift
+        )
+
+    def _report(self, now: datetime, desired: Desired | None, drift: tuple[Drift, ...]) -> int:
+        cursor = self._spool.cursor
+        base = Report(
+            cluster=self.cluster,
+            sequence=self._spool.next_sequence,
+            said_at=now,
+            applied_revision=self._applied(desired),
+            complete_through=cursor,
+            capabilities=self._backend.capabilities(),
+            drift=drift,
+        )
+        parts = list(self._parts(base, cursor, now))
+        for part in parts:
+            self._spool.add(part)
+        return len(parts)
+
+    def _parts(self, base: Report, cursor: datetime | None, now: datetime) -> Iterator[Report]:
+        """What there is to say, as consecutive reports; only the last moves the cursor."""
+        try:
+            batch = self._backend.usage(cursor, now)
+            inventory = self._backend.inventory()
+        except UnableToApplyNow:
+            yield base  # the engine is away; what it counted is asked for again next time
+            return
+        starts = range(0, max(1, len(batch.usage)), RECORDS_PER_REPORT)
+        for index, start in enumerate(starts):
+            part: dict[str, object] = {
+                "sequence": base.sequence + index,
+                "usage": batch.usage[start : start + RECORDS_PER_REPORT],
+                "inventory": inventory,
+            }
+            if index == len(starts) - 1:
+                through = max(batch.complete_through, cursor or batch.complete_through)
+                part |= {"nodes": batch.nodes, "complete_through": through}
+            yield base.model_copy(update=part)
+
+    def _applied(self, desired: Desired | None) -> int | None:
+        """The revision the site works to; what is not as it says is in the report's drift."""
+        last = self._spool.newest
+        return desired.revision if desired else (last.applied_revision if last else None)
+
+    def _rotate_if_due(self) -> None:
+        home, now = self._home, self._clock()
+        life = home.credential.expires - home.issued_at
+        if home.credential.expires - now > min(ROTATE_BEFORE, life / 3):
+            return
+        try:
+            fresh = self._hub.rotate()
+        except Refused as error:
+            _log.warning("credential.not_rotated", why=str(error))
+            return
+        self._home = home.model_copy(update={"credential": fresh, "issued_at": now})
+        self._state.keep_home(self._home)  # kept before used: a crash here leaves one that works
+        self._hub = self._connect(self._home)  # the old one may still be sending in its thread
+        _log.info("credential.rotated", expires=fresh.expires.isoformat())

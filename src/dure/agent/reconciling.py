@@ -1,0 +1,113 @@
+"""Making the engine agree with the desired document: read, diff, write, read back.
+
+- Level-triggered: the whole difference each time, so a crash anywhere is mended by the next step.
+- Failures are kept apart (`retry`, `final`, `unknown`); each stops one change and is reported as
+  drift, and the others go on.
+- Where a reduction failed, a guaranteed increase on its pool waits: the pool must not be promised
+  twice while the old promise stands.
+- What the engine says afterwards is the truth, not what the calls returned.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import structlog
+
+from dure.agent import changes
+from dure.backends.contract import Backend, Change, ChangeRefused, Observed, UnableToApplyNow
+from dure.backends.reconcile import diff
+from dure.protocol import Desired, Drift
+
+Kind = Literal["retry", "final", "unknown"]
+
+_log = structlog.get_logger("dure.agent")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One change that was not made, and whether trying again may help."""
+
+    subject: str
+    kind: Kind
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What a reconciliation did and what it left."""
+
+    changes: tuple[Change, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    drift: tuple[Drift, ...] = ()
+
+    @property
+    def try_again_soon(self) -> bool:
+        """Whether something may work in a moment that did not work now."""
+        return any(failure.kind == "retry" for failure in self.failures)
+
+
+class EngineAway(Exception):
+    """The engine could not even be read; nothing was changed."""
+
+
+def reconcile(backend: Backend, desired: Desired) -> Reconciled:
+    """One pass. Raises `EngineAway` where the engine cannot be read."""
+    before = observe(backend)
+    planned = diff(desired, before)
+    failures = tuple(_apply_all(backend, planned, before))
+    after = observe(backend) if planned else before
+    whys = {failure.subject: failure.why for failure in failures}
+    drift = tuple(
+        Drift(
+            subject=changes.subject(change),
+            expected=changes.expected(change),
+            found=_with_reason(changes.found(change, after), whys.get(changes.subject(change))),
+        )
+        for change in diff(desired, after)
+    )
+    return Reconciled(changes=planned, failures=failures, drift=drift)
+
+
+def observe(backend: Backend) -> Observed:
+    """What the engine holds of ours; raises `EngineAway`."""
+    try:
+        return backend.observed()
+    except UnableToApplyNow as error:
+        raise EngineAway(str(error)) from error
+
+
+def _apply_all(backend: Backend, planned: tuple[Change, ...], before: Observed) -> list[Failure]:
+    failures: list[Failure] = []
+    still_promised: set[str | None] = set()
+    for change in planned:
+        more = changes.promises_more(change, before)
+        if more and changes.pool(change) in still_promised:
+            why = "waits for a reduction on this pool that was not possible yet"
+            failures.append(Failure(changes.subject(change), "retry", why))
+            continue
+        failure = _apply(backend, change)
+        if failure is not None:
+            failures.append(failure)
+            if not more:
+                still_promised.add(changes.pool(change))
+    return failures
+
+
+def _apply(backend: Backend, change: Change) -> Failure | None:
+    about = changes.subject(change)
+    try:
+        backend.apply(change)
+    except UnableToApplyNow as error:
+        return Failure(about, "retry", str(error))
+    except ChangeRefused as error:
+        return Failure(about, "final", str(error))
+    except Exception as error:  # noqa: BLE001  # stops this change only; logged and reported
+        _log.exception("change.failed", subject=about)
+        return Failure(about, "unknown", f"{type(error).__name__}: {error}")
+    return None
+
+
+def _with_reason(state: str, why: str | None) -> str:
+    return state if why is None else f"{state} ({why})"
