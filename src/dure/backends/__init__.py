@@ -1,0 +1,1 @@
+"""Acting on a site: one contract, one pure reconciliation, several engines."""

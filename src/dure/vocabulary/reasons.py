@@ -14,12 +14,14 @@ from dure.vocabulary.reason_texts import (
     round_,
     scoring,
     screening,
+    stewardship,
     waitlist,
 )
 
 _MODULES: Final = (
     application,
     screening,
+    stewardship,
     assignment,
     scoring,
     round_,
