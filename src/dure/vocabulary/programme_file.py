@@ -105,12 +105,22 @@ def _translated(errors: list[ErrorDetails], document: Document) -> Iterator[_Fou
         if path not in meant:
             yield _Found(path, document.place(path[:-1]), f"'{path[-1]}' is missing")
     for error in errors:
-        if error["type"] not in {"extra_forbidden", "missing"}:
+        if error["type"] not in {"extra_forbidden", "missing"} and not _follows(error):
             yield from _other(error, document)
     unread = {str(e["loc"][0]) for e in errors if e["loc"]}
     unread |= {str(c.path[0]) for c in document.complaints if c.path}
     for path, message in broken_references(document.data, unread):
         yield _Found(path, document.place(path), message)
+
+
+def _follows(error: ErrorDetails) -> bool:
+    """A list that is too short only because pydantic does not count its broken entries."""
+    written = error["input"]
+    return (
+        error["type"] == "too_short"
+        and isinstance(written, list)
+        and len(written) >= error["ctx"]["min_length"]
+    )
 
 
 def _unknown(error: ErrorDetails, document: Document) -> tuple[_Found, str | None]:

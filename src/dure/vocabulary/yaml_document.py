@@ -131,9 +131,10 @@ class _Reader:
         try:
             return self._loader.construct_object(node)
         except (yaml.MarkedYAMLError, ValueError):
-            what = "a date that exists" if node.tag.endswith(":timestamp") else "a value"
-            message = f"'{node.value:.40}' cannot be read as {what}"
-            self._complain(path, _place(node.start_mark), message, "put text in quotes")
+            dated = node.tag.endswith(":timestamp")
+            message = f"'{node.value:.40}' cannot be read as {'a date' if dated else 'a value'}"
+            hint = "write a day that exists" if dated else "put text in quotes"
+            self._complain(path, _place(node.start_mark), message, hint)
             return None
 
     def _complain(self, path: Path, place: Place, message: str, hint: str | None = None) -> None:
