@@ -61,13 +61,19 @@ class NodeRecord(_Segment):
 
 
 class PoolInventory(Frozen):
-    """What the engine says a pool holds now."""
+    """What the engine says a pool holds now.
+
+    `owner_accelerators` and `lent_accelerators`: held at this moment by owners' and by lent work;
+    None where the engine cannot say.
+    """
 
     pool: str
     model: str
     nodes: int = Field(ge=0)
     accelerators: int = Field(ge=0)
     nodes_down: int = Field(default=0, ge=0)
+    owner_accelerators: int | None = Field(default=None, ge=0)
+    lent_accelerators: int | None = Field(default=None, ge=0)
 
 
 class Capabilities(Frozen):

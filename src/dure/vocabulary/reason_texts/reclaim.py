@@ -2,6 +2,4 @@
 
 from typing import Final
 
-from dure.vocabulary.marking import gettext_noop as _
-
 TEXTS: Final[dict[str, str]] = {}

@@ -1,0 +1,131 @@
+"""Lending idle capacity: load -> engine -> check -> record -> apply, at once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+
+from dure.engine import lending
+from dure.engine.checks import lending as check
+from dure.hub.allocations import decisions, desired
+from dure.hub.allocations.models import Decision, LentRight, Project, WaitlistEntry
+from dure.hub.people.gate import STEWARD
+from dure.hub.supply.models import Pool, Programme
+from dure.hub.supply.queries import rules
+
+
+@transaction.atomic
+def offer(*, programme: Programme, now: datetime) -> Decision | None:
+    """Offers idle capacity to the waitlist, in its order; None where nothing changes."""
+    policy = rules(programme).lending
+    snapshot = _snapshot(programme)
+    header = decisions.next_header(programme=programme, now=now)
+    plan = lending.plan(snapshot, policy, header)
+    wrong = check.violations(snapshot, policy, plan)
+    if wrong:
+        raise decisions.PlanRefused(wrong)
+    if not _rights_change(plan, programme):
+        return None
+    decision = decisions.record(
+        programme=programme,
+        snapshot=snapshot,
+        policy=policy,
+        plan=plan,
+        by=STEWARD,
+        applied=True,
+        moves_capacity=False,
+    )
+    _apply_lending(plan, programme, now)
+    return decision
+
+
+def _rights(programme: Programme) -> dict[tuple[str, str], LentRight]:
+    rights = LentRight.objects.filter(project__programme=programme).select_related(
+        "project", "pool"
+    )
+    return {(r.project.key, r.pool.key): r for r in rights}
+
+
+def _rights_change(plan: lending.LendingPlan, programme: Programme) -> bool:
+    held = {key: (right.order, right.max_accelerators) for key, right in _rights(programme).items()}
+    wanted = {
+        (i.project, i.pool): (i.order, i.max_accelerators)
+        for i in plan.intents
+        if isinstance(i, lending.Lend)
+    }
+    return held != wanted
+
+
+def _apply_lending(plan: lending.LendingPlan, programme: Programme, now: datetime) -> None:
+    held = _rights(programme)
+    projects = {p.key: p for p in Project.objects.filter(programme=programme)}
+    pools = {p.key: p for p in Pool.objects.select_related("cluster")}
+    kept: set[tuple[str, str]] = set()
+    for intent in plan.intents:
+        if isinstance(intent, lending.Lend):
+            kept.add((intent.project, intent.pool))
+            LentRight.objects.update_or_create(
+                project=projects[intent.project],
+                pool=pools[intent.pool],
+                defaults={
+                    "order": intent.order,
+                    "max_accelerators": intent.max_accelerators,
+                    "since": now,
+                },
+            )
+    gone = [right for key, right in held.items() if key not in kept]
+    LentRight.objects.filter(pk__in=[right.pk for right in gone]).delete()
+    touched = {pool for _, pool in kept} | {right.pool.key for right in gone}
+    desired.refresh_all(clusters=[pools[key].cluster for key in sorted(touched)], now=now)
+
+
+def _snapshot(programme: Programme) -> lending.LendingSnapshot:
+    pools = list(
+        Pool.objects.filter(
+            cluster__provider__programme=programme, cluster__last_seen_at__isnull=False
+        )
+        .select_related("cluster")
+        .order_by("key")
+    )
+    waiting = (
+        WaitlistEntry.objects.filter(
+            state=WaitlistEntry.State.WAITING, project__programme=programme
+        )
+        .select_related("application", "project")
+        .order_by("position", "pk")
+    )
+    per_server = {pool.model: pool.accelerators_per_node for pool in pools}
+    return lending.LendingSnapshot(
+        pools=tuple(_pool_state(pool) for pool in pools),
+        borrowers=tuple(
+            lending.Borrower(
+                project=entry.project.key,
+                application=entry.application.number,
+                position=entry.position,
+                models=tuple(entry.application.models_accepted),
+                accelerators=(entry.application.amount or 0)
+                * max((per_server.get(m, 0) for m in entry.application.models_accepted), default=0),
+            )
+            for entry in waiting
+            if any(m in per_server for m in entry.application.models_accepted)
+        ),
+        lent=tuple(sorted(_rights(programme))),
+    )
+
+
+def _pool_state(pool: Pool) -> lending.PoolState:
+    said = next((p for p in pool.cluster.inventory if p["pool"] == pool.key), None)
+    down = said["nodes_down"] if said else 0
+    up = max(0, pool.nodes - pool.own_use_nodes - down) * pool.accelerators_per_node
+    busy = said["owner_accelerators"] if said else None
+    promised = pool.promised_servers * pool.accelerators_per_node
+    return lending.PoolState(
+        pool=pool.key,
+        cluster=pool.cluster.key,
+        model=pool.model,
+        up=up,
+        entitled=min(promised, up),
+        # Where a site does not say what its owners use now, all they may use counts as used.
+        used=min(busy if busy is not None else promised, up),
+    )

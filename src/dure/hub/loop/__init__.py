@@ -1,0 +1,51 @@
+"""The hub's own loop: one step, level-triggered, on a `now` that is given.
+
+A crash anywhere loses nothing: every part is a transaction of its own, made from what is stored,
+and the next step continues.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from dure.hub.allocations import expiry, lending, promotion, reclaiming
+from dure.hub.allocations.models import Decision
+from dure.hub.people.gate import STEWARD
+from dure.hub.supply.models import Programme
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step did: plans by part, and the parts that failed."""
+
+    expired: int
+    made: dict[str, Decision]
+    failed: dict[str, str]
+
+
+def step(*, programme: Programme, now: datetime) -> Step:
+    """Expiry, reclaim, promotion, lending, in this order: freed servers reach the waitlist first."""
+    made: dict[str, Decision] = {}
+    failed: dict[str, str] = {}
+    expired = expiry.expire(programme=programme, now=now)
+    parts: dict[str, Callable[[], Decision | None]] = {
+        "reclaim": lambda: reclaiming.review(programme=programme, now=now),
+        "waitlist": lambda: promotion.promote(programme=programme, by=STEWARD, now=now),
+        "lending": lambda: lending.offer(programme=programme, now=now),
+    }
+    for name, part in parts.items():
+        try:
+            decision = part()
+        except Exception as error:  # one part stops, is reported, the loop goes on
+            log.exception("step.part_failed", part=name)
+            failed[name] = f"{type(error).__name__}: {error}"
+        else:
+            if decision is not None:
+                made[name] = decision
+    return Step(expired=expired, made=made, failed=failed)

@@ -1,0 +1,158 @@
+"""Taking what the site agents report: at least once becomes exactly once.
+
+- A record's natural key makes it one row however often it is said.
+- A record that names what this hub does not know, or that falls into a closed month, refuses the
+  whole batch with the record named: the agent keeps it in its spool, nothing is half taken.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+
+from dure.hub.allocations.models import Allocation, Project
+from dure.hub.reports.queries import closed_until
+from dure.hub.supply.models import Cluster, Pool
+from dure.hub.usage.models import NodeOutage, UsageSegment
+from dure.protocol import NodeRecord, Receipt, Report, UsageRecord
+
+BATCH = 1000
+
+
+class ReportRefused(Exception):
+    """The batch names something unknown or impossible; `record` says which."""
+
+    def __init__(self, record: str, why: str) -> None:
+        super().__init__(f"{record}: {why}")
+        self.record, self.why = record, why
+
+
+class OtherCluster(Exception):
+    """The report speaks of another cluster than its credential's."""
+
+
+@transaction.atomic
+def accept_report(*, cluster: Cluster, report: Report, now: datetime) -> Receipt:
+    """Stores what is new in the report and the agent's last word. Raises ReportRefused."""
+    if report.cluster != cluster.key:
+        raise OtherCluster(report.cluster)
+    locked = Cluster.objects.select_for_update().get(pk=cluster.pk)
+    pools = {p.key: p for p in locked.pools.all()}
+    new_usage = _new_segments(locked, report, pools)
+    new_nodes = _new_outages(locked, report, pools)
+    UsageSegment.objects.bulk_create(new_usage, batch_size=BATCH)
+    NodeOutage.objects.bulk_create(new_nodes, batch_size=BATCH)
+    _note_agent(locked, report, now)
+    accepted = len(new_usage) + len(new_nodes)
+    return Receipt(accepted=accepted, known=len(report.usage) + len(report.nodes) - accepted)
+
+
+def _note_agent(cluster: Cluster, report: Report, now: datetime) -> None:
+    cluster.last_seen_at = now
+    if report.applied_revision is not None:
+        cluster.applied_revision = min(report.applied_revision, cluster.desired_revision)
+    if report.complete_through is not None:
+        cluster.complete_through = max(
+            filter(None, (cluster.complete_through, report.complete_through))
+        )
+    if report.capabilities is not None:
+        cluster.capabilities = report.capabilities.model_dump(mode="json")
+    if report.inventory:
+        cluster.inventory = [pool.model_dump(mode="json") for pool in report.inventory]
+    cluster.drift = [drift.model_dump(mode="json") for drift in report.drift]
+    cluster.save()
+
+
+def _segment_name(record: UsageRecord) -> str:
+    return f"usage of job {record.job}, attempt {record.attempt}, from {record.start.isoformat()}"
+
+
+def _new_segments(cluster: Cluster, report: Report, pools: dict[str, Pool]) -> list[UsageSegment]:
+    if not report.usage:
+        return []
+    since = min(record.start for record in report.usage)
+    until = max(record.start for record in report.usage)
+    known = set(
+        UsageSegment.objects.filter(cluster=cluster, starts_at__range=(since, until)).values_list(
+            "job", "attempt", "starts_at"
+        )
+    )
+    closed = closed_until(cluster.provider.programme)
+    allocations = {
+        a.key: a for a in Allocation.objects.filter(pool__cluster=cluster).only("key", "pool")
+    }
+    projects = {
+        p.key: p
+        for p in Project.objects.filter(key__in={r.project for r in report.usage}).only("key")
+    }
+    fresh: dict[tuple[str, int, datetime], UsageSegment] = {}
+    for record in report.usage:
+        key = (record.job, record.attempt, record.start)
+        if key in known or key in fresh:
+            continue
+        if closed is not None and record.start < closed:
+            raise ReportRefused(_segment_name(record), "its month is closed")
+        fresh[key] = _segment(cluster, record, pools, allocations, projects)
+    return list(fresh.values())
+
+
+def _segment(
+    cluster: Cluster,
+    record: UsageRecord,
+    pools: dict[str, Pool],
+    allocations: dict[str, Allocation],
+    projects: dict[str, Project],
+) -> UsageSegment:
+    name = _segment_name(record)
+    if record.pool not in pools:
+        raise ReportRefused(name, f"cluster {cluster.key} has no pool {record.pool}")
+    if record.project not in projects:
+        raise ReportRefused(name, f"there is no project {record.project}")
+    allocation = allocations.get(record.allocation) if record.allocation else None
+    if record.allocation and allocation is None:
+        raise ReportRefused(name, f"this cluster holds no allocation {record.allocation}")
+    return UsageSegment(
+        cluster=cluster,
+        pool=pools[record.pool],
+        job=record.job,
+        attempt=record.attempt,
+        kind=record.kind,
+        allocation=allocation,
+        project=projects[record.project],
+        username=record.username,
+        accelerators=record.accelerators,
+        starts_at=record.start,
+        ends_at=record.end,
+        outcome=record.outcome,
+        busy_permille=record.busy_permille,
+    )
+
+
+def _new_outages(cluster: Cluster, report: Report, pools: dict[str, Pool]) -> list[NodeOutage]:
+    known = set(
+        NodeOutage.objects.filter(
+            cluster=cluster, node__in={record.node for record in report.nodes}
+        ).values_list("node", "starts_at")
+    )
+    fresh: dict[tuple[str, datetime], NodeOutage] = {}
+    for record in report.nodes:
+        key = (record.node, record.start)
+        if key not in known and key not in fresh:
+            fresh[key] = _outage(cluster, record, pools)
+    return list(fresh.values())
+
+
+def _outage(cluster: Cluster, record: NodeRecord, pools: dict[str, Pool]) -> NodeOutage:
+    if record.pool not in pools:
+        name = f"outage of {record.node} from {record.start.isoformat()}"
+        raise ReportRefused(name, f"cluster {cluster.key} has no pool {record.pool}")
+    return NodeOutage(
+        cluster=cluster,
+        pool=pools[record.pool],
+        node=record.node,
+        accelerators=record.accelerators,
+        starts_at=record.start,
+        ends_at=record.end,
+        reason=record.reason[:200],
+    )
