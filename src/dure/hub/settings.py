@@ -39,7 +39,7 @@ def _database(url: str | None) -> dict[str, object]:
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": HOME / "dure.sqlite3",
             "OPTIONS": {
-                # A write transaction takes its lock at once, so two writers wait instead of failing.
+                # A write takes its lock at once: two writers wait instead of failing.
                 "transaction_mode": "IMMEDIATE",
                 "timeout": 20,
                 "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
@@ -97,6 +97,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "dure.hub.portal.middleware.ContentSecurityPolicy",
+    "dure.hub.portal.middleware.ProgrammeZone",
+    "dure.hub.portal.middleware.HideWhatIsBarred",
 ]
 
 ROOT_URLCONF = "dure.hub.urls"
@@ -120,6 +122,7 @@ AUTH_USER_MODEL = "people.User"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "front"
+CSRF_FAILURE_VIEW = "dure.hub.portal.pages.forged"
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",

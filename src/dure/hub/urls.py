@@ -1,5 +1,20 @@
 """The hub's addresses: the API under `/api/v1/`, pages beside it."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from dure.hub.portal import pages
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", pages.front, name="front"),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("", include("dure.hub.people.urls")),
+    path("", include("dure.hub.calls.urls")),
+    path("", include("dure.hub.reviews.urls")),
+    path("", include("dure.hub.notices.urls")),
+    path("", include("dure.hub.market.urls")),
+    path("", include("dure.hub.supply.urls")),
+]
+
+handler403 = "dure.hub.portal.pages.forbidden"
+handler404 = "dure.hub.portal.pages.not_found"
+handler500 = "dure.hub.portal.pages.broken"

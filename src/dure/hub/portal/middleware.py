@@ -10,7 +10,10 @@ from django.utils import timezone
 from dure.hub.people.gate import NotPermitted
 from dure.hub.supply.queries import programme
 
-POLICY = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; form-action 'self'; base-uri 'self'"
+POLICY = (
+    "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; form-action 'self'; "
+    "base-uri 'self'"
+)
 Respond = Callable[[HttpRequest], HttpResponse]
 
 

@@ -129,7 +129,7 @@ def pages(rows: Any, number: str | None) -> Any:
 
 @register.simple_tag
 def bar(value: int, of: int, label: str = "", tone: str = "") -> SafeString:
-    """A bar `value` wide of `of`. With a label it is an image; without, the figure beside it tells."""
+    """A bar, `value` of `of`. With a label it is an image; else the figure beside it tells."""
     permille = min(1000, value * 1000 // of) if of else 0
     drawing = format_html(
         '<rect class="bar-track" width="1000" height="12"></rect>'

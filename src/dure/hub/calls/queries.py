@@ -1,0 +1,94 @@
+"""Reading calls and applications."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import Prefetch, QuerySet
+
+from dure.hub.allocations.models import Allocation, Decision, Outcome
+from dure.hub.calls.models import Application, Call
+from dure.hub.people.gate import Action, Actor, require
+from dure.hub.people.models import User
+from dure.vocabulary.programme import Call as CallRules
+from dure.vocabulary.programme import FormField, Programme
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerShown:
+    """One question with the answer as a reader sees it: `value` is text, a number or a choice's
+    label in both languages; None where it was not answered."""
+
+    field: FormField
+    value: object
+
+
+def calls() -> QuerySet[Call]:
+    """Every call, the latest first."""
+    return Call.objects.order_by("-opens_at", "key")
+
+
+def open_calls() -> QuerySet[Call]:
+    """The calls that take applications, the one that closes first in front."""
+    return Call.objects.filter(state=Call.State.OPEN).order_by("closes_at", "key")
+
+
+def call_rules(call: Call, programme: Programme) -> CallRules | None:
+    """The call in the programme's file; None once the file has dropped it."""
+    return next((rules for rules in programme.calls if rules.id == call.key), None)
+
+
+def my_applications(by: User) -> QuerySet[Application]:
+    """The applications of the person's organisation, newest first, with what became of them."""
+    if by.organisation_id is None:
+        return Application.objects.none()
+    return (
+        Application.objects.filter(organisation=by.organisation_id)
+        .select_related("call", "project", "waitlist_entry", "applicant")
+        .prefetch_related(_decided(), _granted())
+        .order_by("-created_at", "-pk")
+    )
+
+
+def my_draft(by: User, call: Call) -> Application | None:
+    """The person's own unfinished application to the call."""
+    return Application.objects.filter(
+        call=call, applicant=by, state=Application.State.DRAFT
+    ).first()
+
+
+def application_for(by: Actor, number: str) -> Application:
+    """One application. Raises Application.DoesNotExist, NotPermitted."""
+    found = (
+        Application.objects.select_related(
+            "call__programme", "organisation", "applicant", "project", "waitlist_entry"
+        )
+        .prefetch_related(_decided(), _granted())
+        .get(number=number)
+    )
+    require(by, Action.SEE_APPLICATION, found)
+    return found
+
+
+def answers_shown(application: Application, programme: Programme) -> list[AnswerShown]:
+    """All questions of the form, with this application's answers."""
+    return [
+        AnswerShown(field, _shown(field, application.answers.get(field.id)))
+        for field in programme.form
+    ]
+
+
+def _shown(field: FormField, answer: object) -> object:
+    if answer in (None, ""):
+        return None
+    return next((c.label for c in field.choices if c.value == answer), answer)
+
+
+def _decided() -> Prefetch[Outcome]:
+    applied = Outcome.objects.filter(decision__state=Decision.State.APPLIED)
+    return Prefetch("outcomes", applied.select_related("pool__cluster").order_by("-decision_id"))
+
+
+def _granted() -> Prefetch[Allocation]:
+    held = Allocation.objects.select_related("pool__cluster").order_by("starts_at")
+    return Prefetch("project__allocations", held)

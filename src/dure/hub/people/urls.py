@@ -1,0 +1,12 @@
+"""Addresses of signing in and out."""
+
+from django.contrib.auth.views import LogoutView
+from django.urls import path
+
+from dure.hub.people import pages
+
+urlpatterns = [
+    path("login/", pages.Login.as_view(), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("home/", pages.home, name="home"),
+]

@@ -1,0 +1,101 @@
+"""Pages of reviewers."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from dure.hub import clock
+from dure.hub.calls.models import Call
+from dure.hub.calls.operations import NotAtThisStage
+from dure.hub.calls.queries import answers_shown
+from dure.hub.people.models import User
+from dure.hub.portal.reasons import sentence
+from dure.hub.portal.signed_in import signed_in
+from dure.hub.reviews import operations, queries
+from dure.hub.reviews.forms import ScoringForm
+from dure.hub.reviews.models import Assignment
+from dure.hub.supply.queries import rules
+
+
+@require_GET
+@signed_in
+def mine(request: HttpRequest, by: User) -> HttpResponse:
+    return render(request, "reviews/my_reviews.html", {"desk": queries.my_assignments(by)})
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@signed_in
+def review(request: HttpRequest, by: User, pk: int) -> HttpResponse:
+    found = _mine(by, pk)
+    rubric = rules(found.application.call.programme).rubric
+    if request.method == "GET":
+        return _page(request, found, ScoringForm(rubric, review=queries.review_of(found)))
+    form = ScoringForm(rubric, typed=request.POST.dict())
+    if not form.is_valid():
+        return _page(request, found, form, status=422)
+    try:
+        operations.submit_review(
+            assignment=found,
+            points=form.points(),
+            comment=form.cleaned_data["comment"],
+            by=by,
+            now=clock.now(),
+        )
+    except operations.PointsInvalid as error:
+        problems = {name: sentence(reason) for name, reason in error.problems.items()}
+        again = ScoringForm(rubric, typed=request.POST.dict(), problems=problems)
+        return _page(request, found, again, status=422)
+    except NotAtThisStage:
+        messages.error(request, gettext("The call is no longer in review."))
+        return redirect("my-reviews")
+    except operations.ConflictOfInterest as error:
+        messages.error(request, sentence(error.reason))
+        return redirect("my-reviews")
+    messages.success(
+        request,
+        gettext("Your review of %(number)s is recorded.") % {"number": found.application.number},
+    )
+    return redirect("my-reviews")
+
+
+@require_POST
+@signed_in
+def conflict(request: HttpRequest, by: User, pk: int) -> HttpResponse:
+    found = _mine(by, pk)
+    number = found.application.number
+    operations.declare_conflict(assignment=found, by=by, now=clock.now())
+    messages.success(
+        request,
+        gettext("You have stepped back from %(number)s. Somebody else will review it.")
+        % {"number": number},
+    )
+    return redirect("my-reviews")
+
+
+def _mine(by: User, pk: int) -> Assignment:
+    try:
+        return queries.assignment_for(by, pk)
+    except Assignment.DoesNotExist as error:
+        raise Http404 from error
+
+
+def _page(
+    request: HttpRequest, found: Assignment, form: ScoringForm, *, status: int = 200
+) -> HttpResponse:
+    document = rules(found.application.call.programme)
+    context = {
+        "assignment": found,
+        "application": found.application,
+        "answers": answers_shown(found.application, document),
+        "form": form,
+        "rubric": document.rubric,
+        "in_review": found.application.call.state == Call.State.REVIEWING,
+        "is_done": queries.review_of(found) is not None,
+    }
+    return render(request, "reviews/review.html", context, status=status)
