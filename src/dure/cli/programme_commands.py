@@ -67,7 +67,7 @@ def list_shipped(*, as_json: AsJson = False, lang: Lang = None) -> None:
     """List the programmes that come with Dure."""
     programmes = {name: _loaded(name, as_json=as_json) for name in shipped_programmes()}
     if as_json:
-        _print_json([{"name": name, **summary(p)} for name, p in programmes.items()])
+        _print_json([{"file": name, **summary(p)} for name, p in programmes.items()])
         return
     spoken = _spoken(lang)
     Console().print(list_table(programmes, spoken))

@@ -140,13 +140,25 @@ def _other(error: ErrorDetails, document: Document) -> Iterator[_Found]:
         for at, message in cause.problems:
             yield _Found(at, document.place(at), message)
     elif error["type"] == "union_tag_not_found":
-        hint = f"write 'kind: …', one of: {', '.join(kinds(error['loc']))}"
-        yield _Found((*path, "kind"), document.place(path), "'kind' is missing", hint)
+        yield _without_kind(error, path, document)
     else:
         if error["type"] == "union_tag_invalid":
             path = (*path, "kind")
         message, hint_or_none = sentence(error)
         yield _Found(path, document.place(path), message, hint_or_none)
+
+
+def _without_kind(error: ErrorDetails, path: Path, document: Document) -> _Found:
+    """A rule that does not say of which kind it is, or says it under a misspelt name."""
+    loc, known_kinds = error["loc"], kinds(error["loc"])
+    known = {name for kind in known_kinds for name in known_fields((*loc, kind))}
+    near = suggestion("kind", [name for name in error["input"] if name not in known])
+    if near:
+        at = (*path, near)
+        message = f"there is no field '{near}' here"
+        return _Found(at, document.place(at), message, "did you mean 'kind'?")
+    hint = f"write 'kind: …', one of: {', '.join(known_kinds)}"
+    return _Found((*path, "kind"), document.place(path), "'kind' is missing", hint)
 
 
 def _written(error: ErrorDetails, document: Document) -> Path:

@@ -61,6 +61,10 @@ REFERRED: Final[tuple[tuple[str, str], ...]] = (
 )
 
 
+LIKE: Final = 0.8
+"""How like a name must be to be suggested: 'pol' for 'pool', but not 'B200' for 'H200'."""
+
+
 class ReferencesError(ValueError):
     """Parts of the file disagree. `problems` holds (path in the file, what is wrong)."""
 
@@ -79,7 +83,7 @@ def broken_references(data: object, unread: Collection[str] = ()) -> Iterator[Di
     known: dict[str, list[str]] = {}
     for kind, pattern in DECLARED.items():
         places = list(_names(data, pattern))
-        known[kind] = [name for _, name in places]
+        known[kind] = list(dict.fromkeys(name for _, name in places))
         yield from _twice(kind, places)
     for pattern, kind in REFERRED:
         if _section(DECLARED[kind]) not in unread:
@@ -101,7 +105,7 @@ def _twice(kind: str, places: list[tuple[Path, str]]) -> Iterator[Disagreement]:
 
 
 def _nowhere(kind: str, name: str, known: list[str]) -> str:
-    near = get_close_matches(name, known, n=1)
+    near = get_close_matches(name, known, n=1, cutoff=LIKE)
     if near:
         return f"there is no {kind} '{name}'; did you mean '{near[0]}'?"
     declared = ", ".join(known) or "none"
