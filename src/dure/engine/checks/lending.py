@@ -70,7 +70,8 @@ def _order(lends: list[Lend], snapshot: LendingSnapshot) -> Iterator[Violation]:
 def _completeness(
     lends: list[Lend], stops: list[StopLending], snapshot: LendingSnapshot
 ) -> Iterator[Violation]:
-    said = Counter((intent.project, intent.pool) for intent in (*lends, *stops))
+    said = Counter((lend.project, lend.pool) for lend in lends)
+    said.update((stop.project, stop.pool) for stop in stops)
     for pair, times in said.items():
         if times > 1:
             yield _found("once", f"{pair} is decided {times} times")

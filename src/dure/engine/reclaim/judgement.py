@@ -1,0 +1,207 @@
+"""Whether a rule fires on what is known now, and how much it takes.
+
+- No metric, or no plan where the rule asks for one: no judgement, in either direction.
+- Exact fractions up to the end; what is taken is rounded down, in the project's favour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from fractions import Fraction
+from typing import Literal, NamedTuple
+from zoneinfo import ZoneInfo
+
+from pydantic import JsonValue
+
+from dure.engine.reclaim.checkpoints import midnight
+from dure.engine.reclaim.facts import AllocationState, ExecutedRule
+from dure.quantities import Period
+from dure.quantities.accelerator_seconds import SECONDS_PER_HOUR
+from dure.vocabulary.plans import Reason
+from dure.vocabulary.programme.reclaim import (
+    LinearExpiry,
+    LowOccupancy,
+    UseAgainstAward,
+    UseAgainstPlan,
+)
+
+_SECOND = timedelta(seconds=1)
+
+RECOVERED = frozenset({"reclaim.enough_use", "reclaim.nothing_to_remove"})
+"""The findings that end a notice; a missing metric or plan only holds it."""
+
+
+class Now(NamedTuple):
+    """The instant of the decision, in the programme's zone."""
+
+    instant: datetime
+    zone: ZoneInfo
+
+    @property
+    def today(self) -> date:
+        return self.day(self.instant)
+
+    def day(self, instant: datetime) -> date:
+        return instant.astimezone(self.zone).date()
+
+    def written(self, instant: datetime) -> str:
+        return instant.astimezone(self.zone).isoformat(timespec="minutes")
+
+
+class Finding(NamedTuple):
+    """A rule that fires: what it takes, and what its sentence is filled with."""
+
+    measure: Literal["occupancy", "award", "plan", "line"]
+    servers: int
+    amount: int
+    params: Mapping[str, JsonValue]
+
+
+def judge(state: AllocationState, rule: ExecutedRule, occasion: date, now: Now) -> Finding | Reason:
+    """A finding where the rule fires, else the reason why it does not."""
+    if isinstance(rule, LowOccupancy):
+        found = _occupancy(state, rule, now)
+    elif state.used is None:
+        return Reason(code="reclaim.no_metric")
+    elif isinstance(rule, LinearExpiry):
+        found = _line(state, rule, state.used, occasion, now.zone)
+    else:
+        found = _bands(state, rule, state.used)
+    if isinstance(found, Finding) and not found.amount and not found.servers:
+        return Reason(code="reclaim.nothing_to_remove")
+    return found
+
+
+def removal(
+    rule: UseAgainstAward | UseAgainstPlan,
+    *,
+    awarded: int,
+    used: int,
+    balance: int,
+    planned_to_date: int | None = None,
+) -> int:
+    """Accelerator-seconds that one banded rule takes back now; 0 where no band holds.
+
+    A share of the award (`base: initial`) or of the plan is cumulative, as its programmes publish
+    it: what was taken back before counts towards it. A share of what remains is not.
+    """
+    taken_before = awarded - used - balance
+    if isinstance(rule, UseAgainstPlan):
+        planned = planned_to_date or 0
+        target = _band(rule, used, planned) * planned - taken_before
+    else:
+        bases = {"remaining": balance, "unused": awarded - used, "initial": awarded}
+        target = _band(rule, used, awarded) * bases[rule.base]
+        if rule.base == "initial":
+            target -= taken_before
+    return _capped(target, rule.max_removed, awarded=awarded, used=used, balance=balance)
+
+
+def _occupancy(state: AllocationState, rule: LowOccupancy, now: Now) -> Finding | Reason:
+    window = [now.today - timedelta(days=ago) for ago in range(rule.window_days, 0, -1)]
+    if window[0] < _window_opens(state, rule, now):
+        return Reason(code="reclaim.window_not_full", params={"days": rule.window_days})
+    known = {one.day: one.used for one in state.days}
+    uses = [used for day in window if (used := known.get(day)) is not None]
+    if len(uses) < len(window):
+        return Reason(code="reclaim.no_metric")
+    ran_s = _seconds_within(state, window[0], now)
+    entitled = ran_s * state.servers * state.accelerators_per_server
+    if sum(uses) >= rule.below * entitled:
+        return Reason(code="reclaim.enough_use")
+    freed = int(state.servers * min(rule.remove, rule.max_removed))
+    seconds_left = (state.ends - now.instant) // _SECOND
+    amount = min(max(0, state.balance), freed * state.accelerators_per_server * seconds_left)
+    params: dict[str, JsonValue] = {
+        "days": rule.window_days,
+        "use": _percent(Fraction(sum(uses), entitled)),
+        "below": _percent(rule.below),
+        "servers": freed,
+        "of_servers": state.servers,
+    }
+    return Finding("occupancy", freed, amount, params)
+
+
+def _window_opens(state: AllocationState, rule: LowOccupancy, now: Now) -> date:
+    """The first day that may count: the allocation's start, or the rule's last take-back."""
+    done = [
+        date.fromisoformat(occasion)
+        for name, _, occasion in (key.rpartition("@") for key in state.pulled_back)
+        if name == rule.id
+    ]
+    return max([now.day(state.starts), *done])
+
+
+def _seconds_within(state: AllocationState, first: date, now: Now) -> int:
+    """Seconds from `first` up to today in which the allocation ran."""
+    days = Period(midnight(first, now.zone), midnight(now.today, now.zone))
+    ran = days.meet(Period(state.starts, state.ends))
+    return ran.seconds if ran else 0
+
+
+def _bands(
+    state: AllocationState, rule: UseAgainstAward | UseAgainstPlan, used: int
+) -> Finding | Reason:
+    on_plan = isinstance(rule, UseAgainstPlan)
+    whole = state.planned_to_date if on_plan else state.awarded
+    if not whole:
+        return Reason(code="reclaim.no_plan" if on_plan else "reclaim.nothing_to_remove")
+    if not _band(rule, used, whole):
+        return Reason(code="reclaim.enough_use")
+    amount = removal(
+        rule,
+        awarded=state.awarded,
+        used=used,
+        balance=state.balance,
+        planned_to_date=state.planned_to_date,
+    )
+    params: dict[str, JsonValue] = {
+        "use": _percent(Fraction(used, whole)),
+        "hours": amount // SECONDS_PER_HOUR,
+    }
+    return Finding("plan" if on_plan else "award", 0, amount, params)
+
+
+def _line(
+    state: AllocationState, rule: LinearExpiry, used: int, occasion: date, zone: ZoneInfo
+) -> Finding | Reason:
+    left = state.ends - midnight(occasion, zone)
+    line = state.awarded * Fraction(left // _SECOND, (state.ends - state.starts) // _SECOND)
+    if state.balance <= line:
+        return Reason(code="reclaim.enough_use")
+    amount = _capped(
+        state.balance - line,
+        rule.max_removed,
+        awarded=state.awarded,
+        used=used,
+        balance=state.balance,
+    )
+    params: dict[str, JsonValue] = {
+        "hours": amount // SECONDS_PER_HOUR,
+        "occasion": occasion.isoformat(),
+    }
+    return Finding("line", 0, amount, params)
+
+
+def _band(rule: UseAgainstAward | UseAgainstPlan, used: int, whole: int) -> Fraction:
+    """The share that the band of `used / whole` removes; 0 outside every band."""
+    if not whole:
+        return Fraction(0)
+    use = Fraction(used, whole)
+    return next(
+        (band.remove for band in rule.bands if band.at_least <= use < band.below), Fraction(0)
+    )
+
+
+def _capped(
+    target: Fraction | int, max_removed: Fraction, *, awarded: int, used: int, balance: int
+) -> int:
+    allowed = max_removed * awarded - (awarded - used - balance)
+    return max(0, int(min(target, allowed, balance)))
+
+
+def _percent(share: Fraction) -> str:
+    """Rounded down to a tenth, so that what is below a threshold never reads as at it."""
+    tenths = int(share * 1000)
+    return f"{tenths // 10}.{tenths % 10}"
