@@ -85,6 +85,7 @@ def serving(queue: JobQueue, folder: Path) -> Iterator[None]:
             answer = _answer(queue, self.rfile.readline(LONGEST_LINE))
             self.wfile.write(answer.model_dump_json().encode() + b"\n")
 
+    (folder / NAME).unlink(missing_ok=True)  # of an agent that was killed; ours is the lock now
     with _folder(folder) as place, _Server(place, Handler) as server:
         (folder / NAME).chmod(0o600)
         thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="jobs")
@@ -105,6 +106,9 @@ def ask(folder: Path, question: Question) -> Answer:
             connection.connect(place)
             connection.sendall(question.model_dump_json().encode() + b"\n")
             line = connection.makefile("rb").readline()
+    except TimeoutError as error:
+        msg = f"the agent on {folder} did not answer within {ANSWER_WITHIN_S:.0f} s; see its log"
+        raise NoAgent(msg) from error
     except OSError as error:
         msg = f"no agent runs on {folder}; start it with `dure agent run --state {folder}`"
         raise NoAgent(msg) from error

@@ -19,19 +19,16 @@ from typing import Final
 
 import structlog
 
-from dure.agent.reconciling import EngineAway, Reconciled, observe, reconcile
+from dure.agent.reconciling import EngineAway, Reconciled, reconcile
+from dure.agent.site import REPORT_EVERY_S
 from dure.agent.spool import Spool, SpoolFull
 from dure.agent.state import Home, StateFolder
-from dure.backends.contract import Backend, Change, UnableToApplyNow
-from dure.backends.reconcile import diff
+from dure.backends.contract import Backend, UnableToApplyNow
 from dure.client import ClientError, HubAway, Refused, SiteClient
 from dure.protocol import Desired, Drift, Report
 
 RECORDS_PER_REPORT: Final = 2_000
 """About 600 kB of JSON: below the usual 1 MB body limit of a reverse proxy."""
-
-REPORT_EVERY_S: Final = 30
-"""Fresh enough for an operator to watch, and 2,880 quiet reports a day are a few megabytes."""
 
 ROTATE_BEFORE: Final = timedelta(days=14)
 """Long enough before the credential ends for a hub that is away over holidays; a credential that
@@ -118,11 +115,6 @@ class Agent:
         self._state.keep_desired(fresh)
         _log.info("desired.new", revision=fresh.revision, bindings=len(fresh.bindings))
         return Exchange(moved=1)
-
-    def plan(self) -> tuple[Change, ...]:
-        """What `tend` would change now. Changes nothing; raises `EngineAway`."""
-        desired = self._state.desired()
-        return () if desired is None else diff(desired, observe(self._backend))
 
     def tend(self) -> SiteStep:
         """Reconciles the engine and spools a report where one is due. Needs no hub."""

@@ -54,10 +54,10 @@ class EngineAway(Exception):
 
 def reconcile(backend: Backend, desired: Desired) -> Reconciled:
     """One pass. Raises `EngineAway` where the engine cannot be read."""
-    before = observe(backend)
+    before = _observe(backend)
     planned = diff(desired, before)
     failures = tuple(_apply_all(backend, planned, before))
-    after = observe(backend) if planned else before
+    after = _observe(backend) if planned else before
     whys = {failure.subject: failure.why for failure in failures}
     drift = tuple(
         Drift(
@@ -70,8 +70,7 @@ def reconcile(backend: Backend, desired: Desired) -> Reconciled:
     return Reconciled(changes=planned, failures=failures, drift=drift)
 
 
-def observe(backend: Backend) -> Observed:
-    """What the engine holds of ours; raises `EngineAway`."""
+def _observe(backend: Backend) -> Observed:
     try:
         return backend.observed()
     except UnableToApplyNow as error:

@@ -24,6 +24,7 @@ from typing import Final, TypeVar
 import structlog
 
 from dure.agent.loop import Agent, Exchange
+from dure.agent.site import TEND_EVERY_S
 from dure.agent.state import Health, StateFolder
 from dure.client import HubAway
 from dure.client.site import LONGEST_WAIT_S
@@ -41,7 +42,7 @@ BETWEEN_POLLS_S: Final = 0.5
 class Pace:
     """How often the agent does what."""
 
-    tend_every_s: float = 5.0
+    tend_every_s: float = TEND_EVERY_S
     first_pause_s: float = 1.0
     longest_pause_s: float = 60.0
     wait_s: int = LONGEST_WAIT_S

@@ -1,7 +1,68 @@
-"""The provider's description of a site."""
+"""The provider's description of a site, and the engine it names.
 
+- `site.yaml` says which engine runs here and what it is called in the programme.
+- Opening an engine takes it over; `engine_holds` only looks, whoever runs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import Field
+
+from dure.backends.contract import Observed
+from dure.backends.local import LocalBackend
+from dure.backends.local.journal import Journal
 from dure.vocabulary.frozen import Frozen
+
+REPORT_EVERY_S: Final = 30
+"""Fresh enough for an operator to watch, and 2,880 quiet reports a day are a few megabytes."""
+
+TEND_EVERY_S: Final = 5.0
+"""How long a change made on the engine by hand may stand before it is put right."""
 
 
 class SiteConfig(Frozen):
-    engine: str
+    """This machine's accelerators as one pool of the programme, run by the local engine."""
+
+    engine: Literal["local"] = "local"
+    pool: str = Field(min_length=1, description="the pool's id in the programme file")
+    model: str = Field(min_length=1, description="the accelerator model's id in the programme file")
+    slots: int = Field(gt=0, description="accelerators of this machine that the engine hands out")
+    engine_state: str = Field(
+        default="engine", description="the engine's folder, from the state folder on"
+    )
+    segment_s: int = Field(
+        default=300, gt=0, description="usage is cut every so many seconds; never change it"
+    )
+    report_every_s: int = Field(default=REPORT_EVERY_S, gt=0)
+    tend_every_s: float = Field(default=TEND_EVERY_S, gt=0)
+
+
+def open_engine(config: SiteConfig, *, folder: Path, clock: Callable[[], datetime]) -> LocalBackend:
+    """Takes the engine over; raises `StateDirectoryInUse` where another process has it."""
+    return LocalBackend(
+        folder / config.engine_state,
+        pool=config.pool,
+        model=config.model,
+        accelerators=config.slots,
+        clock=clock,
+        segment_s=config.segment_s,
+    )
+
+
+def engine_holds(config: SiteConfig, *, folder: Path) -> Observed:
+    """What the engine was last told, read beside a running one; changes nothing."""
+    path = folder / config.engine_state / "journal.sqlite"
+    if not path.exists():
+        return Observed()
+    journal = Journal(path)
+    try:
+        return Observed(
+            bindings=journal.bindings(), lent=journal.lent(), grace_s=journal.fact("grace_s", 30)
+        )
+    finally:
+        journal.close()

@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import threading
 from bisect import insort
@@ -85,7 +86,7 @@ class Spool:
         durable.flush_folder(folder)
         self._lock = threading.Lock()
         self._kept = [(path.name, path.stat().st_size) for path in _in_order(self._said)]
-        self._newest = self._read_newest()
+        self._newest = look(folder).newest
 
     @property
     def newest(self) -> Report | None:
@@ -130,8 +131,7 @@ class Spool:
 
     def backlog(self) -> Backlog:
         """How much waits."""
-        sizes = [path.stat().st_size for path in _in_order(self._waiting) if path.exists()]
-        return Backlog(reports=len(sizes), size_bytes=sum(sizes))
+        return _backlog(self._waiting)
 
     def confirm(self, report: Report) -> None:
         """The hub has it: it no longer waits. Twice is once."""
@@ -162,10 +162,29 @@ class Spool:
             (self._said / name).unlink(missing_ok=True)
             size_bytes -= size
 
-    def _read_newest(self) -> Report | None:
-        last = [_in_order(place)[-1:] for place in (self._waiting, self._said)]
-        paths = sorted((path for found in last for path in found), key=lambda path: path.name)
-        return _read(paths[-1]) if paths else None
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The spool as another process sees it."""
+
+    backlog: Backlog
+    newest: Report | None
+
+
+def look(folder: Path) -> Look:
+    """What lies in the folder; changes nothing, whoever writes there."""
+    waiting, said = folder / "waiting", folder / "said"
+    last = [path for place in (waiting, said) for path in _in_order(place)[-1:]]
+    newest = max(last, key=lambda path: path.name, default=None)
+    return Look(_backlog(waiting), None if newest is None else _read(newest))
+
+
+def _backlog(waiting: Path) -> Backlog:
+    sizes: list[int] = []
+    for path in _in_order(waiting):
+        with contextlib.suppress(FileNotFoundError):  # said meanwhile
+            sizes.append(path.stat().st_size)
+    return Backlog(reports=len(sizes), size_bytes=sum(sizes))
 
 
 def _in_order(place: Path) -> list[Path]:

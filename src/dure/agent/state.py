@@ -92,6 +92,17 @@ class StateFolder:
                 raise AlreadyRunning(msg) from error
             yield
 
+    def is_held(self) -> bool:
+        """Whether an agent runs on the folder now."""
+        try:
+            with (self.root / "lock").open() as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
+
     def home(self) -> Home:
         """The credential and its hub; raises `NotEnrolled`."""
         home = self._read(self.root / "credential.json", Home)
@@ -130,13 +141,19 @@ class StateFolder:
         try:
             return SiteConfig.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
         except FileNotFoundError as error:
-            msg = f"{path} is missing; write one such as: engine: local, pools: [...]"
+            msg = f"{path} is missing; enrol with --pool, --model and --slots, which writes it"
             raise StateDamaged(msg) from error
         except yaml.YAMLError as error:
-            msg = f"{path} is not YAML: {error}"
+            msg = f"{path} is not YAML: {' '.join(str(error).split())}"
             raise StateDamaged(msg) from error
         except ValidationError as error:
             raise StateDamaged(f"{path}: {_first(error)}") from error
+
+    def keep_site(self, site: SiteConfig) -> None:
+        """Writes the description, for the provider to edit."""
+        self.prepare()
+        written = yaml.safe_dump(site.model_dump(mode="json"), sort_keys=False)
+        durable.write(self.root / "site.yaml", written.encode())
 
     def spool(self, limits: Limits | None = None) -> Spool:
         """The outgoing reports."""

@@ -170,10 +170,6 @@ class Quiet(WSGIRequestHandler):
 
 
 if __name__ == "__main__":
-    make_server(
-        "127.0.0.1",
-        int(sys.argv[2]),
-        SiteHub(sys.argv[1]),
-        server_class=Server,
-        handler_class=Quiet,
-    ).serve_forever()
+    app = SiteHub(sys.argv[1])
+    port = int(sys.argv[2])
+    make_server("127.0.0.1", port, app, server_class=Server, handler_class=Quiet).serve_forever()

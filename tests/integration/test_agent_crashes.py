@@ -1,0 +1,273 @@
+"""Agents and hubs are killed with -9 at random: every second of use is counted exactly once.
+
+Real processes throughout: the agent's command, the local engine's gangs, a hub on a socket with
+its database in a file. Jobs leave marker files, so that what ran is known without the engine.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from tests.unit.agent import site_hub
+from tests.unit.agent.site_hub import BEARER, CLUSTER, SiteHub
+
+from dure.agent import inspection, jobs_socket
+from dure.agent.site import SiteConfig
+from dure.agent.state import Home, StateFolder
+from dure.backends.contract import JobRequest
+from dure.backends.local.journal import Journal
+from dure.protocol import Binding, Credential, Desired, LentShare, MemberAccess, UsageRecord
+
+pytestmark = pytest.mark.processes
+
+AGENT = "from dure.cli.agent_commands import app; app()"
+LIVES = 12
+MICROS = 1_000_000
+WORK = 'echo "$DURE_ATTEMPT" >> "$MARKS/$DURE_JOB"; exec sleep "$LASTS"'
+
+
+class World:
+    """A hub and a site as processes, with what is needed to kill and question them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.marks = folder / "marks"
+        self.marks.mkdir()
+        self.database = folder / "hub.sqlite"
+        self.port = free_port()
+        self.records = SiteHub(self.database)
+        self.state = StateFolder(folder / "state")
+        expires = datetime.now(UTC) + timedelta(days=90)
+        credential = Credential.model_validate(
+            {"cluster": CLUSTER, "token": BEARER, "expires": expires}
+        )
+        self.state.prepare()
+        self.state.keep_home(
+            Home(
+                hub=f"http://127.0.0.1:{self.port}",
+                credential=credential,
+                issued_at=datetime.now(UTC),
+            )
+        )
+        self.state.keep_site(
+            SiteConfig(
+                pool="p", model="m", slots=4, segment_s=1, report_every_s=1, tend_every_s=0.05
+            )
+        )
+        self.revision = 0
+        self.hub: subprocess.Popen[bytes] | None = None
+        self.agent: subprocess.Popen[bytes] | None = None
+
+    def start_hub(self) -> None:
+        command = [sys.executable, site_hub.__file__, str(self.database), str(self.port)]
+        self.hub = subprocess.Popen(command)
+        until(lambda: reachable(self.port), "the hub listens")
+
+    def start_agent(self) -> None:
+        with (self.folder / "agent.log").open("ab") as log:
+            self.agent = subprocess.Popen(
+                [sys.executable, "-c", AGENT, "run", "--state", str(self.state.root)], stderr=log
+            )
+
+    def want_more(self) -> None:
+        """Another revision: the binding and the lent share change their size."""
+        self.revision += 1
+        members = (MemberAccess(username="u"),)
+        now = datetime.now(UTC).replace(microsecond=0)
+        binding = Binding(
+            allocation="A", project="own", pool="p", servers=1, accelerators=1 + self.revision % 2,
+            members=members, starts=now - timedelta(days=1), ends=now + timedelta(days=1),
+            generation=self.revision,
+        )  # fmt: skip
+        share = LentShare(project="guest", pool="p", order=0, max_accelerators=4, members=members)
+        self.records.want(
+            Desired(
+                cluster=CLUSTER, revision=self.revision, bindings=(binding,), lent=(share,),
+                grace_s=1,
+            )
+        )  # fmt: skip
+
+    def submit(self, *, lasts_s: float, allocation: str | None = None) -> str:
+        request = JobRequest(
+            project="own" if allocation else "guest",
+            allocation=allocation,
+            pool="p",
+            accelerators=1,
+            command=("sh", "-c", WORK),
+            username="u",
+            environment={"MARKS": str(self.marks), "LASTS": str(lasts_s)},
+            working_directory=str(self.folder),
+        )
+        return jobs_socket.ask(self.state.root, jobs_socket.Submit(request=request)).job or ""
+
+    def arrived(self) -> int:
+        row = self.records.database.execute("select count(*) from reports").fetchone()
+        return int(row[0])
+
+    def is_bound(self) -> bool:
+        """Whether some revision was applied, so that jobs may be handed in."""
+        return inspection.status(self.state).applied_revision is not None
+
+    def newest_is_pulled(self) -> bool:
+        desired = self.state.desired()
+        return desired is not None and desired.revision == self.revision
+
+    def all_jobs_ended(self) -> bool:
+        try:
+            answer = jobs_socket.ask(self.state.root, jobs_socket.ListJobs())
+        except jobs_socket.NoAgent:  # it is starting
+            return False
+        return all(job.ended for job in answer.jobs)
+
+    def said_through(self, instant: datetime) -> bool:
+        status = inspection.status(self.state)
+        through = status.complete_through
+        return through is not None and through > instant and status.waiting_reports == 0
+
+    def stop_agent(self) -> int:
+        assert self.agent is not None
+        self.agent.send_signal(signal.SIGTERM)
+        return self.agent.wait(timeout=10)
+
+    def kill(self, process: subprocess.Popen[bytes] | None) -> None:
+        if process is not None:
+            process.kill()
+            process.wait()
+
+
+def until(holds: Callable[[], bool], what: str, *, within_s: float = 20) -> None:
+    end = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < end, f"not within {within_s} s: {what}"
+        time.sleep(0.01)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def reachable(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    yield made
+    made.kill(made.agent)
+    made.kill(made.hub)
+    made.records.database.close()  # jobs still running end by themselves within seconds
+
+
+def seconds_of(world: World) -> dict[tuple[str, int], tuple[int, int]]:
+    """What each attempt held by the engine's own record, in whole seconds."""
+    journal = Journal(world.state.root / "engine" / "journal.sqlite")
+    try:
+        rows = journal.attempts()
+    finally:
+        journal.close()
+    assert all(row.ended is not None for row in rows)
+    spans = {
+        (row.job, row.attempt): (row.started // MICROS, (row.ended or 0) // MICROS) for row in rows
+    }
+    return {key: span for key, span in spans.items() if span[0] < span[1]}
+
+
+def said(world: World) -> dict[tuple[str, int], list[tuple[int, int]]]:
+    """What the hub counted for each attempt."""
+    segments: dict[tuple[str, int], list[tuple[int, int]]] = defaultdict(list)
+    for _, _, _, content, _ in world.records.usage():
+        record = UsageRecord.model_validate_json(content)
+        span = int(record.start.timestamp()), int(record.end.timestamp())
+        segments[record.job, record.attempt].append(span)
+    return {key: sorted(spans) for key, spans in segments.items()}
+
+
+def tiles(spans: list[tuple[int, int]], whole: tuple[int, int]) -> bool:
+    """Whether the spans cover the whole once, without gap or overlap."""
+    edges = [whole[0], *(end for _, end in spans)]
+    return [start for start, _ in spans] == edges[:-1] and edges[-1] == whole[1]
+
+
+def live_once(world: World, life: int, chance: random.Random, jobs: list[str]) -> None:
+    """One life of the agent: in some it dies in its first reconcile, in others while it reports."""
+    before = world.arrived()
+    world.want_more()
+    world.start_agent()
+    if life % 3 == 2:
+        until(world.newest_is_pulled, "the revision is pulled")
+        time.sleep(chance.uniform(0, 0.05))
+    else:
+        until(lambda: world.arrived() > before and world.is_bound(), "a report arrives")
+        jobs.append(
+            world.submit(lasts_s=1.1 + chance.random(), allocation="A" if life % 2 else None)
+        )
+        jobs.append(world.submit(lasts_s=1.1 + chance.random()))
+        time.sleep(chance.uniform(0, 1.2))
+    world.kill(world.agent)
+
+
+def test_kill_9_of_agent_and_hub_loses_no_second_and_counts_none_twice(world: World) -> None:
+    chance = random.Random(20260301)  # noqa: S311  # when to kill, not a secret
+    jobs: list[str] = []
+    world.start_hub()
+    for life in range(LIVES):
+        live_once(world, life, chance, jobs)
+        if life % 4 == 3:
+            world.kill(world.hub)
+            world.start_hub()
+    world.start_agent()
+    until(world.all_jobs_ended, "all jobs end")
+    done = datetime.now(UTC)
+    until(lambda: world.said_through(done), "all is said")
+    assert world.stop_agent() == 0
+
+    truth, counted = seconds_of(world), said(world)
+    marked = {
+        (mark.name, int(attempt)) for mark in world.marks.iterdir()
+        for attempt in mark.read_text().split()
+    }  # fmt: skip
+    assert {job for job, _ in marked} == set(jobs)
+    assert counted.keys() == truth.keys()
+    assert {job for job, _ in counted} == set(jobs)
+    assert [key for key, spans in counted.items() if not tiles(spans, truth[key])] == []
+    assert set(truth) <= marked
+    assert world.records.conflicts() == []
+    numbers = [report.sequence for report in world.records.reports()]
+    firsts = list(dict.fromkeys(numbers))
+    assert firsts == list(range(len(firsts)))
+
+
+def test_the_site_runs_on_without_its_hub_and_says_all_when_it_is_back(world: World) -> None:
+    world.want_more()
+    world.start_hub()
+    world.start_agent()
+    until(lambda: world.arrived() > 0 and world.is_bound(), "a report arrives")
+    world.kill(world.hub)
+    job = world.submit(lasts_s=1.2)
+    until((world.marks / job).exists, "a job starts without the hub")
+    until(lambda: inspection.status(world.state).waiting_reports >= 3, "reports wait")
+    assert inspection.status(world.state).hub_state == "away"
+    assert world.stop_agent() == 0
+
+    waiting = inspection.status(world.state).waiting_reports
+    before = world.arrived()
+    world.start_hub()
+    world.start_agent()
+    until(lambda: world.arrived() >= before + waiting, "what waited is said")
+    numbers = [report.sequence for report in world.records.reports()]
+    assert numbers == sorted(numbers)
+    until(lambda: any(key[0] == job for key in said(world)), "the job's use is counted")
