@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from dure.protocol import AllocationState, Capabilities, Drift
+from dure.protocol import Capabilities, Drift
 from dure.vocabulary.frozen import Text
 
 
@@ -47,15 +47,16 @@ class CallView(View):
     """A call and how many answered it."""
 
     id: str
-    kind: Literal["demand", "supply"]
     title: Text
-    state: Literal["planned", "open", "closed", "decided"]
+    state: Literal[
+        "announced", "open", "closed", "screened", "reviewing", "ranked", "decided"
+    ]
     opens: AwareDatetime
     closes: AwareDatetime
     applications: int
 
 
-Outcome = Literal["awarded", "reduced", "waitlisted", "rejected", "ineligible"]
+Outcome = Literal["awarded", "reduced", "waitlisted"]
 
 
 class OutcomeView(View):
@@ -78,7 +79,7 @@ class RoundView(View):
 
     call: str
     plan: int
-    status: Literal["draft", "approved"]
+    status: Literal["proposed", "applied", "superseded"]
     optimal: bool
     offered: int
     outcomes: tuple[OutcomeView, ...]
@@ -99,7 +100,7 @@ class AllocationView(View):
     pool: str
     servers: int
     accelerators: int
-    state: AllocationState
+    state: Literal["offered", "active", "declined", "ended"]
     starts: AwareDatetime
     ends: AwareDatetime
 
@@ -120,7 +121,6 @@ class ClusterView(View):
     """A cluster as its agent last described it."""
 
     id: str
-    site: str
     provider: str
     engine: str
     last_heard: AwareDatetime | None

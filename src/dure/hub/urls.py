@@ -2,9 +2,11 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from dure.hub.api import api
 from dure.hub.portal import pages
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/v1/", api.urls),
     path("", pages.front, name="front"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("dure.hub.people.urls")),

@@ -129,7 +129,7 @@ def test_the_user_api_reads_a_round_and_ignores_what_is_newer_than_it() -> None:
         "reason": "…", "added_later": True,
     }  # fmt: skip
     document = {
-        "call": "2026/1", "plan": 4, "status": "draft", "optimal": True, "offered": 542,
+        "call": "2026/1", "plan": 4, "status": "proposed", "optimal": True, "offered": 542,
         "outcomes": [outcome],
     }  # fmt: skip
     hub = Hub(httpx.Response(200, json=document))

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext_noop as _
 
 from dure.hub.audit.chain import GENESIS, digest
 from dure.hub.audit.models import ChainHead, Event
 from dure.hub.people.gate import Action, Actor, require
+
+TRAIL_LENGTH: Final = 30
+"""Events shown beside an object: a year of monthly decisions and then some (our choice)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +23,7 @@ class ChainReport:
     length: int
     broken_at: int | None = None
     problem: str = ""
+    head: str = GENESIS
 
     @property
     def intact(self) -> bool:
@@ -29,16 +35,16 @@ def verify() -> ChainReport:
     previous, expected = GENESIS, 1
     for event in Event.objects.order_by("sequence").iterator(chunk_size=2000):
         if event.sequence != expected:
-            return ChainReport(expected - 1, expected, "an event is missing")
+            return ChainReport(expected - 1, expected, _("an event is missing"))
         if event.previous_hash != previous:
-            return ChainReport(expected - 1, expected, "the link to the event before is wrong")
+            return ChainReport(expected - 1, expected, _("the link to the event before is wrong"))
         if digest(event) != event.hash:
-            return ChainReport(expected - 1, expected, "the event was changed")
+            return ChainReport(expected - 1, expected, _("the event was changed"))
         previous, expected = event.hash, expected + 1
     head = ChainHead.objects.first()
     if (head.sequence, head.hash) != (expected - 1, previous) if head else expected != 1:
-        return ChainReport(expected - 1, expected, "events were cut off the end")
-    return ChainReport(expected - 1)
+        return ChainReport(expected - 1, expected, _("events were cut off the end"))
+    return ChainReport(expected - 1, head=previous)
 
 
 def events(*, by: Actor, subject: str = "") -> QuerySet[Event]:
@@ -46,3 +52,8 @@ def events(*, by: Actor, subject: str = "") -> QuerySet[Event]:
     require(by, Action.SEE_AUDIT)
     found = Event.objects.order_by("-sequence")
     return found.filter(subject=subject) if subject else found
+
+
+def trail(*, subject: str) -> list[Event]:
+    """The latest events of one object, newest first, for a reader its own gate let through."""
+    return list(Event.objects.filter(subject=subject).order_by("-sequence")[:TRAIL_LENGTH])

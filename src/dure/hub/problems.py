@@ -1,0 +1,81 @@
+"""Problem documents (RFC 9457): errors by name inside, one shape at the API's edge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from django.core.exceptions import ObjectDoesNotExist
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import NinjaAPI, Schema
+from ninja.errors import AuthenticationError, ValidationError
+
+from dure.hub.allocations.capacity import NoRoom
+from dure.hub.allocations.decisions import PlanRefused, StalePlan
+from dure.hub.calls.operations import NotAtThisStage
+from dure.hub.people.gate import NotPermitted
+from dure.hub.supply.operations import TokenRefused
+from dure.hub.usage.operations import OtherCluster, ReportRefused
+
+
+class Problem(Schema):
+    """What went wrong, for a program (`type`) and for a person."""
+
+    type: str
+    title: str
+    detail: str = ""
+
+
+# What a person may not see does not exist for them, so both answer 404.
+KNOWN: Final[dict[type[Exception], tuple[int, str, str]]] = {
+    NotPermitted: (404, "not-found", "There is no such thing for you"),
+    ObjectDoesNotExist: (404, "not-found", "There is no such thing for you"),
+    Http404: (404, "not-found", "There is no such thing for you"),
+    AuthenticationError: (401, "not-authenticated", "The token is missing, unknown or expired"),
+    TokenRefused: (401, "token-refused", "The token is unknown, used or expired"),
+    OtherCluster: (409, "other-cluster", "The report is of another cluster than the credential"),
+    StalePlan: (409, "stale-plan", "The programme has moved on since the plan was made"),
+    PlanRefused: (409, "plan-refused", "The independent check did not accept the plan"),
+    NotAtThisStage: (409, "not-at-this-stage", "This step comes at another stage"),
+    NoRoom: (409, "no-room", "The pool has too few free servers"),
+    ReportRefused: (422, "report-refused", "A record of the report cannot be true here"),
+}
+
+SILENT: Final = frozenset({404, 401})
+"""Answers whose detail would say more than the asker may know."""
+
+
+def install(api: NinjaAPI) -> None:
+    """Answers each known error with its problem document."""
+    for error, (status, code, title) in KNOWN.items():
+        api.exception_handler(error)(_answering(api, status, code, title))
+    api.exception_handler(ValidationError)(_invalid(api))
+
+
+def _answering(
+    api: NinjaAPI, status: int, code: str, title: str
+) -> Callable[[HttpRequest, Exception], HttpResponse]:
+    def answer(request: HttpRequest, error: Exception) -> HttpResponse:
+        detail = "" if status in SILENT else str(error)
+        return _document(api, request, status, Problem(type=code, title=title, detail=detail))
+
+    return answer
+
+
+def _invalid(api: NinjaAPI) -> Callable[[HttpRequest, ValidationError], HttpResponse]:
+    def answer(request: HttpRequest, error: ValidationError) -> HttpResponse:
+        detail = "; ".join(
+            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors
+        )
+        problem = Problem(type="invalid", title="The request does not have this shape", detail=detail)
+        return _document(api, request, 422, problem)
+
+    return answer
+
+
+def _document(
+    api: NinjaAPI, request: HttpRequest, status: int, problem: Problem
+) -> HttpResponse:
+    response = api.create_response(request, problem.model_dump(), status=status)
+    response.headers["Content-Type"] = "application/problem+json"
+    return response
