@@ -6,6 +6,7 @@
   it is exclusive: an engine that comes back and finds none makes it itself, and then this
   attempt never starts. So no attempt can run twice.
 - All ranks start or none: if one cannot be started, those before it are killed.
+- It is started with its signals held back, so that none is lost before it listens.
 - SIGTERM is passed on once, to all ranks; SIGUSR1 kills them. When one rank fails the others are
   told to end and, after `STRAGGLER_S`, killed.
 - Rank 0 leads the process group and is reaped last: until then its number cannot be given to

@@ -77,7 +77,7 @@ def spawn(directory: Path, ranks: list[dict[str, Any]]) -> Gang:
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ],
         setsid=True,
-        setsigmask=[],
+        setsigmask=[signal.SIGTERM, signal.SIGUSR1],  # kept until it listens
     )
     return Gang(pid, os.pidfd_open(pid))
 
