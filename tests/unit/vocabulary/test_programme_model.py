@@ -116,3 +116,16 @@ def test_a_rolling_call_supplies_while_it_is_open() -> None:
     early = SMALL.replace("supply_from: 2026-03-02", "supply_from: 2026-01-10\n    rolling: true")
 
     assert parse_programme(early, file="small").calls[0].rolling
+
+
+def test_a_rule_that_excludes_lessors_needs_to_know_who_leases() -> None:
+    record = small().model_dump(mode="json", by_alias=True)
+    record["providers"][0]["sites"][0]["clusters"][0]["pools"][0]["arrangement"] = "leased"
+    record["eligibility"].append(
+        {"id": "lessor", "kind": "not_lessor", "say": {"ko": "가", "en": "A"}}
+    )
+    known = {**record["providers"][0], "registration_number": "1"}
+
+    assert Programme.model_validate({**record, "providers": [known]}).eligibility[1].id == "lessor"
+    with pytest.raises(ValidationError, match="a rule excludes lessors"):
+        Programme.model_validate(record)

@@ -82,7 +82,12 @@ class Programme(Frozen):
     @model_validator(mode="after")
     def _parts_agree(self) -> Programme:
         written = self.model_dump(by_alias=True)
-        problems = [*broken_references(written), *self._figures_that_differ(), *self._over_split()]
+        problems = [
+            *broken_references(written),
+            *self._figures_that_differ(),
+            *self._over_split(),
+            *self._unknown_lessors(),
+        ]
         if problems:
             raise ReferencesError(tuple(problems))
         return self
@@ -102,6 +107,17 @@ class Programme(Frozen):
         split = sum(quota.share for quota in self.quotas)
         if split > 1:
             yield ("quotas",), f"the quotas' shares add up to {split}, more than the whole"
+
+    def _unknown_lessors(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """A rule that excludes lessors does nothing for one that cannot be recognised."""
+        lessors = {v.id for v, _, pool in self.pools() if pool.arrangement == "leased"}
+        if any(rule.kind == "not_lessor" for rule in self.eligibility):
+            for index, provider in enumerate(self.providers):
+                if provider.id in lessors and not provider.registration_number:
+                    yield (
+                        ("providers", index, "registration_number"),
+                        "this provider leases and a rule excludes lessors, so its number is needed",
+                    )
 
     @property
     def zone(self) -> ZoneInfo:
