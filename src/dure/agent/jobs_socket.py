@@ -141,8 +141,10 @@ def _answer(queue: JobQueue, line: bytes) -> Answer:
         return Answer(refused=f"the question is not understood: {error.errors()[0]['msg']}")
     try:
         return _carry_out(queue, question)
-    except (JobRefused, UnknownJob) as refusal:
-        return Answer(refused=str(refusal.args[0] if refusal.args else refusal))
+    except JobRefused as refusal:
+        return Answer(refused=str(refusal))
+    except UnknownJob as unknown:
+        return Answer(refused=f"there is no job {unknown.args[0]}; see `dure agent jobs`")
     except Exception as error:  # noqa: BLE001  # the unknown ends one question; logged whole
         _log.exception("job.question_failed", ask=question.ask)
         return Answer(refused=f"the engine failed: {type(error).__name__}: {error}")
