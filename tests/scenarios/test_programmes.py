@@ -15,7 +15,9 @@ from dure.cli.programme_library import load_programme, shipped_programmes
 from dure.vocabulary.programme import Programme
 
 ROOT = Path(__file__).parents[2]
-PUBLISHED = ROOT.parent / "shared" / "data" / "programmes" / "kr_suppliers_2025.csv"
+FIELD = ROOT.parent / "shared" / "data" / "programmes"
+PUBLISHED = FIELD / "kr_suppliers_2025.csv"
+PULLBACK = FIELD / "pullback_rules.json"
 NAMES = ("in-indiaai-compute", "kr-gpu-2026", "us-incite-frontier")
 PROVIDERS = {"Naver Cloud": "naver-cloud", "NHN Cloud": "nhn-cloud", "Kakao": "kakao"}
 # The hub reads these answers whatever the programme.
@@ -112,6 +114,19 @@ def test_indias_fast_lane_ends_at_5000_hours_or_50_accelerators() -> None:
     assert review(5_000, 50) == "verifier"
     assert review(5_001, 50) == "panel"
     assert review(5_000, 51) == "panel"
+
+
+@pytest.mark.skipif(not PULLBACK.exists(), reason="the table of published rules is not here")
+def test_incites_pull_back_is_the_published_one() -> None:
+    published = json.loads(PULLBACK.read_text(encoding="utf-8"))["OLCF_INCITE"]["rules"]
+    written = [
+        (rule.month_day, float(band.below), float(band.remove))
+        for rule in load_programme("us-incite-frontier").reclaim
+        if rule.kind == "use_against_award"
+        for band in rule.bands
+    ]
+
+    assert written == [(r["date"], r["used_lt"], r["remove_of_remaining"]) for r in published]
 
 
 def invoke(*words: str) -> tuple[int, str]:

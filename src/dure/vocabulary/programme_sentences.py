@@ -68,7 +68,7 @@ def sentence(error: ErrorDetails) -> tuple[str, str | None]:
         return FORMS.get(str(error["loc"][-1]), _ID), None
     if kind == "value_error":
         return str(context["error"]), None
-    asked = SENTENCES.get(kind, error["msg"]).format(**context)
+    asked = SENTENCES[kind].format(**context) if kind in SENTENCES else error["msg"]
     return _with_what_stands_there(asked, kind, written)
 
 
