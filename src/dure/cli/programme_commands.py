@@ -54,7 +54,7 @@ def check(
     lang: Lang = None,
 ) -> None:
     """Check a programme file: say all that is wrong with it, or what it declares."""
-    programme = _loaded(file, as_json=as_json)
+    programme = loaded(file, as_json=as_json)
     if as_json:
         _print_json({"ok": True, "file": file, "programme": summary(programme)})
         return
@@ -65,7 +65,7 @@ def check(
 @app.command(name="list")
 def list_shipped(*, as_json: AsJson = False, lang: Lang = None) -> None:
     """List the programmes that come with Dure."""
-    programmes = {name: _loaded(name, as_json=as_json) for name in shipped_programmes()}
+    programmes = {name: loaded(name, as_json=as_json) for name in shipped_programmes()}
     if as_json:
         _print_json([{"file": name, **summary(p)} for name, p in programmes.items()])
         return
@@ -81,7 +81,7 @@ def show(
     lang: Lang = None,
 ) -> None:
     """Show a programme: its supply, calls, tracks, form, rules and sources."""
-    programme = _loaded(name, as_json=as_json)
+    programme = loaded(name, as_json=as_json)
     if as_json:
         _print_json(programme.model_dump(mode="json", by_alias=True))
         return
@@ -96,7 +96,8 @@ def _spoken(asked: str | None) -> Language:
     return language(asked, os.environ)
 
 
-def _loaded(name: str, *, as_json: bool) -> Programme:
+def loaded(name: str, *, as_json: bool = False) -> Programme:
+    """The programme of a file or shipped name; otherwise says what is wrong and ends."""
     try:
         return load_programme(name)
     except ProgrammeFileError as error:

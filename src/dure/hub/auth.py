@@ -17,7 +17,7 @@ class SiteToken(HttpBearer):
 
     openapi_scheme = "bearer"
 
-    def authenticate(self, request: HttpRequest, token: str) -> Cluster | None:
+    def authenticate(self, _request: HttpRequest, token: str) -> Cluster | None:
         try:
             return supply.cluster_of(secret=token, now=clock.now())
         except supply.TokenRefused:
@@ -29,7 +29,7 @@ class PersonalToken(HttpBearer):
 
     openapi_scheme = "bearer"
 
-    def authenticate(self, request: HttpRequest, token: str) -> User | None:
+    def authenticate(self, _request: HttpRequest, token: str) -> User | None:
         return people.user_of(token=token, now=clock.now())
 
 

@@ -67,8 +67,8 @@ def _invalid(api: NinjaAPI) -> Callable[[HttpRequest, ValidationError], HttpResp
         detail = "; ".join(
             f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors
         )
-        problem = Problem(type="invalid", title="The request does not have this shape", detail=detail)
-        return _document(api, request, 422, problem)
+        title = "The request does not have this shape"
+        return _document(api, request, 422, Problem(type="invalid", title=title, detail=detail))
 
     return answer
 

@@ -1,7 +1,7 @@
 """From stored facts to the accounts of pools: what `metering` counts from.
 
-- An allocation that was shrunk or ended still holds what its running work holds, until that work
-  is drained: the stretch before the cut is stretched over it, an hour at most.
+- Lowering an allocation ends no running work. What ran when the cut reached the site counts with
+  the stretch before the cut until it ends; what starts later must fit the lower stretch.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from dure.hub.usage.models import NodeOutage, UsageSegment
 from dure.metering.conservation import Down, Entitled, Held, PoolFacts
 from dure.quantities import Period
 
-DRAIN = timedelta(hours=1)
-"""Notice, grace and an agent's slowest step together stay well below this (our choice)."""
+CUT_REACHES_SITE = timedelta(minutes=10)
+"""An agent that is up applies a change within seconds; beyond this it is away (our choice)."""
 
 
 def pool_facts(*, pool: Pool, period: Period) -> PoolFacts:
@@ -62,11 +62,7 @@ def _down(pool: Pool, period: Period) -> list[Down]:
 
 def _entitled(pool: Pool, period: Period, held: Sequence[Held]) -> list[Entitled]:
     stretches = (
-        Stretch.objects.filter(
-            allocation__pool=pool,
-            starts_at__lt=period.end,
-            ends_at__gt=period.start - DRAIN,
-        )
+        Stretch.objects.filter(allocation__pool=pool, starts_at__lt=period.end)
         .select_related("allocation")
         .order_by("starts_at", "pk")
     )
@@ -85,7 +81,13 @@ def _entitled(pool: Pool, period: Period, held: Sequence[Held]) -> list[Entitled
     ]
 
 
+def _attempt(one: Held) -> str:
+    return one.key.partition("@")[0]
+
+
 def _drained(cut: datetime, held: Sequence[Held]) -> datetime:
-    """When the work that ran at the cut had let go, at most DRAIN later."""
-    running = (one.end for one in held if one.start < cut + DRAIN and one.end > cut)
-    return min(max(running, default=cut), cut + DRAIN)
+    """When the last job attempt that ran as the cut reached the site had ended."""
+    running = {
+        _attempt(one) for one in held if one.start < cut + CUT_REACHES_SITE and one.end > cut
+    }
+    return max([cut, *(one.end for one in held if _attempt(one) in running)])

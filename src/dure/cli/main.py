@@ -1,0 +1,72 @@
+"""The `dure` command.
+
+Sub-commands that need the hub's packages import them when they run, so that a provider who
+installed only the agent can use `dure agent` and `dure programme`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from typing import Annotated
+
+import typer
+
+import dure.cli.agent_commands
+import dure.cli.programme_commands
+import dure.cli.round_commands
+from dure.cli.hub_commands import app as hub
+
+app = typer.Typer(
+    name="dure",
+    help="Run a shared AI-compute programme: calls, rounds, clusters, lending, settlement.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(dure.cli.programme_commands.app, name="programme")
+app.add_typer(hub, name="hub")
+app.add_typer(dure.cli.agent_commands.app, name="agent")
+app.add_typer(dure.cli.round_commands.app, name="round")
+
+
+@app.command()
+def demo(
+    *,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Afterwards serve the portal, with an account a role.")
+    ] = False,
+    serve_only: Annotated[
+        bool, typer.Option("--serve-only", help="Serve what the last demo left; run nothing.")
+    ] = False,
+    home: Annotated[
+        str, typer.Option(envvar="DURE_DEMO_HOME", help="Folder for the demo's database and files.")
+    ] = ".demo",
+    port: Annotated[int, typer.Option(help="Port of the portal, on loopback.")] = 8000,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the summary as JSON; progress goes to stderr.")
+    ] = False,
+) -> None:
+    """Run a whole programme in two minutes: call, review, round, lending, reclaim, closed month.
+
+    Korea's round 1 of 2026 on a fresh embedded database, with this machine as one of the sites.
+    Running it again starts clean.
+    """
+    if importlib.util.find_spec("django") is None:
+        typer.echo("The demo needs the hub: pip install 'dure[hub]'.", err=True)
+        raise typer.Exit(2)
+    from dure.cli.demo.run import run, serve_portal  # noqa: PLC0415  # needs the hub's packages
+
+    if not serve_only:
+        code = run(home=home, as_json=as_json)
+        if code:
+            raise typer.Exit(code)
+    if serve or serve_only:
+        raise typer.Exit(serve_portal(home=home, port=port))
+
+
+def main() -> None:
+    """The entry point: an interrupted command ends quietly with the shell's code for it."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,155 @@
+"""`dure round`: solve, read and approve a call's round through the hub's API.
+
+- Exit 0: done. Exit 1: the hub refused or is away. Exit 2: address or token are missing.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections import Counter
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from dure.client import ClientError, HubClient
+from dure.client.models import RoundView
+
+FAILED: Final = 1
+
+app = typer.Typer(help="Solve, read and approve allocation rounds.", no_args_is_help=True)
+
+Hub = Annotated[str, typer.Option("--hub", envvar="DURE_HUB", help="The hub's address.")]
+Token = Annotated[
+    str,
+    typer.Option(
+        "--token",
+        envvar="DURE_TOKEN",
+        help="A personal token (`dure hub create-token`); better given by DURE_TOKEN.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def calls(*, hub: Hub, token: Token, as_json: AsJson = False) -> None:
+    """List the calls and how far they have come."""
+    try:
+        found = HubClient(hub, token).calls()
+    except ClientError as error:
+        raise _failed(error) from None
+    if as_json:
+        typer.echo("[" + ",".join(call.model_dump_json() for call in found) + "]")
+        return
+    table = Table("Call", "State", "Opens", "Closes", "Applications")
+    for call in found:
+        table.add_row(
+            call.id, call.state, f"{call.opens:%F}", f"{call.closes:%F}", str(call.applications)
+        )
+    Console().print(table)
+
+
+@app.command()
+def solve(call: str, *, hub: Hub, token: Token, as_json: AsJson = False) -> None:
+    """Propose a round. Nothing is given until a person approves the plan."""
+    try:
+        view = HubClient(hub, token).solve(call)
+    except ClientError as error:
+        raise _failed(error) from None
+    _show(view, as_json=as_json)
+
+
+@app.command()
+def show(
+    call: str,
+    *,
+    hub: Hub,
+    token: Token,
+    as_json: AsJson = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print one line per application.")] = False,
+) -> None:
+    """Show the latest plan: who gets what, and why."""
+    try:
+        view = HubClient(hub, token).round(call)
+    except ClientError as error:
+        raise _failed(error) from None
+    if as_csv:
+        typer.echo(_csv(view), nl=False)
+        return
+    _show(view, as_json=as_json)
+
+
+@app.command()
+def approve(
+    call: str,
+    *,
+    plan: Annotated[int, typer.Option(help="The plan's number, as `show` prints it.")],
+    hub: Hub,
+    token: Token,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Approve a plan: awards are offered, the waitlist is made. Cannot be undone."""
+    client = HubClient(hub, token)
+    try:
+        if not yes:
+            typer.echo(_headline(client.round(call)), err=True)
+            typer.confirm(f"Approve plan {plan}?", abort=True, err=True)
+        view = client.approve(call, plan=plan)
+    except ClientError as error:
+        raise _failed(error) from None
+    _show(view, as_json=as_json)
+
+
+def _failed(error: ClientError) -> typer.Exit:
+    typer.echo(str(error), err=True)
+    return typer.Exit(FAILED)
+
+
+def _headline(view: RoundView) -> str:
+    given = sum(row.servers for row in view.outcomes)
+    counts = Counter(row.outcome for row in view.outcomes)
+    proof = "proven optimal" if view.optimal else "not proven optimal"
+    return (
+        f"{view.call}, plan {view.plan} ({view.status}, {proof}): "
+        f"{given} of {view.offered} servers to {counts['awarded'] + counts['reduced']} "
+        f"of {len(view.outcomes)} applications."
+    )
+
+
+def _show(view: RoundView, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(view.model_dump_json())
+        return
+    typer.echo(_headline(view))
+    table = Table("Rank", "Application", "Sector", "Outcome", "Servers", "Pool", "Why")
+    for row in view.outcomes:
+        table.add_row(
+            str(row.rank or ""),
+            row.application,
+            row.sector,
+            row.outcome,
+            str(row.servers or ""),
+            row.pool or "",
+            row.reason,
+        )
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+def _csv(view: RoundView) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(
+        ["rank", "application", "sector", "outcome", "servers", "pool", "score", "code", "reason"]
+    )
+    for row in view.outcomes:
+        writer.writerow(
+            [
+                row.rank, row.application, row.sector, row.outcome, row.servers, row.pool,
+                row.score, row.reason_code, row.reason,
+            ]
+        )  # fmt: skip
+    return out.getvalue()
