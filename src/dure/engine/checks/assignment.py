@@ -76,24 +76,30 @@ def _uneven(
 ) -> Iterator[Violation]:
     loads = Counter({r.reviewer: 0 for r in snapshot.reviewers})
     loads.update(reviewer for _, reviewer in added | kept)
-    open_pairs = allowed - added - kept
-    for heavy in sorted(loads):
-        for light in sorted(_reachable(heavy, added, open_pairs)):
-            if loads[light] <= loads[heavy] - 2:
-                detail = f"{heavy} holds {loads[heavy]} reviews and could pass one to {light}"
-                yield Violation(
-                    rule="assignment.uneven", detail=f"{detail}, who holds {loads[light]}"
-                )
+    lightest = min(loads.values(), default=0)
+    heavy = [name for name in sorted(loads) if loads[name] >= lightest + 2]
+    passes = _passes(added, allowed - added - kept) if heavy else {}
+    for giver in heavy:
+        for taker in sorted(_reachable(giver, passes)):
+            if loads[taker] <= loads[giver] - 2:
+                detail = f"{giver} holds {loads[giver]} reviews and could pass one on"
+                detail += f" to {taker}, who holds {loads[taker]}"
+                yield Violation(rule="assignment.uneven", detail=detail)
 
 
-def _reachable(start: str, added: set[Pair], open_pairs: set[Pair]) -> set[str]:
-    """Reviewers to whom a review can be passed from `start`, directly or through others."""
-    passes: dict[str, set[str]] = {}
+def _passes(added: set[Pair], open_pairs: set[Pair]) -> dict[str, set[str]]:
+    """To whom each reviewer could hand one of the reviews that this plan gives them."""
     takers: dict[str, set[str]] = {}
     for application, reviewer in open_pairs:
         takers.setdefault(application, set()).add(reviewer)
+    passes: dict[str, set[str]] = {}
     for application, reviewer in added:
         passes.setdefault(reviewer, set()).update(takers.get(application, ()))
+    return passes
+
+
+def _reachable(start: str, passes: dict[str, set[str]]) -> set[str]:
+    """Reviewers to whom a review can be passed from `start`, directly or through others."""
     reached, frontier = {start}, [start]
     while frontier:
         for taker in passes.get(frontier.pop(), set()) - reached:

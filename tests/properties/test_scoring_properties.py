@@ -1,0 +1,81 @@
+"""More points never hurt, order of arrival is nothing, and the order agrees with a naive one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from fractions import Fraction
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dure.engine.scoring import Review, ScoringPlan, ScoringSnapshot, plan, tie_break
+from dure.vocabulary.frozen import Text
+from dure.vocabulary.plans import Header
+from dure.vocabulary.programme.calls import Criterion, Rubric
+
+HEADER = Header(number=1, generation=0, now=datetime(2026, 2, 1, tzinfo=UTC), seed="s")
+LABEL = Text(ko="기준", en="criterion")
+RUBRIC = Rubric(
+    criteria=(Criterion(id="a", label=LABEL, points=6), Criterion(id="b", label=LABEL, points=4)),
+    total=10,
+    reviews_per_application=2,
+    pass_mark=Fraction(4),
+)
+
+points = st.fixed_dictionaries({"a": st.integers(0, 6), "b": st.integers(0, 4)})
+calls = st.lists(st.lists(points, max_size=4), min_size=1, max_size=6)
+
+
+def scored(call: list[list[dict[str, int]]], *, turned: bool = False) -> ScoringPlan:
+    reviews = [
+        Review(application=f"A{n}", reviewer=f"r{m}", points=given_points)
+        for n, given_to in enumerate(call)
+        for m, given_points in enumerate(given_to)
+    ]
+    names = [f"A{n}" for n in range(len(call))]
+    step = -1 if turned else 1
+    snapshot = ScoringSnapshot(
+        call="c", applications=tuple(names[::step]), reviews=tuple(reviews[::step])
+    )
+    return plan(snapshot, RUBRIC, HEADER)
+
+
+@given(calls)
+def test_the_order_of_arrival_changes_nothing(call: list[list[dict[str, int]]]) -> None:
+    assert scored(call) == scored(call, turned=True)
+
+
+@given(calls)
+def test_ranks_follow_score_then_tie_break_among_all_who_qualify(
+    call: list[list[dict[str, int]]],
+) -> None:
+    means = {
+        f"A{n}": Fraction(sum(p["a"] + p["b"] for p in given_to), len(given_to))
+        for n, given_to in enumerate(call)
+        if len(given_to) >= 2
+    }
+    passed = [name for name, mean in means.items() if mean >= 4]
+    expected = sorted(passed, key=lambda name: (-means[name], tie_break("s", name)))
+    intents = scored(call).intents
+    assert [i.application for i in intents if i.rank is not None] == expected
+    assert [i.rank for i in intents[: len(expected)]] == list(range(1, len(expected) + 1))
+    assert len(intents) == len(call)
+
+
+@given(calls, st.data())
+def test_a_higher_score_never_worsens_a_rank(
+    call: list[list[dict[str, int]]], data: st.DataObject
+) -> None:
+    chosen = data.draw(st.integers(0, len(call) - 1))
+    raised = [
+        {"a": data.draw(st.integers(p["a"], 6)), "b": data.draw(st.integers(p["b"], 4))}
+        for p in call[chosen]
+    ]
+    before = _rank(scored(call), chosen, len(call))
+    after = _rank(scored([*call[:chosen], raised, *call[chosen + 1 :]]), chosen, len(call))
+    assert after <= before
+
+
+def _rank(made: ScoringPlan, chosen: int, last: int) -> int:
+    (rank,) = (i.rank for i in made.intents if i.application == f"A{chosen}")
+    return last + 1 if rank is None else rank
