@@ -55,7 +55,7 @@ def test_the_score_is_the_exact_mean_over_reviewers_plus_the_bonus() -> None:
     three = [review("A", "r1", 60, 40), review("A", "r2", 50, 30), review("A", "r3", 40, 30)]
     (ranked,) = scored(*three, bonus={"A": 3}).intents
     assert ranked.score == Fraction(250, 3) + 3
-    assert (ranked.spread, ranked.reviews, ranked.rank) == (30, 3, 1)
+    assert (ranked.spread, ranked.reviews, ranked.rank) == (Fraction(30), 3, 1)
     assert ranked.reason.params == {"rank": 1, "score": "86.33", "reviews": 3}
 
 
@@ -101,7 +101,8 @@ def test_a_score_a_hair_below_the_mark_does_not_read_as_the_mark() -> None:
 def test_an_application_without_reviews_has_no_score_to_add_a_bonus_to() -> None:
     snapshot = ScoringSnapshot(call="c", applications=("A",), reviews=(), bonus_points={"A": 90})
     (intent,) = plan(snapshot, RUBRIC, HEADER).intents
-    assert (intent.score, intent.spread, intent.rank) == (0, 0, None)
+    assert intent.score == intent.spread == Fraction(0)
+    assert intent.rank is None
 
 
 @pytest.mark.parametrize(
