@@ -54,6 +54,12 @@ def events(*, by: Actor, subject: str = "") -> QuerySet[Event]:
     return found.filter(subject=subject) if subject else found
 
 
+def head(*, by: Actor) -> ChainHead | None:
+    """The chain's last link; None before the first event."""
+    require(by, Action.SEE_AUDIT)
+    return ChainHead.objects.first()
+
+
 def trail(*, subject: str) -> list[Event]:
     """The latest events of one object, newest first, for a reader its own gate let through."""
     return list(Event.objects.filter(subject=subject).order_by("-sequence")[:TRAIL_LENGTH])

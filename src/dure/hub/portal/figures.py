@@ -1,41 +1,40 @@
-"""Numbers and bars as people read them.
+"""Shares of a whole, in figures and as bars.
 
-- Amounts are counted in accelerator-seconds and read in accelerator-hours.
 - A bar is SVG with widths as attributes: the content policy lets no inline style through.
 - A bar never stands alone: a table beside it holds the same figures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
-
-from dure.quantities.accelerator_seconds import SECONDS_PER_HOUR
 
 BAR_WIDTH: Final = 1000
 """Units across a bar: enough that a thousandth of the whole is still drawn."""
 
-SIX_WAY_LABELS: Final = {
-    "used": pgettext_lazy("accelerator time", "Used by its owner"),
-    "lent": pgettext_lazy("accelerator time", "Lent"),
-    "idle": pgettext_lazy("accelerator time", "Idle in an allocation"),
-    "unallocated": pgettext_lazy("accelerator time", "Unallocated"),
-    "down": pgettext_lazy("accelerator time", "Down"),
-    "own": pgettext_lazy("accelerator time", "Provider's own"),
+SIX_WAY: Final[dict[str, tuple[str, Promise]]] = {
+    "used": ("used", pgettext_lazy("accelerator time", "Used by its owner")),
+    "lent": ("lent", pgettext_lazy("accelerator time", "Lent")),
+    "idle": ("idle", pgettext_lazy("accelerator time", "Idle in an allocation")),
+    "unallocated": ("unallocated", pgettext_lazy("accelerator time", "Unallocated")),
+    "down": ("down", pgettext_lazy("accelerator time", "Down")),
+    "own": ("own", pgettext_lazy("accelerator time", "Provider's own use")),
 }
+"""Part of a SixWay -> its attribute and its name."""
 
-SERVER_LABELS: Final = {
-    "promised": pgettext_lazy("servers of a pool", "Promised"),
-    "free": pgettext_lazy("servers of a pool", "Free"),
-    "spare": pgettext_lazy("servers of a pool", "Spare"),
-    "own": _("Provider's own use"),
+SERVERS: Final[dict[str, tuple[str, Promise]]] = {
+    "promised": ("promised_servers", pgettext_lazy("servers of a pool", "Promised")),
+    "free": ("free_servers", pgettext_lazy("servers of a pool", "Free")),
+    "spare": ("spare_nodes", pgettext_lazy("servers of a pool", "Spare")),
+    "own": ("own_use_nodes", pgettext_lazy("servers of a pool", "Provider's own use")),
 }
+"""Part of a Pool -> its attribute and its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +42,15 @@ class Segment:
     """One part of a bar; `kind` names its colour in the theme."""
 
     kind: str
-    label: object
+    label: str
     value: int
 
 
-def segments(labels: dict[str, object], values: object) -> tuple[Segment, ...]:
-    """A part for each label, its value the attribute of that name."""
-    return tuple(Segment(kind, label, getattr(values, kind)) for kind, label in labels.items())
-
-
-def number(value: int) -> str:
-    """Whole numbers with thousands set apart."""
-    return f"{value:,}"
-
-
-def hours(accelerator_seconds: int) -> str:
-    """Accelerator-hours to one decimal, rounded half up in whole numbers."""
-    tenths = (abs(accelerator_seconds) * 20 + SECONDS_PER_HOUR) // (2 * SECONDS_PER_HOUR)
-    sign = "−" if accelerator_seconds < 0 and tenths else ""
-    return f"{sign}{tenths // 10:,}.{tenths % 10}"
+def segments(parts: Mapping[str, tuple[str, Promise]], whole: object) -> tuple[Segment, ...]:
+    """Every part of `whole`, in the order of the table."""
+    return tuple(
+        Segment(kind, str(label), getattr(whole, name)) for kind, (name, label) in parts.items()
+    )
 
 
 def percent(part: int, whole: int) -> str:
@@ -81,7 +70,7 @@ def stacked_bar(parts: Sequence[Segment]) -> SafeString:
         "", '<rect class="{}" x="{}" width="{}" height="12"></rect>', _laid_out(drawn, whole)
     )
     return format_html(
-        '<svg class="bar" viewBox="0 0 {} 12" preserveAspectRatio="none" role="img"'
+        '<svg class="bar stacked" viewBox="0 0 {} 12" preserveAspectRatio="none" role="img"'
         ' aria-label="{}">{}</svg>',
         BAR_WIDTH,
         said or "–",

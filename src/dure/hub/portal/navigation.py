@@ -19,11 +19,29 @@ MENU: Final[dict[str, tuple[tuple[str, Promise], ...]]] = {
     Role.APPLICANT: (
         ("my-applications", _("My applications")),
         ("calls", _("Calls")),
+        ("allocations", _("Allocations")),
+        ("ledger", _("Ledger")),
     ),
     Role.REVIEWER: (("my-reviews", _("My reviews")),),
-    Role.OPERATOR: (("calls", _("Calls")),),
-    Role.PROVIDER: (("calls", _("Calls")),),
-    Role.AUDITOR: (("calls", _("Calls")),),
+    Role.OPERATOR: (
+        ("operate", _("Operation")),
+        ("allocations", _("Allocations")),
+        ("clusters", _("Clusters")),
+        ("ledger", _("Ledger")),
+        ("months", _("Months")),
+        ("audit", _("Audit")),
+        ("calls", _("Calls")),
+    ),
+    Role.PROVIDER: (("clusters", _("Clusters")), ("calls", _("Calls"))),
+    Role.AUDITOR: (
+        ("audit", _("Audit")),
+        ("ledger", _("Ledger")),
+        ("months", _("Months")),
+        ("allocations", _("Allocations")),
+        ("clusters", _("Clusters")),
+        ("operate", _("Operation")),
+        ("calls", _("Calls")),
+    ),
 }
 """Role -> its pages, by URL name."""
 

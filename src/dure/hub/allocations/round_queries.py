@@ -1,0 +1,234 @@
+"""Reading rounds: the call, what it offers, what the latest plan gives, every decision.
+
+- A plan and its inputs may be megabytes; pages read the few fields they show out of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from django.db.models import Count, F, Q, QuerySet, Sum
+
+from dure.hub.allocations.models import Decision, Outcome
+from dure.hub.calls.models import Call
+from dure.hub.people.gate import Action, NotPermitted, require
+from dure.hub.people.models import User
+from dure.hub.supply.models import Pool
+from dure.hub.supply.queries import rules
+
+Part = Literal["snapshot", "policy", "plan"]
+PARTS: Final[tuple[Part, ...]] = ("snapshot", "policy", "plan")
+ROUND: Final = "round"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A pool of the call: servers free now, and what the latest plan offered and gave."""
+
+    pool: Pool
+    offered: int
+    given: int
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The applications of one sector (or all), and how they fared; amounts as applied for."""
+
+    sector: str
+    applications: int
+    served: int
+    asked: int
+    given: int
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """How good the plan is, in merit: points times servers, in thousandths."""
+
+    objective: int
+    bound: int
+    optimal: bool
+
+    @property
+    def gap_permille(self) -> int:
+        """How far it may lie from the best, rounded up."""
+        return -((self.objective - self.bound) * 1000 // self.bound) if self.bound else 0
+
+
+@dataclass(frozen=True, slots=True)
+class RoundSeen:
+    """A call's round as its page shows it; `latest` and what follows from it is None before one."""
+
+    call: Call
+    offers: tuple[Offer, ...]
+    latest: Decision | None
+    proof: Proof | None
+    stale: bool
+    groups: tuple[Group, ...]
+    total: Group
+
+
+def a_call(*, key: str, by: User) -> Call:
+    """The call. Raises NotPermitted, also where there is none."""
+    require(by, Action.SEE_ROUND)
+    found = Call.objects.select_related("programme").defer("programme__document")
+    call = found.filter(key=key).first()
+    if call is None:
+        raise NotPermitted(by, Action.SEE_ROUND)
+    return call
+
+
+def round_of(*, call: Call, by: User) -> RoundSeen:
+    """The call's round with its latest plan."""
+    require(by, Action.SEE_ROUND)
+    latest = _light().filter(call=call, kind=ROUND).order_by("-number").first()
+    groups = _groups(latest) if latest else ()
+    return RoundSeen(
+        call=call,
+        offers=_offers(call, latest),
+        latest=latest,
+        proof=_proof(latest) if latest else None,
+        stale=latest is not None and is_stale(latest, call.programme.generation),
+        groups=groups,
+        total=_total(groups),
+    )
+
+
+def is_stale(decision: Decision, generation: int) -> bool:
+    """Whether the programme has moved on since this was proposed."""
+    return decision.state == Decision.State.PROPOSED and decision.generation != generation
+
+
+def outcomes(
+    *, decision: Decision, by: User, outcome: str = "", sector: str = "", text: str = ""
+) -> QuerySet[Outcome]:
+    """What the round decided, best rank first; narrowed where asked."""
+    require(by, Action.SEE_ROUND)
+    found = Outcome.objects.filter(decision=decision)
+    if outcome:
+        found = found.filter(outcome=outcome)
+    if sector:
+        found = found.filter(application__organisation__sector=sector)
+    if text:
+        found = found.filter(
+            Q(application__title__icontains=text)
+            | Q(application__number__icontains=text)
+            | Q(application__organisation__name__icontains=text)
+        )
+    return found.select_related("application__organisation", "pool").order_by(
+        F("application__rank").asc(nulls_last=True), "application__number"
+    )
+
+
+def decisions(*, call: Call, by: User) -> QuerySet[Decision]:
+    """Every decision on the call, latest first."""
+    require(by, Action.SEE_ROUND)
+    return _light().filter(call=call).order_by("-number")
+
+
+def a_decision(*, programme: str, number: int, by: User) -> Decision:
+    """One decision with all that made it. Raises NotPermitted, also where there is none."""
+    require(by, Action.SEE_ROUND)
+    found = Decision.objects.select_related("programme", "call", "approved_by")
+    found = found.defer("programme__document")
+    decision = found.filter(programme__key=programme, number=number).first()
+    if decision is None:
+        raise NotPermitted(by, Action.SEE_ROUND)
+    return decision
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What approving a plan will do, as its intents say."""
+
+    intents: int
+    awards: int
+    servers: int
+
+
+def effect_of(decision: Decision) -> Effect:
+    """Counted from the stored outcomes of a round; other plans only count their intents."""
+    given = decision.outcomes.aggregate(
+        awards=Count("pk", filter=Q(servers__gt=0)), servers=Sum("servers", default=0)
+    )
+    return Effect(intents=len(decision.plan.get("intents", [])), **given)
+
+
+def digests(decision: Decision) -> dict[str, str]:
+    """SHA-256 of each stored part, over its canonical JSON: two people compare these."""
+    return {part: hashlib.sha256(canonical(decision, part)).hexdigest() for part in PARTS}
+
+
+def canonical(decision: Decision, part: Part) -> bytes:
+    """A stored part as canonical JSON."""
+    stored = getattr(decision, part)
+    return json.dumps(stored, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _light() -> QuerySet[Decision]:
+    return Decision.objects.select_related("programme", "approved_by").defer(
+        "snapshot", "policy", "plan", "programme__document"
+    )
+
+
+def _proof(decision: Decision) -> Proof:
+    found = Decision.objects.filter(pk=decision.pk).values_list(
+        "plan__objective", "plan__bound", "plan__optimal"
+    )
+    objective, bound, optimal = found.get()
+    return Proof(objective, bound, bool(optimal))
+
+
+def _offers(call: Call, latest: Decision | None) -> tuple[Offer, ...]:
+    given: Mapping[str, int] = {}
+    offered: Mapping[str, int] = {}
+    if latest:
+        outcome = Outcome.objects.filter(decision=latest, pool__isnull=False)
+        given = dict(outcome.values_list("pool__key").annotate(Sum("servers")))
+        stored = Decision.objects.values_list("snapshot__offers", flat=True).get(pk=latest.pk)
+        offered = {offer["pool"]: offer["servers"] for offer in stored or ()}
+    document = rules(call.programme)
+    named = next((one.pools for one in document.calls if one.id == call.key), tuple(offered))
+    pools = Pool.objects.filter(key__in=named).select_related("cluster").order_by("model", "key")
+    return tuple(
+        Offer(pool, offered.get(pool.key, pool.free_servers), given.get(pool.key, 0))
+        for pool in pools.defer("cluster__desired", "cluster__inventory")
+    )
+
+
+def _groups(decision: Decision) -> tuple[Group, ...]:
+    rows = (
+        Outcome.objects.filter(decision=decision)
+        .values("application__organisation__sector")
+        .annotate(
+            applications=Count("pk"),
+            served=Count("pk", filter=Q(servers__gt=0)),
+            asked=Sum("application__amount", default=0),
+            given=Sum("servers", default=0),
+        )
+        .order_by("application__organisation__sector")
+    )
+    return tuple(
+        Group(
+            sector=row["application__organisation__sector"],
+            applications=row["applications"],
+            served=row["served"],
+            asked=row["asked"],
+            given=row["given"],
+        )
+        for row in rows
+    )
+
+
+def _total(groups: tuple[Group, ...]) -> Group:
+    return Group(
+        sector="",
+        applications=sum(g.applications for g in groups),
+        served=sum(g.served for g in groups),
+        asked=sum(g.asked for g in groups),
+        given=sum(g.given for g in groups),
+    )

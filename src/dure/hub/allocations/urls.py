@@ -1,0 +1,26 @@
+"""Addresses of the operator's home, rounds, decisions and allocations."""
+
+from django.urls import path
+
+from dure.hub.allocations import home_pages, pages, round_pages
+
+urlpatterns = [
+    path("operate/", home_pages.home, name="operate"),
+    path("operate/calls/<str:key>/<str:name>/", home_pages.step, name="call-step"),
+    path("rounds/<str:key>/", round_pages.a_round, name="round"),
+    path("rounds/<str:key>/solve/", round_pages.solve, name="round-solve"),
+    path("decisions/<str:programme>/<int:number>/", round_pages.decision, name="decision"),
+    path(
+        "decisions/<str:programme>/<int:number>/approve/",
+        round_pages.approve,
+        name="decision-approve",
+    ),
+    path(
+        "decisions/<str:programme>/<int:number>/<str:part>.json",
+        round_pages.stored,
+        name="decision-part",
+    ),
+    path("allocations/", pages.allocations, name="allocations"),
+    path("allocations/<str:key>/", pages.allocation, name="allocation"),
+    path("allocations/<str:key>/sign/", pages.sign, name="agreement-sign"),
+]
