@@ -23,9 +23,10 @@ TEXTS: Final[dict[str, str]] = {
         " the organisation {limit} has reached the most one organisation may hold."
     ),
     "round.better_ranked_ahead": _(
-        "On the waitlist at rank {rank}. Better-ranked applications of the same class came first;"
-        " the last one served was at rank {cutoff}. The application needs {minimum} servers in one"
-        " pool; the most room left is {room} in pool {limit}, {short} too few."
+        "On the waitlist at rank {rank}. In the pools it accepts, better-ranked applications of the"
+        " same class came first; the last one served was at rank {cutoff}. The application needs"
+        " {minimum} servers in one pool; the most room left is {room} in pool {limit}, {short} too"
+        " few."
     ),
     "round.pool_full": _(
         "On the waitlist at rank {rank}. The application needs {minimum} servers in one pool; the"
