@@ -86,7 +86,7 @@ class Spool:
         durable.flush_folder(folder)
         self._lock = threading.Lock()
         self._kept = [(path.name, path.stat().st_size) for path in _in_order(self._said)]
-        self._newest = look(folder).newest
+        self._newest = _newest(folder)
 
     @property
     def newest(self) -> Report | None:
@@ -173,10 +173,18 @@ class Look:
 
 def look(folder: Path) -> Look:
     """What lies in the folder; changes nothing, whoever writes there."""
-    waiting, said = folder / "waiting", folder / "said"
-    last = [path for place in (waiting, said) for path in _in_order(place)[-1:]]
-    newest = max(last, key=lambda path: path.name, default=None)
-    return Look(_backlog(waiting), None if newest is None else _read(newest))
+    return Look(_backlog(folder / "waiting"), _newest(folder))
+
+
+def _newest(folder: Path) -> Report | None:
+    """The newest report, found again where it was moved between listing and reading."""
+    while True:
+        last = [path for place in ("waiting", "said") for path in _in_order(folder / place)[-1:]]
+        newest = max(last, key=lambda path: path.name, default=None)
+        if newest is None:
+            return None
+        with contextlib.suppress(FileNotFoundError):
+            return _read(newest)
 
 
 def _backlog(waiting: Path) -> Backlog:

@@ -6,13 +6,14 @@ import errno
 import os
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from dure.agent import durable
-from dure.agent.spool import Backlog, Limits, OutOfOrder, Spool, SpoolDamaged, SpoolFull
+from dure.agent.spool import Backlog, Limits, OutOfOrder, Spool, SpoolDamaged, SpoolFull, look
 from dure.protocol import Report
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -111,6 +112,7 @@ def test_a_report_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 WRITER = """
 import sys
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from dure.agent.spool import Limits, Spool
@@ -133,7 +135,7 @@ while True:
 def test_kill_9_at_any_point_loses_no_report(tmp_path: Path) -> None:
     added: list[int] = []
     said: list[int] = []
-    for life in range(12):
+    for life in range(8):
         writer = subprocess.Popen(
             [sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True
         )
@@ -161,3 +163,24 @@ def test_a_secret_is_never_readable_by_others(tmp_path: Path) -> None:
     finally:
         os.umask(previous)
     assert (tmp_path / "credential.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_looking_beside_a_running_agent_never_stumbles_over_a_move(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    stop = threading.Event()
+
+    def agent() -> None:
+        while not stop.is_set():
+            spool.add(report(spool.next_sequence))
+            for waits in spool.waiting():
+                spool.confirm(waits)
+
+    thread = threading.Thread(target=agent)
+    thread.start()
+    try:
+        seen = [look(tmp_path).newest for _ in range(300)]
+    finally:
+        stop.set()
+        thread.join()
+    numbers = [found.sequence for found in seen if found is not None]
+    assert numbers == sorted(numbers)

@@ -139,8 +139,8 @@ def test_the_user_api_reads_a_round_and_ignores_what_is_newer_than_it() -> None:
 
 def test_approving_names_the_plan() -> None:
     document = {
-        "call": "r", "plan": 4, "status": "approved", "optimal": True, "offered": 1, "outcomes": []
+        "call": "r", "plan": 4, "status": "applied", "optimal": True, "offered": 1, "outcomes": []
     }  # fmt: skip
     hub = Hub(httpx.Response(200, json=document))
-    assert hub.user().approve("r", plan=4).status == "approved"
+    assert hub.user().approve("r", plan=4).status == "applied"
     assert hub.asked[0].content == b'{"plan":4}'
