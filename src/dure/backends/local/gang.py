@@ -11,7 +11,8 @@
   told to end and, after `STRAGGLER_S`, killed.
 - Rank 0 leads the process group and is reaped last: until then its number cannot be given to
   another process, so a signal to the group never reaches a stranger.
-- When all ranks have ended, their exit codes and the instant are written to `exit`, atomically.
+- When all ranks have ended, the first failure's exit code (or 0) and the instant are written to
+  `exit`, atomically.
 """
 
 # ruff: noqa: PTH105, PTH108, PTH118, PTH123 - pathlib costs more to import than this process takes to start its ranks
@@ -37,9 +38,10 @@ def main(directory: str) -> None:
     if not _claim(directory):
         return
     pids = _start(ranks, directory)
-    signalled = _attend(pids, watched) if pids else False
-    codes = _reap(pids) if pids else [COULD_NOT_START]
-    _write(directory, "exit", {"codes": codes, "ended": time.time(), "signalled": signalled})
+    signalled, code = _attend(pids, watched) if pids else (False, COULD_NOT_START)
+    if pids:
+        _reap(pids)
+    _write(directory, "exit", {"code": code, "ended": time.time(), "signalled": signalled})
 
 
 def _claim(directory: str) -> bool:
@@ -100,15 +102,16 @@ def _started(pid: int) -> int:
         return int(file.read().rpartition(")")[2].split()[19])
 
 
-def _attend(pids: list[int], watched: set[signal.Signals]) -> bool:
-    """Wait until all ranks ended; True when they were told to from outside."""
-    signalled = False
+def _attend(pids: list[int], watched: set[signal.Signals]) -> tuple[bool, int]:
+    """Wait until all ranks ended: were they told to from outside, and the first failure's code."""
+    signalled, first = False, 0
     kill_at = None
     while True:
         codes = [_ended(pid) for pid in pids]
+        first = first or next((code for code in codes if code), 0)
         if all(code is not None for code in codes):
-            return signalled
-        if kill_at is None and not signalled and any(codes):
+            return signalled, first
+        if kill_at is None and not signalled and first:
             os.killpg(pids[0], signal.SIGTERM)
             kill_at = time.monotonic() + STRAGGLER_S
         left = 3600.0 if kill_at is None else max(0.0, kill_at - time.monotonic())
@@ -131,10 +134,10 @@ def _ended(pid: int) -> int | None:
     return result.si_status if result.si_code == os.CLD_EXITED else -result.si_status
 
 
-def _reap(pids: list[int]) -> list[int]:
+def _reap(pids: list[int]) -> None:
     os.killpg(pids[0], signal.SIGKILL)  # what the ranks left behind in their group
-    codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in reversed(pids)]
-    return codes[::-1]
+    for pid in reversed(pids):
+        os.waitpid(pid, 0)
 
 
 def _write(directory: str, name: str, content: dict[str, Any]) -> None:

@@ -129,8 +129,7 @@ def exit_of(directory: Path) -> Exit | None:
         written = json.loads((directory / "exit").read_text())
     except FileNotFoundError:
         return None
-    codes = [int(code) for code in written["codes"]]
-    return Exit(next((code for code in codes if code), 0), written["ended"], written["signalled"])
+    return Exit(int(written["code"]), written["ended"], written["signalled"])
 
 
 def end_orphans(directory: Path) -> None:

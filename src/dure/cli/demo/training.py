@@ -154,7 +154,7 @@ def _exactly(peer: socket.socket, size: int) -> bytes:
 def dataset() -> tuple[Vector, npt.NDArray[np.int64]]:
     """Ten clouds of points around fixed centres, some overlapping; the same on every machine."""
     source = np.random.default_rng(0)
-    centres = source.normal(0.0, 0.3, (CLASSES, INPUTS))
+    centres = source.normal(0.0, 0.2, (CLASSES, INPUTS))
     labels = source.integers(0, CLASSES, SAMPLES)
     return centres[labels] + source.normal(0.0, 1.0, (SAMPLES, INPUTS)), labels
 
