@@ -11,7 +11,8 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from django import template
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
@@ -45,6 +46,9 @@ TONES: Final = {
     "executed": "negative",
 }
 """The badge of each state; states not named here are neutral."""
+
+PAGE_SIZE: Final = 50
+"""Rows of a list before it is cut into pages: two screens (our choice)."""
 
 _MESSAGES: Final = {"success": "positive", "error": "negative", "warning": "warning"}
 
@@ -122,9 +126,9 @@ def tone(level: str) -> str:
 
 
 @register.filter
-def pages(rows: Any, number: str | None) -> Any:
-    """Page `number` of the rows, fifty a page; a number that is none gives the first or last."""
-    return Paginator(rows, 50).get_page(number)
+def pages(rows: Any, request: HttpRequest) -> Page[Any]:
+    """The page of the rows that the address asks for; one that is not there gives the nearest."""
+    return Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
 
 
 @register.simple_tag
