@@ -130,6 +130,13 @@ def test_a_full_quota_is_named_and_lets_another_sector_pass() -> None:
     assert outcomes["a3"].outcome == "awarded"
 
 
+def test_a_full_quota_between_two_ranks_excuses_only_the_one_it_binds() -> None:
+    quota = QuotaRoom(quota="share", sectors=("university",), servers_left=0)
+    first, last = (request(rank, n, sector="institute") for rank, n in ((1, 2), (3, 4)))
+    outcomes = decide(snapshot(first, request(2, 2), last, quotas=(quota,), servers=4))
+    assert [o.outcome for o in outcomes.values()] == ["awarded", "waitlisted", "waitlisted"]
+
+
 def test_a_quota_reduces_what_may_be_reduced() -> None:
     quota = QuotaRoom(quota="share", sectors=("university",), servers_left=3)
     outcome = decide(snapshot(request(1, 4, minimum=1), quotas=(quota,)))["a1"]
