@@ -278,3 +278,17 @@ def test_the_checker_refuses_false_claims(claims: dict[str, Any], rule: str) -> 
     facts = snapshot(request(1))
     found = violations(facts, NO_CAP, tampered(facts, {}, **claims))
     assert rule in {violation.rule for violation in found}
+
+
+def test_a_solver_out_of_effort_leaves_a_valid_plan_with_an_honest_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = [request(rank, 3 + rank % 5, size_class=f"c{rank % 4}") for rank in range(1, 60)]
+    facts = snapshot(*asked, servers=61)
+    best = plan(facts, NO_CAP, HEADER)
+    for step in ("MERIT_EFFORT", "TIE_EFFORT"):
+        monkeypatch.setattr(f"dure.engine.allocation.solve.{step}", 0.0)
+    stopped = plan(facts, NO_CAP, HEADER)
+    assert violations(facts, NO_CAP, stopped) == ()
+    assert not stopped.optimal
+    assert stopped.objective <= best.objective <= stopped.bound
