@@ -258,9 +258,14 @@ def test_a_dated_rule_takes_back_for_its_date_long_after_the_notice() -> None:
     assert only(CHECKPOINT + 20 * DAY, done, MAY).reason.code == "reclaim.already_done"
 
 
-def test_a_day_that_a_month_lacks_is_its_last() -> None:
-    odd = MAY.model_copy(update={"month_day": "04-31"})
-    assert isinstance(only(datetime(2026, 4, 30, tzinfo=UTC), state(), odd), Notify)
+@pytest.mark.parametrize(
+    ("month_day", "last"),
+    [("04-31", datetime(2026, 4, 30, tzinfo=UTC)), ("02-30", datetime(2027, 2, 28, tzinfo=UTC))],
+)
+def test_a_day_that_a_month_lacks_is_its_last(month_day: str, last: datetime) -> None:
+    odd = MAY.model_copy(update={"month_day": month_day})
+    assert isinstance(only(last, state(), odd), Notify)
+    assert only(last - DAY, state(), odd).reason.code == "reclaim.not_due"
 
 
 def test_use_against_plan_needs_a_plan_and_counts_what_was_taken_before() -> None:
