@@ -183,7 +183,7 @@ time.sleep(600)
 
 def _lines_until_ready(process: subprocess.Popen[str]) -> list[str]:
     assert process.stdout is not None
-    lines = []
+    lines: list[str] = []
     for line in process.stdout:
         if line.strip() == "ready":
             return lines
