@@ -291,6 +291,18 @@ def test_linear_expiry_takes_what_stands_above_the_line_at_its_date() -> None:
     assert isinstance(only(half_year + 14 * DAY, under, LINE), Withdraw)
 
 
+def test_use_that_is_not_charged_yet_is_no_part_of_what_remains() -> None:
+    """The ledger still says 100,000, but 6,000 were used: 15 % of the award go, not 21 %."""
+    initial = banded("05-01", "initial", [(0.05, 0.3), (0.1, 0.15)])
+    remaining = banded("05-01", "remaining", [(0.1, 0.5)])
+    amounts = {"awarded": 100_000, "used": 6_000, "balance": 100_000}
+    assert removal(initial, **amounts) == 15_000
+    assert removal(remaining, **amounts) == 47_000
+    half_year = datetime(2026, 9, 1, tzinfo=UTC)
+    uncharged = state(used=AWARDED * 6 // 10)
+    assert only(half_year, uncharged, LINE).reason.code == "reclaim.enough_use"
+
+
 def test_the_cap_bounds_what_goes_of_the_award_in_all() -> None:
     capped = MAY.model_copy(update={"max_removed": LOW.below / 2})  # 15 % of the award
     assert only(CHECKPOINT, state(), capped).would_remove == AWARDED * 15 // 100

@@ -84,8 +84,10 @@ def removal(
     """Accelerator-seconds that one banded rule takes back now; 0 where no band holds.
 
     A share of the award (`base: initial`) or of the plan is cumulative, as its programmes publish
-    it: what was taken back before counts towards it. A share of what remains is not.
+    it: what was taken back before counts towards it. A share of what remains is not. A balance
+    that use has not been charged to yet counts as what the award leaves after that use.
     """
+    balance = min(balance, awarded - used)
     taken_before = awarded - used - balance
     if isinstance(rule, UseAgainstPlan):
         planned = planned_to_date or 0
@@ -168,14 +170,11 @@ def _line(
 ) -> Finding | Reason:
     left = state.ends - midnight(occasion, zone)
     line = state.awarded * Fraction(left // _SECOND, (state.ends - state.starts) // _SECOND)
-    if state.balance <= line:
+    balance = min(state.balance, state.awarded - used)
+    if balance <= line:
         return Reason(code="reclaim.enough_use")
     amount = _capped(
-        state.balance - line,
-        rule.max_removed,
-        awarded=state.awarded,
-        used=used,
-        balance=state.balance,
+        balance - line, rule.max_removed, awarded=state.awarded, used=used, balance=balance
     )
     params: dict[str, JsonValue] = {
         "hours": amount // SECONDS_PER_HOUR,
