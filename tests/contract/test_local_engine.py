@@ -172,8 +172,11 @@ def test_a_stranger_with_a_reused_pid_is_never_signalled(state: Path) -> None:
     os.kill(mine["pid"], signal.SIGKILL)
     for pid in ranks["pids"]:
         os.kill(pid, signal.SIGKILL)
+    time.sleep(0.05)  # start times are in ticks of 10 ms; pids do not come round within one
     stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
+        started = int(Path(f"/proc/{stranger.pid}/stat").read_text().split()[21])
+        assert started not in (mine["start"], *ranks["starts"])
         (directory / "claim").write_text(json.dumps({**mine, "pid": stranger.pid}))
         (directory / "group").write_text(
             json.dumps({"pids": [stranger.pid], "starts": [ranks["starts"][0]]})

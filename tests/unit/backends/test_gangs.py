@@ -185,3 +185,29 @@ def test_a_smaller_job_of_the_same_allocation_does_not_overtake() -> None:
     made = decide(capacity=8, now=NOW, bindings=[_binding("A", 4)], lent=[], work=work)
     assert made.starts == ()
     assert made.waits["small"].code == "job.over_guarantee"
+
+
+def test_what_is_idle_and_what_is_being_freed_are_held_for_the_owner_until_it_starts() -> None:
+    def lent(job: str, n: int, size: int, state: Literal["pending", "running", "stopping"]) -> Work:
+        return Work(
+            job=job, sequence=n, project="L", allocation=None, accelerators=size, state=state
+        )
+
+    owner = Work(job="o", sequence=9, project="A", allocation="A", accelerators=3, state="pending")
+    for state in ("running", "stopping"):
+        made = decide(
+            capacity=4,
+            now=NOW,
+            bindings=[_binding("A", 3)],
+            lent=[_share("L", 9)],
+            work=[
+                lent("stays", 0, 1, "running"),
+                lent("goes", 1, 2, "running" if state == "running" else "stopping"),
+                lent("waits", 2, 1, "pending"),
+                owner,
+            ],
+        )
+        assert made.preempts == (("goes",) if state == "running" else ())
+        assert made.starts == ()
+        assert made.waits["o"].code == "job.taking_back"
+        assert made.waits["waits"].code == "job.nothing_idle"

@@ -161,7 +161,10 @@ def _verified(pid: int, start: int) -> Gang | None:
 
 
 def _start_time(pid: int) -> int | None:
-    """Field 22 of /proc/PID/stat, in clock ticks since boot."""
+    """Field 22 of /proc/PID/stat, in ticks of 10 ms since boot.
+
+    With the pid it names a process: pids do not come round within a tick (32,768 forks at least).
+    """
     try:
         return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
     except (FileNotFoundError, ProcessLookupError):
