@@ -90,7 +90,7 @@ def _choices(question: FormField) -> list[tuple[str, str]]:
 def _widget(question: FormField) -> forms.Widget:
     match question.kind:
         case "long_text":
-            return forms.Textarea(attrs={"rows": 6})
+            return forms.Textarea(attrs={"rows": 5})
         case "integer":
             # A number input throws a mistyped value away before it can be shown again.
             return forms.TextInput(attrs={"inputmode": "numeric", "class": "input-short"})

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
 from django import template
@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language, ngettext
+from django.utils.translation import get_language, gettext, ngettext
 
 from dure.hub.portal.reasons import sentence
 from dure.vocabulary.plans import Reason
@@ -99,14 +99,28 @@ def hours(seconds: int) -> str:
 @register.filter
 def moment(at: datetime | None) -> str:
     """Date and time in the programme's zone."""
-    return date_format(timezone.localtime(at), "DATETIME_FORMAT") if at else "–"
+    return date_format(timezone.localtime(at), gettext("j F Y, H:i")) if at else "–"
+
+
+@register.filter
+def until(at: datetime | None) -> str:
+    """The end of a half-open period, as people say it: 24:00 of the last day, not 0:00 after it."""
+    if at and timezone.localtime(at).time() == time():
+        return f"{last_day(at)}, 24:00"
+    return moment(at)
 
 
 @register.filter
 def day(at: date | None) -> str:
     """The date, in the programme's zone."""
     local = timezone.localtime(at) if isinstance(at, datetime) else at
-    return date_format(local, "DATE_FORMAT") if local else "–"
+    return date_format(local, gettext("j F Y")) if local else "–"
+
+
+@register.filter
+def last_day(at: datetime | None) -> str:
+    """The last day of a half-open period that ends at `at`."""
+    return day(at - timedelta(microseconds=1)) if at else "–"
 
 
 @register.filter
