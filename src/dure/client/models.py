@@ -48,9 +48,7 @@ class CallView(View):
 
     id: str
     title: Text
-    state: Literal[
-        "announced", "open", "closed", "screened", "reviewing", "ranked", "decided"
-    ]
+    state: Literal["announced", "open", "closed", "screened", "reviewing", "ranked", "decided"]
     opens: AwareDatetime
     closes: AwareDatetime
     applications: int
