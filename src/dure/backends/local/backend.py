@@ -120,9 +120,18 @@ class LocalBackend:
         )
 
     def inventory(self) -> tuple[PoolInventory, ...]:
+        with self._lock:
+            holding = self._journal.holding()
+            requests = {row.job: row.request for row in self._journal.jobs()}
+        owners = sum(len(row.slots) for row in holding if requests[row.job].allocation)
         return (
             PoolInventory(
-                pool=self._pool, model=self._model, nodes=1, accelerators=self._accelerators
+                pool=self._pool,
+                model=self._model,
+                nodes=1,
+                accelerators=self._accelerators,
+                owner_accelerators=owners,
+                lent_accelerators=sum(len(row.slots) for row in holding) - owners,
             ),
         )
 

@@ -132,6 +132,8 @@ class SimulatedBackend:
                 nodes=len(pool.nodes),
                 accelerators=pool.accelerators,
                 nodes_down=pool.down(),
+                owner_accelerators=pool.busy("owner"),
+                lent_accelerators=pool.busy("lent"),
             )
             for name, pool in sorted(self._pools.items())
         )

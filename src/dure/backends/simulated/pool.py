@@ -19,7 +19,7 @@ from dure.backends.contract import FINISHED, JobRequest, JobState
 from dure.backends.segments import Holding
 from dure.backends.simulated.background import Interval, Span, plan
 from dure.backends.simulated.profiles import DAY_S, Activity, Outage, outages
-from dure.protocol import Binding, LentShare
+from dure.protocol import Binding, LentShare, WorkKind
 from dure.protocol.report import Outcome
 from dure.vocabulary.plans import Reason
 
@@ -74,6 +74,21 @@ class Pool:
     def down(self) -> int:
         """Nodes down at this instant."""
         return sum(o.start_s <= self.now_s < o.end_s for o in self.outages)
+
+    def busy(self, kind: WorkKind) -> int:
+        """Accelerators that work of this kind holds at this instant."""
+        generated = sum(
+            span.accelerators
+            for span in self.spans or ()
+            if span.kind == kind and span.start_s <= self.now_s < span.end_s
+        )
+        submitted = sum(
+            job.request.accelerators
+            for job in self.jobs
+            if job.state in ("running", "stopping")
+            and (job.request.allocation is None) == (kind == "lent")
+        )
+        return generated + submitted
 
     def change(self) -> None:
         """Call before any change: what was generated until now is recorded as it was."""

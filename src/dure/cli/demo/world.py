@@ -28,6 +28,9 @@ H200_OFFERED, B200_OFFERED = 287, 255
 EITHER: Final = 0.25
 """Share of applicants who take either model; an assumption of the demo."""
 
+IN_CAPITAL, YOUNG = 0.6, 0.3
+"""Shares of organisations in the capital area, of youth companies in industry; assumptions."""
+
 SIZES: Final = (1, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 4, 4, 4, 8, 8, 16)
 """Requests are mostly small with a few large ones; their sums are then made exact."""
 
@@ -108,9 +111,9 @@ def _organisations(dice: random.Random) -> list[Organisation]:
                 Organisation(
                     name=f"{NAMES[sector]} {number:03d}",
                     sector=sector,
-                    region="capital" if dice.random() < 0.6 else "non-capital",
+                    region="capital" if dice.random() < IN_CAPITAL else "non-capital",
                     registration_number=f"demo-{sector}-{number:03d}",
-                    young_company=sector == "industry" and dice.random() < 0.3,
+                    young_company=sector == "industry" and dice.random() < YOUNG,
                 )
             )
     return made

@@ -15,7 +15,7 @@ from dure.hub.allocations import capacity, decisions, desired
 from dure.hub.allocations.models import Allocation, Decision, ReclaimNotice
 from dure.hub.audit import operations as audit
 from dure.hub.notices import operations as notices
-from dure.hub.people.gate import STEWARD
+from dure.hub.people.gate import STEWARD, Action, require
 from dure.hub.people.models import User
 from dure.hub.supply.models import Cluster, Programme
 from dure.hub.supply.queries import rules
@@ -187,3 +187,17 @@ def _allocation_state(
             f"{n.rule}@{n.occasion}" for n in told if n.state == ReclaimNotice.State.EXECUTED
         ),
     )
+
+
+@transaction.atomic
+def exempt(*, allocation: Allocation, rule: str, by: User, now: datetime) -> None:
+    """On request, a rule does not apply to this allocation; a standing notice of it ends."""
+    require(by, Action.APPROVE_DECISION, allocation)
+    locked = Allocation.objects.select_for_update().get(pk=allocation.pk)
+    if rule not in locked.exempt_rules:
+        locked.exempt_rules = sorted([*locked.exempt_rules, rule])
+        locked.save(update_fields=["exempt_rules"])
+    locked.notices.filter(rule=rule, state=ReclaimNotice.State.OPEN).update(
+        state=ReclaimNotice.State.WITHDRAWN
+    )
+    audit.record(by=by, what="reclaim.exempted", subject=locked.key, at=now, detail={"rule": rule})

@@ -1,0 +1,206 @@
+"""What must hold at the end, looked up in the database and said with its figures.
+
+Each check reads what the hub stored, not what the stages returned.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, F, Sum
+
+from dure.cli.demo.programme import ROUND
+from dure.engine import allocation as engine
+from dure.engine.assignment import conflict
+from dure.engine.checks import allocation as round_check
+from dure.hub.allocations.models import Decision, Stretch
+from dure.hub.audit.queries import verify
+from dure.hub.calls.models import Application
+from dure.hub.reports.models import ClosedMonth
+from dure.hub.reports.queries import statement_of
+from dure.hub.reviews.models import Review
+from dure.hub.reviews.operations import reviewer_facts, submission_of
+from dure.hub.supply.models import Pool
+from dure.hub.usage.models import LedgerEntry, LedgerPosting
+from dure.vocabulary.reasons import CATALOGUE
+
+ACCELERATORS, FOR_THE_PROGRAMME = 13_136, 10_456
+OFFERED, APPLICATIONS, SERVERS_ASKED = 542, 514, 1_714
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that must hold: what was found, and what was expected."""
+
+    name: str
+    holds: bool
+    figures: str
+
+
+def check_all() -> list[Check]:
+    """Every check, in the order of the programme."""
+    return [
+        supply(),
+        demand(),
+        offer(),
+        reviewed_without_conflict(),
+        outcomes_have_reasons(),
+        round_is_sound(),
+        round_replays(),
+        pools_not_over_allocated(),
+        conservation(),
+        ledger_sums_to_zero(),
+        audit_chain(),
+    ]
+
+
+def supply() -> Check:
+    pools = Pool.objects.filter(arrangement="acquired")
+    per_node = F("accelerators_per_node")
+    found = pools.aggregate(
+        whole=Sum(F("nodes") * per_node),
+        programme=Sum((F("nodes") - F("own_use_nodes")) * per_node),
+    )
+    return Check(
+        "Accelerators acquired / for the programme",
+        (found["whole"], found["programme"]) == (ACCELERATORS, FOR_THE_PROGRAMME),
+        f"{found['whole']:,} / {found['programme']:,}",
+    )
+
+
+def demand() -> Check:
+    found = (
+        Application.objects.filter(call__key=ROUND)
+        .exclude(state=Application.State.DRAFT)
+        .aggregate(count=Count("pk"), servers=Sum("amount"))
+    )
+    return Check(
+        "Applications / servers asked for",
+        (found["count"], found["servers"]) == (APPLICATIONS, SERVERS_ASKED),
+        f"{found['count']:,} / {found['servers']:,}",
+    )
+
+
+def _round() -> Decision:
+    return Decision.objects.get(call__key=ROUND, kind="round", state=Decision.State.APPLIED)
+
+
+def offer() -> Check:
+    offered = sum(one["servers"] for one in _round().snapshot["offers"])
+    return Check("Servers offered in the round", offered == OFFERED, f"{offered:,}")
+
+
+def reviewed_without_conflict() -> Check:
+    reviews = Review.objects.select_related(
+        "assignment__application__organisation", "assignment__reviewer__organisation"
+    ).prefetch_related("assignment__reviewer__declared_conflicts")
+    conflicts = [
+        review
+        for review in reviews
+        if conflict(
+            submission_of(review.assignment.application), reviewer_facts(review.assignment.reviewer)
+        )
+    ]
+    return Check(
+        "Reviews / of them with a conflict of interest",
+        bool(reviews) and not conflicts,
+        f"{len(reviews):,} / {len(conflicts)}",
+    )
+
+
+def outcomes_have_reasons() -> Check:
+    ranked = Application.objects.filter(call__key=ROUND, rank__isnull=False).count()
+    told = Application.objects.filter(call__key=ROUND).exclude(
+        state__in=[Application.State.DRAFT, Application.State.WITHDRAWN]
+    )
+    outcomes = list(_round().outcomes.values_list("reason", flat=True))
+    reasons = sum(1 for reason in outcomes if reason["code"] in CATALOGUE)
+    without = told.filter(outcomes__isnull=True, failures=[]).count()
+    return Check(
+        "Applications with an outcome and a reason",
+        len(outcomes) == ranked == reasons and without == 0,
+        f"{reasons:,} of {told.count():,}",
+    )
+
+
+def _stored_round() -> tuple[engine.RoundSnapshot, engine.RoundPolicy, engine.RoundPlan]:
+    decision = _round()
+    return (
+        engine.RoundSnapshot.model_validate(decision.snapshot),
+        engine.RoundPolicy.model_validate(decision.policy),
+        engine.RoundPlan.model_validate(decision.plan),
+    )
+
+
+def round_is_sound() -> Check:
+    snapshot, policy, plan = _stored_round()
+    wrong = round_check.violations(snapshot, policy, plan)
+    proof = "proven optimal" if plan.optimal else f"bound {plan.bound:,}"
+    return Check("Round: independent check", not wrong, f"{len(wrong)} violations, {proof}")
+
+
+def round_replays() -> Check:
+    snapshot, policy, plan = _stored_round()
+    again = engine.plan(snapshot, policy, plan.header)
+    return Check(
+        "Round: same inputs, same plan", again == plan, "same" if again == plan else "differs"
+    )
+
+
+def pools_not_over_allocated() -> Check:
+    """At every instant, the servers of a pool's allocations fit into what it may award."""
+    changes: defaultdict[int, list[tuple[datetime, int]]] = defaultdict(list)
+    for in_pool, start, end, servers in Stretch.objects.values_list(
+        "allocation__pool", "starts_at", "ends_at", "servers"
+    ):
+        changes[in_pool] += [(start, servers), (end, -servers)]
+    peaks: dict[str, tuple[int, int]] = {}
+    for pool in Pool.objects.all():
+        held = peak = 0
+        for _, servers in sorted(changes[pool.pk]):  # an end sorts before a start of its instant
+            held += servers
+            peak = max(peak, held)
+        peaks[pool.key] = (peak, pool.awardable_servers)
+    over = [key for key, (peak, room) in peaks.items() if peak > room]
+    promised = [p.key for p in Pool.objects.all() if p.promised_servers > p.awardable_servers]
+    return Check(
+        "Pools over-allocated at any instant",
+        not over and not promised,
+        f"{len(over) + len(promised)} of {len(peaks)}",
+    )
+
+
+def conservation() -> Check:
+    """The six places of every pool add up to accelerators x seconds, to the second."""
+    statement = statement_of(ClosedMonth.objects.get())
+    seconds = int((statement.end - statement.start).total_seconds())
+    gaps = [pool.accelerators * seconds - pool.split.total for pool in statement.pools]
+    return Check(
+        "Accelerator-seconds unaccounted for in March",
+        bool(gaps)
+        and not any(gaps)
+        and statement.totals.total == sum(pool.accelerators * seconds for pool in statement.pools),
+        f"{sum(map(abs, gaps))} of {statement.totals.total:,}",
+    )
+
+
+def ledger_sums_to_zero() -> Check:
+    total = LedgerPosting.objects.aggregate(total=Sum("amount"))["total"]
+    entries = LedgerEntry.objects.annotate(total=Sum("postings__amount"))
+    crooked = entries.exclude(total=0).count()
+    return Check(
+        "Ledger: entries / not summing to zero",
+        total == 0 and crooked == 0,
+        f"{entries.count():,} / {crooked}",
+    )
+
+
+def audit_chain() -> Check:
+    report = verify()
+    return Check(
+        "Audit chain",
+        report.intact and report.length > 0,
+        f"{report.length:,} events, {'holds' if report.intact else report.problem}",
+    )

@@ -1,0 +1,265 @@
+"""This machine as a site: a hub server, an agent process, and real training jobs.
+
+The owner trains and goes idle; the hub lends the slots; a waitlisted project's job runs on them;
+the owner returns and starts while the lent job is checkpointed and requeued; it finishes later,
+with the weights that an undisturbed run gets.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final, TypeVar
+
+import httpx
+
+from dure.agent import jobs_socket
+from dure.agent.loop import Agent
+from dure.agent.site import SiteConfig, open_engine
+from dure.agent.state import StateFolder
+from dure.backends.contract import JobRequest, JobStatus
+from dure.cli.demo.context import TakeBack
+from dure.cli.demo.programme import LOCAL_CLUSTER, REHEARSAL
+from dure.cli.demo.simulated_sites import connect
+from dure.hub import clock
+from dure.hub.allocations.models import Allocation, LentRight, WaitlistEntry
+from dure.hub.loop import step
+from dure.hub.people.gate import Actor
+from dure.hub.supply.models import Cluster, Pool, Programme
+from dure.hub.supply.operations import issue_enrolment_token
+
+STEPS: Final = 400
+"""Of both jobs: the same training, so the interrupted one must end with the same weights."""
+
+RETURN_STEPS: Final = 120
+"""What the owner comes back for."""
+
+PATIENCE_S: Final = 60.0
+Found = TypeVar("Found")
+
+
+class DemoStuck(RuntimeError):
+    """Something on this machine did not happen in time; the message names it."""
+
+
+def wait_for(what: str, look: Callable[[], Found | None], *, every_s: float = 0.05) -> Found:
+    """The first thing `look` finds. Raises DemoStuck after a minute."""
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        found = look()
+        if found is not None:
+            return found
+        time.sleep(every_s)
+    raise DemoStuck(f"waited {PATIENCE_S:.0f} s for {what}")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
+
+
+@contextmanager
+def process(arguments: Sequence[str], *, log: Path, offset_s: int) -> Iterator[None]:
+    """A `dure` command that runs beside the demo and ends with it, also when it is killed."""
+    setpriv = shutil.which("setpriv")
+    command = [setpriv, "--pdeathsig", "TERM"] if setpriv else []
+    command += [sys.executable, "-m", "dure", *arguments]
+    environment = {**os.environ, "DURE_CLOCK_OFFSET_S": str(offset_s)}
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(command, stdout=out, stderr=out, env=environment) as running,  # noqa: S603  # our own command
+    ):
+        try:
+            yield
+        finally:
+            running.terminate()
+            try:
+                running.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                running.kill()
+
+
+class LocalSite:
+    """The rehearsal site of the programme, on this machine."""
+
+    def __init__(self, *, home: Path, logs: Path, programme: Programme) -> None:
+        self._folder, self._logs, self._programme = home, logs, programme
+        self._pool = Pool.objects.get(cluster__key=LOCAL_CLUSTER)
+        self._owner = Allocation.objects.select_related("project", "agreed_by").get(
+            pool=self._pool, state=Allocation.State.ACTIVE
+        )
+        self._entry = WaitlistEntry.objects.select_related("project", "application__applicant").get(
+            application__call__key=REHEARSAL
+        )
+
+    def rehearse(self, *, by: Actor, said: Callable[[], None]) -> TakeBack:
+        """Runs the whole scene; `said` is called at each of its five steps."""
+        offset = clock.rehearse(clock.now())
+        port = free_port()
+        address = f"http://127.0.0.1:{port}"
+        StateFolder(self._folder).keep_site(
+            SiteConfig(
+                pool=self._pool.key,
+                model=self._pool.model,
+                slots=self._pool.accelerators_per_node,
+                report_every_s=1,
+                tend_every_s=0.5,
+            )
+        )
+        with ExitStack() as running:
+            serve = ["hub", "serve", "--port", str(port)]
+            running.enter_context(process(serve, log=self._logs / "hub.log", offset_s=offset))
+            wait_for("the hub's server", lambda: _answers(address))
+            self._enrol(address, by)
+            follow = ["agent", "run", "--state", str(self._folder)]
+            follow += ["--clock-offset-s", str(offset)]
+            running.enter_context(process(follow, log=self._logs / "agent.log", offset_s=offset))
+            wait_for("the agent to bind the allocation", self._bound)
+            said()
+            return self._scene(said)
+
+    def _scene(self, said: Callable[[], None]) -> TakeBack:
+        first = self._finished(self._submit(STEPS, lent=False))
+        wait_for("the site to report that its owner is idle", self._idle)
+        said()
+        idle_since = time.monotonic()
+        wait_for("the hub to lend", self._lend)
+        wait_for("the agent to apply what was lent", self._applied)
+        borrowed = self._submit(STEPS, lent=True)
+        wait_for("the lent job to run", lambda: self._running(borrowed))
+        idle_to_lent_s = time.monotonic() - idle_since
+        checkpoint = self._checkpoints(borrowed) / "model.npz"
+        wait_for("the lent job's first checkpoint", lambda: checkpoint.exists() or None)
+        said()
+        returned = self._finished(self._submit(RETURN_STEPS, lent=False))
+        said()
+        lent = self._finished(borrowed)
+        said()
+        mine, theirs = self._result(first.job), self._result(borrowed)
+        return TakeBack(
+            idle_to_lent_s=round(idle_to_lent_s, 2),
+            owner_start_s=round((returned.started - returned.submitted).total_seconds(), 3)
+            if returned.started
+            else PATIENCE_S,
+            lent_attempts=lent.attempt,
+            lent_resumed_at_step=self._resumed_at(borrowed),
+            accuracy=theirs["accuracy"],
+            same_weights=mine["weights"] == theirs["weights"],
+        )
+
+    def finish(self) -> list[str]:
+        """The agent's last word before the month closes; its engine is opened here for it."""
+        folder = StateFolder(self._folder)
+        site = folder.site()
+        with folder.held(), open_engine(site, folder=self._folder, clock=clock.now) as engine:
+            agent = Agent(
+                state=folder,
+                spool=folder.spool(),
+                backend=engine,
+                connect=connect,
+                clock=clock.now,
+                report_every_s=1,
+            )
+            done = agent.step()
+        return [*done.site.problems, *(str(e.error) for e in (done.pulled, done.sent) if e.error)]
+
+    def _enrol(self, address: str, by: Actor) -> None:
+        cluster = Cluster.objects.get(key=LOCAL_CLUSTER)
+        token = issue_enrolment_token(cluster=cluster, by=by, now=clock.now())
+        subprocess.run(  # noqa: S603  # our own command
+            [
+                sys.executable, "-m", "dure", "agent", "enrol",
+                "--hub", address, "--state", str(self._folder),
+            ],
+            env={**os.environ, "DURE_ENROL_TOKEN": token},
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )  # fmt: skip
+
+    def _cluster(self) -> Cluster:
+        return Cluster.objects.get(key=LOCAL_CLUSTER)
+
+    def _applied(self) -> bool | None:
+        cluster = self._cluster()
+        return cluster.applied_revision == cluster.desired_revision or None
+
+    def _bound(self) -> bool | None:
+        jobs = (self._folder / jobs_socket.NAME).exists()
+        return (jobs and self._applied()) or None
+
+    def _idle(self) -> bool | None:
+        said = self._cluster().inventory
+        return bool(said and said[0]["owner_accelerators"] == 0) or None
+
+    def _lend(self) -> bool | None:
+        step(programme=self._programme, now=clock.now())
+        return LentRight.objects.filter(pool=self._pool).exists() or None
+
+    def _submit(self, steps: int, *, lent: bool) -> str:
+        person = self._entry.application.applicant if lent else self._owner.agreed_by
+        project = self._entry.project if lent else self._owner.project
+        request = JobRequest(
+            project=project.key,
+            allocation=None if lent else self._owner.key,
+            pool=self._pool.key,
+            accelerators=self._pool.accelerators_per_node,
+            command=(sys.executable, "-m", "dure.cli.demo.training", "--steps", str(steps)),
+            username=person.username if person else "",
+            working_directory=str(self._folder),
+        )
+        job = jobs_socket.ask(self._folder, jobs_socket.Submit(request=request)).job
+        if job is None:
+            raise DemoStuck("the engine took a job and gave it no id")
+        return job
+
+    def _job(self, job: str) -> JobStatus:
+        listed = jobs_socket.ask(self._folder, jobs_socket.ListJobs()).jobs
+        return next(status for status in listed if status.job == job)
+
+    def _running(self, job: str) -> JobStatus | None:
+        status = self._job(job)
+        return status if status.state == "running" else None
+
+    def _finished(self, job: str) -> JobStatus:
+        def look() -> JobStatus | None:
+            status = self._job(job)
+            if status.state in {"failed", "cancelled"}:
+                raise DemoStuck(f"job {job} ended as {status.state}; see {self._logs}")
+            return status if status.state == "completed" else None
+
+        return wait_for(f"job {job} to complete", look)
+
+    def _checkpoints(self, job: str) -> Path:
+        return self._folder / "engine" / "jobs" / job / "checkpoint"
+
+    def _result(self, job: str) -> dict[str, float]:
+        written = (self._checkpoints(job) / "result.json").read_text(encoding="utf-8")
+        result: dict[str, float] = json.loads(written)
+        return result
+
+    def _resumed_at(self, job: str) -> int:
+        """The step that the last attempt of a job began with, from its own output."""
+        logs = (self._folder / "engine" / "jobs" / job).glob("attempt-*/rank-0.log")
+        starts = [
+            int(line.rsplit(" ", 1)[1])
+            for log in logs
+            for line in log.read_text(encoding="utf-8").splitlines()
+            if " starts at step " in line
+        ]
+        return max(starts, default=0)
+
+
+def _answers(address: str) -> bool | None:
+    try:
+        return httpx.get(f"{address}/api/v1/programme", timeout=2).is_success or None
+    except httpx.HTTPError:
+        return None
