@@ -211,3 +211,30 @@ def test_what_is_idle_and_what_is_being_freed_are_held_for_the_owner_until_it_st
         assert made.starts == ()
         assert made.waits["o"].code == "job.taking_back"
         assert made.waits["waits"].code == "job.nothing_idle"
+
+
+def test_two_owners_do_not_count_on_the_same_freed_slots() -> None:
+    lent = [
+        Work(
+            job=f"l{n}",
+            sequence=n,
+            project="L",
+            allocation=None,
+            accelerators=2,
+            state="running",
+            started=n,
+        )
+        for n in (0, 1)
+    ]
+    owners = [
+        Work(job=f"o{n}", sequence=n, project=a, allocation=a, accelerators=2, state="pending")
+        for n, a in ((8, "A"), (9, "B"))
+    ]
+    made = decide(
+        capacity=4,
+        now=NOW,
+        bindings=[_binding("A", 2), _binding("B", 2)],
+        lent=[_share("L", 9)],
+        work=[*lent, *owners],
+    )
+    assert set(made.preempts) == {"l0", "l1"}
