@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from dure.engine.checks.reclaim import check
+from dure.engine.checks.reclaim import violations
 from dure.engine.reclaim import (
     AllocationState,
     DayUse,
@@ -146,7 +146,7 @@ def acts(made: ReclaimPlan) -> list[Notify | PullBack]:
 @given(cases())
 def test_every_plan_passes_the_check(case: Case) -> None:
     snapshot, some_rules, header = case
-    assert check(plan(snapshot, some_rules, header), snapshot, some_rules) == ()
+    assert violations(snapshot, some_rules, plan(snapshot, some_rules, header)) == ()
 
 
 @settings(max_examples=100, deadline=None)

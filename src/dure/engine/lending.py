@@ -127,10 +127,8 @@ def _lends(snapshot: LendingSnapshot, policy: Lending, now: datetime) -> Iterato
     left = {pool.pool: pool.idle for pool in snapshot.pools}
     for order, borrower in enumerate(_waitlist(snapshot)):
         wish = borrower.accelerators
-        for pool in _preferred(borrower, snapshot, left):
+        for pool in _chosen(borrower, snapshot, left, policy, now):
             offered = min(wish, left[pool.pool])
-            if not offered or _is_backing_off(borrower, pool.pool, policy, now):
-                continue
             left[pool.pool] -= offered
             wish -= offered
             yield Lend(
@@ -154,16 +152,38 @@ def _waitlist(snapshot: LendingSnapshot) -> list[Borrower]:
     return sorted(snapshot.borrowers, key=lambda one: (one.position, one.application))
 
 
-def _preferred(
-    borrower: Borrower, snapshot: LendingSnapshot, left: dict[str, int]
+def _chosen(
+    borrower: Borrower,
+    snapshot: LendingSnapshot,
+    left: dict[str, int],
+    policy: Lending,
+    now: datetime,
 ) -> list[PoolState]:
-    """The pools whose model suits: where it borrows already, then where most is left."""
-    standing = set(snapshot.lent)
-    suitable = [pool for pool in snapshot.pools if pool.model in borrower.models]
-    return sorted(
-        suitable,
-        key=lambda p: ((borrower.project, p.pool) not in standing, -left[p.pool], p.pool),
+    """The pools that together meet the wish, or all that are open; filled from the scarcest.
+
+    Filling from the scarcest leaves no chosen pool without a share, so that the same facts choose
+    the same pools again and nobody's work is moved for nothing.
+    """
+    standing = {pool for project, pool in snapshot.lent if project == borrower.project}
+    open_now = [
+        pool
+        for pool in snapshot.pools
+        if pool.model in borrower.models
+        and left[pool.pool]
+        and not _is_backing_off(borrower, pool.pool, policy, now)
+    ]
+    stays = sorted(
+        (p for p in open_now if p.pool in standing), key=lambda p: (left[p.pool], p.pool)
     )
+    comes = sorted(
+        (p for p in open_now if p.pool not in standing), key=lambda p: (-left[p.pool], p.pool)
+    )
+    chosen: list[PoolState] = []
+    for pool in stays + comes:
+        if sum(left[one.pool] for one in chosen) >= borrower.accelerators:
+            break
+        chosen.append(pool)
+    return sorted(chosen, key=lambda p: (left[p.pool], p.pool))
 
 
 def _is_backing_off(borrower: Borrower, pool: str, policy: Lending, now: datetime) -> bool:

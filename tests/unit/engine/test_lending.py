@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from dure.engine.checks.lending import check
+from dure.engine.checks.lending import violations
 from dure.engine.lending import (
     Borrower,
     Lend,
@@ -40,7 +40,7 @@ def borrower(position: int, accelerators: int, **more: Any) -> Borrower:
 def planned(*borrowers: Borrower, policy: Lending = POLICY, **more: Any) -> LendingPlan:
     snapshot = LendingSnapshot(borrowers=borrowers, **more)
     made = plan(snapshot, policy, HEADER)
-    assert check(made, snapshot, policy) == ()
+    assert violations(snapshot, policy, made) == ()
     return made
 
 
@@ -57,9 +57,13 @@ def test_idle_capacity_goes_down_the_waitlist_until_there_is_none() -> None:
     assert lent(made) == [("p1", "a", 8), ("p2", "a", 4)]
 
 
-def test_a_wish_is_met_from_as_many_pools_as_it_takes_the_idlest_first() -> None:
+def test_a_wish_is_met_from_as_many_pools_as_it_takes() -> None:
     pools = (pool("a", 8, 4), pool("b", 16), pool("c", 99, model="b200"))
-    assert lent(planned(borrower(1, 19), pools=pools)) == [("p1", "b", 16), ("p1", "a", 3)]
+    assert lent(planned(borrower(1, 19), pools=pools)) == [("p1", "a", 4), ("p1", "b", 15)]
+
+
+def test_a_wish_that_one_pool_meets_goes_to_the_idlest() -> None:
+    assert lent(planned(borrower(1, 4), pools=(pool("a", 8), pool("b", 16)))) == [("p1", "b", 4)]
 
 
 def test_a_borrower_stays_where_it_borrows() -> None:
@@ -167,11 +171,13 @@ STOP, FIRST, SECOND = GOOD.intents
 )
 def test_the_check_finds_each_broken_plan(rule: str, intents: tuple[Any, ...]) -> None:
     broken = GOOD.model_copy(update={"intents": intents})
-    assert rule in [violation.rule for violation in check(broken, SNAPSHOT, POLICY)]
+    assert rule in [violation.rule for violation in violations(SNAPSHOT, POLICY, broken)]
 
 
 def test_the_check_finds_a_right_given_in_a_pause_or_while_lending_is_off() -> None:
     paused = borrower(1, 4, taken_back_at=NOW, take_backs=1)
     taken = SNAPSHOT.model_copy(update={"borrowers": (paused, borrower(2, 9))})
-    assert "lending.back_off" in [v.rule for v in check(GOOD, taken, POLICY)]
-    assert "lending.disabled" in [v.rule for v in check(GOOD, SNAPSHOT, Lending(enabled=False))]
+    assert "lending.back_off" in [v.rule for v in violations(taken, POLICY, GOOD)]
+    assert "lending.disabled" in [
+        v.rule for v in violations(SNAPSHOT, Lending(enabled=False), GOOD)
+    ]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from dure.engine.checks.reclaim import check
+from dure.engine.checks.reclaim import violations
 from dure.engine.reclaim import (
     AllocationState,
     DayUse,
@@ -95,7 +95,7 @@ def decided(now: datetime, one: AllocationState, *rules: Any, zone: str = "UTC")
     """The intents for one allocation, from a plan that passes its check."""
     snapshot = ReclaimSnapshot(allocations=(one,), zone=zone)
     made = plan(snapshot, rules, Header(number=1, generation=1, now=now))
-    assert check(made, snapshot, rules) == ()
+    assert violations(snapshot, rules, made) == ()
     for intent in made.intents:
         assert CATALOGUE[intent.reason.code].format(**intent.reason.params)
     return made.intents
@@ -357,7 +357,7 @@ def test_the_check_finds_each_broken_plan(
 ) -> None:
     snapshot = ReclaimSnapshot(allocations=(GOOD_STATE.model_copy(update=changed),), zone="UTC")
     made = ReclaimPlan(header=Header(number=1, generation=1, now=NOW), intents=intents)
-    assert f"reclaim.{violation}" in [v.rule for v in check(made, snapshot, (LOW,))]
+    assert f"reclaim.{violation}" in [v.rule for v in violations(snapshot, (LOW,), made)]
 
 
 def test_the_check_finds_a_withdrawal_of_no_notice_and_a_cap_on_the_award_passed() -> None:
@@ -365,11 +365,11 @@ def test_the_check_finds_a_withdrawal_of_no_notice_and_a_cap_on_the_award_passed
     withdraw = Withdraw(allocation="a1", rule="may", reason=GOOD.reason)
     snapshot = ReclaimSnapshot(allocations=(state(),), zone="UTC")
     made = ReclaimPlan(header=header, intents=(withdraw,))
-    assert [v.rule for v in check(made, snapshot, (MAY,))] == ["reclaim.withdraw"]
+    assert [v.rule for v in violations(snapshot, (MAY,), made)] == ["reclaim.withdraw"]
     notify: Notify = only(CHECKPOINT, state(), MAY)
     capped = MAY.model_copy(update={"max_removed": LOW.below / 2})
     over = ReclaimPlan(header=header, intents=(notify,))
-    assert [v.rule for v in check(over, snapshot, (capped,))] == ["reclaim.cap"]
+    assert [v.rule for v in violations(snapshot, (capped,), over)] == ["reclaim.cap"]
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,9 @@ from dure.vocabulary.plans import Violation
 from dure.vocabulary.programme.money import Lending
 
 
-def check(plan: LendingPlan, snapshot: LendingSnapshot, policy: Lending) -> tuple[Violation, ...]:
+def violations(
+    snapshot: LendingSnapshot, policy: Lending, plan: LendingPlan
+) -> tuple[Violation, ...]:
     """Every violation of the rules above; none, and the plan may be applied."""
     lends = [intent for intent in plan.intents if isinstance(intent, Lend)]
     stops = [intent for intent in plan.intents if isinstance(intent, StopLending)]

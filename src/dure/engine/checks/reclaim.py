@@ -33,8 +33,8 @@ from dure.vocabulary.programme.reclaim import (
 )
 
 
-def check(
-    plan: ReclaimPlan, snapshot: ReclaimSnapshot, rules: tuple[ReclaimRule, ...]
+def violations(
+    snapshot: ReclaimSnapshot, rules: tuple[ReclaimRule, ...], plan: ReclaimPlan
 ) -> tuple[Violation, ...]:
     """Every violation of the rules above; none, and the plan may be applied."""
     return tuple(_problems(plan, snapshot, rules))
