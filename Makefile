@@ -53,6 +53,10 @@ lock: $(BIN)/uv ## pin the dependencies anew, with hashes and without a registry
 	$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --extra hub --group build pyproject.toml -o requirements/hub.lock
 	$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --extra hub --group build --group dev pyproject.toml -o requirements/dev.lock
 
+translations: $(VENV)/.hub ## gather the sentences of code and pages, compile the translated ones (needs gettext)
+	cd src/dure && DURE_HOME=$(CURDIR)/.dure DJANGO_SETTINGS_MODULE=dure.hub.settings $(CURDIR)/$(BIN)/django-admin makemessages -l ko -l en --no-location --no-obsolete
+	cd src/dure/hub && DURE_HOME=$(CURDIR)/.dure DJANGO_SETTINGS_MODULE=dure.hub.settings $(CURDIR)/$(BIN)/django-admin compilemessages
+
 api: $(VENV)/.hub ## write the OpenAPI document
 	$(BIN)/dure hub openapi > api/hub.json
 

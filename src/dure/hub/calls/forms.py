@@ -114,7 +114,7 @@ def _bounds(question: FormField) -> str:
         case "long_text":
             return gettext("Up to %(limit)s characters.") % {"limit": f"{question.max_length:,}"}
         case "share":
-            return gettext("A share such as 20% or 1/5.")
+            return gettext("A share such as 1/5 or 20%.")
         case _:
             return ""
 

@@ -6,14 +6,17 @@ from dure.vocabulary.marking import gettext_noop as _
 
 TEXTS: Final[dict[str, str]] = {
     "reclaim.notice_occupancy": _(
+        # xgettext:no-python-format
         "Over the last {days} days the project used {use}% of its servers; the rule asks for "
         "{below}%. Unless use recovers, {servers} of {of_servers} servers go back on {deadline}."
     ),
     "reclaim.notice_award": _(
+        # xgettext:no-python-format
         "The project has used {use}% of its award, less than the rule asks for at this date. "
         "Unless use recovers, {hours} accelerator-hours go back on {deadline}."
     ),
     "reclaim.notice_plan": _(
+        # xgettext:no-python-format
         "The project has used {use}% of what it planned to use by now. Unless use recovers, "
         "{hours} accelerator-hours go back on {deadline}."
     ),
@@ -22,15 +25,18 @@ TEXTS: Final[dict[str, str]] = {
         "use recovers, {hours} accelerator-hours go back on {deadline}."
     ),
     "reclaim.pull_back_occupancy": _(
+        # xgettext:no-python-format
         "Notice was given and its deadline passed. Over the last {days} days the project used "
         "{use}% of its servers; the rule asks for {below}%. {servers} of {of_servers} servers "
         "go back."
     ),
     "reclaim.pull_back_award": _(
+        # xgettext:no-python-format
         "Notice was given and its deadline passed. The project has used {use}% of its award; "
         "{hours} accelerator-hours go back."
     ),
     "reclaim.pull_back_plan": _(
+        # xgettext:no-python-format
         "Notice was given and its deadline passed. The project has used {use}% of what it "
         "planned to use by now; {hours} accelerator-hours go back."
     ),
