@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Sum, Window
 
-from dure.hub.allocations.models import Allocation, Decision, ReclaimNotice, WaitlistEntry
+from dure.hub.allocations.models import (
+    Allocation,
+    Decision,
+    Project,
+    ReclaimNotice,
+    WaitlistEntry,
+)
 from dure.hub.allocations.steps import Step, next_step
 from dure.hub.calls.models import Application, Call
 from dure.hub.people.gate import Action, require
@@ -67,19 +73,16 @@ class Home:
 def home(*, by: User, now: datetime) -> Home:
     """The operator's first page."""
     require(by, Action.SEE_ROUND)
-    idle = _idle(now)
-    shown = tuple(idle[: SHOWN + 1])
-    notices = _notices()
-    told = tuple(notices[: SHOWN + 1])
+    idle, notices = tuple(_idle(now)[:SHOWN]), tuple(_notices()[:SHOWN])
     return Home(
         figures=_figures(),
         calls=_calls(),
         pending=_pending(),
-        idle=shown[:SHOWN],
-        idle_total=len(shown) if len(shown) <= SHOWN else idle.count(),
+        idle=idle,
+        idle_total=idle[0].of if idle else 0,
         late=tuple(late_clusters(now=now)[:SHOWN]),
-        notices=told[:SHOWN],
-        notices_total=len(told) if len(told) <= SHOWN else notices.count(),
+        notices=notices,
+        notices_total=notices[0].of if notices else 0,
     )
 
 
@@ -103,15 +106,27 @@ def _figures() -> Figures:
         awardable=Sum(F("nodes") - F("own_use_nodes") - F("spare_nodes"), default=0),
         promised=Sum("promised_servers", default=0),
     )
-    states = Allocation.objects.aggregate(
-        offered=Count("pk", filter=Q(state=Allocation.State.OFFERED)),
-        active=Count("pk", filter=Q(state=Allocation.State.ACTIVE)),
+    counts = Project.objects.aggregate(
+        offered=_allocations_in(Allocation.State.OFFERED),
+        active=_allocations_in(Allocation.State.ACTIVE),
+        waiting=Count(
+            "waitlist_entry",
+            filter=Q(waitlist_entry__state=WaitlistEntry.State.WAITING),
+            distinct=True,
+        ),
     )
-    waiting = WaitlistEntry.objects.filter(state=WaitlistEntry.State.WAITING).count()
-    return Figures(waiting=waiting, **supply, **states)
+    return Figures(**supply, **counts)
 
 
-def _idle(now: datetime) -> QuerySet[Allocation]:
+def _allocations_in(state: Allocation.State) -> Count:
+    return Count("allocations", filter=Q(allocations__state=state), distinct=True)
+
+
+_ALL: Final = Window(Count("pk"))
+"""How many rows there are before the first of them are cut off, in the same query."""
+
+
+def _idle(now: datetime) -> QuerySet[Allocation, Any]:
     recent = UsageSegment.objects.filter(
         allocation=OuterRef("pk"), kind="owner", ends_at__gt=now - IDLE_AFTER
     )
@@ -122,9 +137,14 @@ def _idle(now: datetime) -> QuerySet[Allocation]:
         ends_at__gt=now,
         pool__cluster__complete_through__gte=now - SITE_IS_CURRENT,
     )
-    return found.select_related("project__organisation", "pool").order_by("-servers", "key")
+    return (
+        found.annotate(of=_ALL)
+        .select_related("project__organisation", "pool")
+        .order_by("-servers", "key")
+    )
 
 
-def _notices() -> QuerySet[ReclaimNotice]:
+def _notices() -> QuerySet[ReclaimNotice, Any]:
     found = ReclaimNotice.objects.filter(state=ReclaimNotice.State.OPEN)
-    return found.select_related("allocation__project__organisation").order_by("deadline", "pk")
+    related = found.annotate(of=_ALL).select_related("allocation__project__organisation")
+    return related.order_by("deadline", "pk")

@@ -31,7 +31,7 @@ def allocations(request: HttpRequest, by: User) -> HttpResponse:
     rows = queries.allocations(by=by, **filters.kept)
     found = {
         "filters": filters,
-        "page": pages(rows, request.GET.get("page")),
+        "page": pages(rows, request),
         "all_organisations": may(by, Action.SEE_ALLOCATION),
     }
     return render(request, "allocations/allocations.html", found)

@@ -45,7 +45,7 @@ def a_round(request: HttpRequest, by: User, key: str) -> HttpResponse:
             sector=[(one.id, words(one.label)) for one in sectors],
         )
         rows = round_queries.outcomes(decision=seen.latest, by=by, **filters.kept)
-        found |= {"filters": filters, "page": pages(rows, request.GET.get("page"))}
+        found |= {"filters": filters, "page": pages(rows, request)}
     return render(request, "allocations/round.html", found)
 
 
@@ -76,7 +76,7 @@ def decision(request: HttpRequest, by: User, programme: str, number: int) -> Htt
         "decision": one,
         "digests": round_queries.digests(one),
         "stale": round_queries.is_stale(one, one.programme.generation),
-        "page": pages(one.plan.get("intents", []), request.GET.get("page")),
+        "page": pages(one.plan.get("intents", []), request),
         "may_approve": one.state == Decision.State.PROPOSED and may(by, Action.APPROVE_DECISION),
     }
     return render(request, "allocations/decision.html", found)

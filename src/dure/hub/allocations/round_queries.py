@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from itertools import groupby
+from typing import Any, Final, Literal
 
 from django.db.models import Count, F, Q, QuerySet, Sum
 
@@ -85,16 +86,27 @@ def a_call(*, key: str, by: User) -> Call:
 def round_of(*, call: Call, by: User) -> RoundSeen:
     """The call's round with its latest plan."""
     require(by, Action.SEE_ROUND)
-    latest = _light().filter(call=call, kind=ROUND).order_by("-number").first()
-    groups = _groups(latest) if latest else ()
+    rounds = _light().filter(call=call, kind=ROUND)
+    latest = (
+        rounds.annotate(
+            objective=F("plan__objective"),
+            bound=F("plan__bound"),
+            optimal=F("plan__optimal"),
+            offers=F("snapshot__offers"),
+        )
+        .order_by("-number")
+        .first()
+    )
+    cells = _cells(latest) if latest else []
+    groups = _groups(cells)
     return RoundSeen(
         call=call,
-        offers=_offers(call, latest),
+        offers=_offers(call, cells, latest.offers if latest else ()),
         latest=latest,
-        proof=_proof(latest) if latest else None,
+        proof=Proof(latest.objective, latest.bound, latest.optimal) if latest else None,
         stale=latest is not None and is_stale(latest, call.programme.generation),
         groups=groups,
-        total=_total(groups),
+        total=_added("", cells),
     )
 
 
@@ -175,60 +187,56 @@ def _light() -> QuerySet[Decision]:
     )
 
 
-def _proof(decision: Decision) -> Proof:
-    found = Decision.objects.filter(pk=decision.pk).values_list(
-        "plan__objective", "plan__bound", "plan__optimal"
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """The applications of one sector with one pool, or with none; one query gives them all."""
+
+    sector: str
+    pool: str | None
+    applications: int
+    asked: int
+    given: int
+
+
+def _cells(decision: Decision) -> list[_Cell]:
+    rows = (
+        Outcome.objects.filter(decision=decision)
+        .values_list("application__organisation__sector", "pool__key")
+        .annotate(Count("pk"), Sum("application__amount", default=0), Sum("servers", default=0))
+        .order_by("application__organisation__sector", "pool__key")
     )
-    objective, bound, optimal = found.get()
-    return Proof(objective, bound, bool(optimal))
+    return [_Cell(*row) for row in rows]
 
 
-def _offers(call: Call, latest: Decision | None) -> tuple[Offer, ...]:
-    given: Mapping[str, int] = {}
-    offered: Mapping[str, int] = {}
-    if latest:
-        outcome = Outcome.objects.filter(decision=latest, pool__isnull=False)
-        given = dict(outcome.values_list("pool__key").annotate(Sum("servers")))
-        stored = Decision.objects.values_list("snapshot__offers", flat=True).get(pk=latest.pk)
-        offered = {offer["pool"]: offer["servers"] for offer in stored or ()}
+def _offers(
+    call: Call, cells: Sequence[_Cell], stored: Sequence[Mapping[str, Any]]
+) -> tuple[Offer, ...]:
+    offered = {offer["pool"]: offer["servers"] for offer in stored}
     document = rules(call.programme)
     named = next((one.pools for one in document.calls if one.id == call.key), tuple(offered))
     pools = Pool.objects.filter(key__in=named).select_related("cluster").order_by("model", "key")
     return tuple(
-        Offer(pool, offered.get(pool.key, pool.free_servers), given.get(pool.key, 0))
+        Offer(
+            pool=pool,
+            offered=offered.get(pool.key, pool.free_servers),
+            given=sum(cell.given for cell in cells if cell.pool == pool.key),
+        )
         for pool in pools.defer("cluster__desired", "cluster__inventory")
     )
 
 
-def _groups(decision: Decision) -> tuple[Group, ...]:
-    rows = (
-        Outcome.objects.filter(decision=decision)
-        .values("application__organisation__sector")
-        .annotate(
-            applications=Count("pk"),
-            served=Count("pk", filter=Q(servers__gt=0)),
-            asked=Sum("application__amount", default=0),
-            given=Sum("servers", default=0),
-        )
-        .order_by("application__organisation__sector")
-    )
+def _groups(cells: Sequence[_Cell]) -> tuple[Group, ...]:
     return tuple(
-        Group(
-            sector=row["application__organisation__sector"],
-            applications=row["applications"],
-            served=row["served"],
-            asked=row["asked"],
-            given=row["given"],
-        )
-        for row in rows
+        _added(sector, list(of_sector))
+        for sector, of_sector in groupby(cells, key=lambda cell: cell.sector)
     )
 
 
-def _total(groups: tuple[Group, ...]) -> Group:
+def _added(sector: str, cells: Sequence[_Cell]) -> Group:
     return Group(
-        sector="",
-        applications=sum(g.applications for g in groups),
-        served=sum(g.served for g in groups),
-        asked=sum(g.asked for g in groups),
-        given=sum(g.given for g in groups),
+        sector=sector,
+        applications=sum(cell.applications for cell in cells),
+        served=sum(cell.applications for cell in cells if cell.pool is not None),
+        asked=sum(cell.asked for cell in cells),
+        given=sum(cell.given for cell in cells),
     )

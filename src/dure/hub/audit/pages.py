@@ -23,6 +23,6 @@ def events(request: HttpRequest, by: User) -> HttpResponse:
         "filters": filters,
         "head": queries.head(by=by),
         "report": queries.verify() if "verify" in request.GET else None,
-        "page": pages(rows, request.GET.get("page")),
+        "page": pages(rows, request),
     }
     return render(request, "audit/events.html", found)

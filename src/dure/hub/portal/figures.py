@@ -58,7 +58,7 @@ def percent(part: int, whole: int) -> str:
     if not whole:
         return "–"
     tenths = (part * 2000 + whole) // (2 * whole)
-    return f"{tenths // 10}.{tenths % 10} %"
+    return f"{tenths // 10}.{tenths % 10}%"
 
 
 def stacked_bar(parts: Sequence[Segment]) -> SafeString:

@@ -24,7 +24,7 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 @require_safe
 @signed_in
 def months(request: HttpRequest, by: User) -> HttpResponse:
-    page = pages(queries.months(by=by), request.GET.get("page"))
+    page = pages(queries.months(by=by), request)
     found = {"page": page, "may_close": may(by, Action.CLOSE_MONTH)}
     return render(request, "reports/months.html", found)
 
@@ -37,7 +37,7 @@ def month(request: HttpRequest, by: User, year: int, month: int) -> HttpResponse
     found = {
         "closed": closed,
         "statement": statement,
-        "page": pages(statement.allocations, request.GET.get("page")),
+        "page": pages(statement.allocations, request),
     }
     return render(request, "reports/month.html", found)
 
@@ -84,7 +84,7 @@ def close(request: HttpRequest, by: User) -> HttpResponse:
         except operations.UnableToClose as unable:
             found["problems"] = unable.problems
         else:
-            page = pages(statement.allocations, request.GET.get("page"))
+            page = pages(statement.allocations, request)
             found |= {"statement": statement, "page": page}
     return render(request, "reports/close.html", found)
 

@@ -19,7 +19,7 @@ from dure.hub.usage.templatetags.ledger import ENTRY_KINDS
 def ledger(request: HttpRequest, by: User) -> HttpResponse:
     filters = EntryFilter(request.GET, kind=ENTRY_KINDS.items())
     rows = queries.entries(by=by, **filters.kept)
-    page = pages(rows, request.GET.get("page"))
+    page = pages(rows, request)
     return render(request, "usage/ledger.html", {"filters": filters, "page": page})
 
 
@@ -31,6 +31,6 @@ def balances(request: HttpRequest, by: User) -> HttpResponse:
     found = {
         "filters": filters,
         "check": queries.check(by=by),
-        "page": pages(rows, request.GET.get("page")),
+        "page": pages(rows, request),
     }
     return render(request, "usage/balances.html", found)
