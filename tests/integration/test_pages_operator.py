@@ -17,6 +17,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from pytest_django import Settings
 from tests.integration.operated import LATER, STARTED, Operated, ranked_world, running_world
 
 from dure.hub import clock
@@ -41,8 +42,8 @@ AssertQueries = Callable[[int], AbstractContextManager[CaptureQueriesContext]]
 
 
 @pytest.fixture(autouse=True)
-def _plain_passwords_and_time(settings: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # type: ignore[attr-defined]  # pytest-django's settings
+def _plain_passwords_and_time(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     monkeypatch.setattr(clock, "now", lambda: LATER)
 
 
