@@ -15,9 +15,7 @@ router = Router(tags=["calls"])
 @router.get("calls", response=list[CallView])
 def calls(request: object) -> list[CallView]:
     """All calls with the number of submissions."""
-    submitted = ~Q(
-        applications__state__in=[Application.State.DRAFT, Application.State.WITHDRAWN]
-    )
+    submitted = ~Q(applications__state__in=[Application.State.DRAFT, Application.State.WITHDRAWN])
     rows = (
         Call.objects.select_related("programme")
         .annotate(submitted=Count("applications", filter=submitted & Q(applications__isnull=False)))

@@ -97,10 +97,10 @@ def close_call(*, call: Call, by: Actor, now: datetime) -> Call:
 def start_application(*, call: Call, by: User, now: datetime) -> Application:
     """A new draft of the person's organisation."""
     require(by, Action.APPLY)
-    _call_takes_applications(call, now)
+    locked = Call.objects.select_for_update().get(pk=call.pk)
+    _call_takes_applications(locked, now)
     if by.organisation is None:
         raise UnableToSubmit([_failure("organisation", None, _NO_ORGANISATION)])
-    locked = Call.objects.select_for_update().get(pk=call.pk)
     number = locked.next_number
     Call.objects.filter(pk=call.pk).update(next_number=F("next_number") + 1)
     application = Application.objects.create(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from django.db.models import Prefetch, QuerySet
 
@@ -84,11 +85,11 @@ def _shown(field: FormField, answer: object) -> object:
     return next((c.label for c in field.choices if c.value == answer), answer)
 
 
-def _decided() -> Prefetch[Outcome]:
+def _decided() -> Prefetch[Literal["outcomes"], QuerySet[Outcome], str]:
     applied = Outcome.objects.filter(decision__state=Decision.State.APPLIED)
     return Prefetch("outcomes", applied.select_related("pool__cluster").order_by("-decision_id"))
 
 
-def _granted() -> Prefetch[Allocation]:
+def _granted() -> Prefetch[Literal["project__allocations"], QuerySet[Allocation], str]:
     held = Allocation.objects.select_related("pool__cluster").order_by("starts_at")
     return Prefetch("project__allocations", held)

@@ -17,7 +17,7 @@ def portal(request: HttpRequest) -> dict[str, object]:
     user = getattr(request, "user", None)
     return {
         "programme": rules,
-        "site_name": words(rules.name) if rules else gettext("Dure shared computing"),
+        "programme_name": words(rules.name) if rules else gettext("Dure shared computing"),
         "agency": words(rules.agency) if rules else "",
         "zone": rules.time_zone if rules else "",
         "menu": menu(request),

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from django.db.models import Count, F, Q, Sum
 
@@ -25,11 +26,14 @@ _ADMITTED = (
 )
 
 
+StageKey = Literal["supply", "offered", "asked", "admitted", "awarded", "agreed", "bound", "used"]
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """One step; `others` counts its projects or accelerators, whichever `key` says."""
 
-    key: str
+    key: StageKey
     servers: int
     others: int
 
@@ -109,7 +113,7 @@ def _allocations(programme: Programme) -> list[Stage]:
         pool__cluster__desired_revision__gt=0,
     )
     used = Q(pk__in=Allocation.objects.filter(usage__kind="owner").values("pk"))
-    stages = {"agreed": agreed, "bound": bound, "used": used}
+    stages: dict[StageKey, Q] = {"agreed": agreed, "bound": bound, "used": used}
     sums = (
         Allocation.objects.filter(
             project__programme__key=programme.id, project__application__isnull=False

@@ -5,12 +5,13 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_GET
 
 from dure.hub.calls.queries import open_calls
 from dure.hub.market.queries import published
 from dure.hub.portal.funnel import Stage, funnel
+from dure.hub.portal.templatetags.dure import accelerators, figure
 from dure.hub.supply.queries import programme
 
 FEW = 6
@@ -54,19 +55,31 @@ def broken(_request: HttpRequest) -> HttpResponse:
 
 
 def _said(stage: Stage) -> tuple[str, str]:
-    """The stage's name, and the noun of what it counts beside servers."""
-    accelerators, applications, projects = (
-        gettext("accelerators"),
-        gettext("applications"),
-        gettext("projects"),
-    )
-    return {
-        "supply": (gettext("For the programme"), accelerators),
-        "offered": (gettext("Offered in calls"), accelerators),
-        "asked": (gettext("Asked for"), applications),
-        "admitted": (gettext("Admitted"), applications),
-        "awarded": (gettext("Awarded"), projects),
-        "agreed": (gettext("Agreement signed"), projects),
-        "bound": (gettext("Ready at the site"), projects),
-        "used": (gettext("In use by their owners"), projects),
-    }[stage.key]
+    """The stage's name, and what it counts beside servers, in words."""
+    match stage.key:
+        case "supply":
+            return gettext("For the programme"), accelerators(stage.others)
+        case "offered":
+            return gettext("Offered in calls"), accelerators(stage.others)
+        case "asked":
+            return gettext("Asked for"), _applications(stage.others)
+        case "admitted":
+            return gettext("Admitted"), _applications(stage.others)
+        case "awarded":
+            return gettext("Awarded"), _projects(stage.others)
+        case "agreed":
+            return gettext("Agreement signed"), _projects(stage.others)
+        case "bound":
+            return gettext("Ready at the site"), _projects(stage.others)
+        case "used":
+            return gettext("In use by their owners"), _projects(stage.others)
+
+
+def _applications(number: int) -> str:
+    said = ngettext("%(number)s application", "%(number)s applications", number)
+    return said % {"number": figure(number)}
+
+
+def _projects(number: int) -> str:
+    said = ngettext("%(number)s project", "%(number)s projects", number)
+    return said % {"number": figure(number)}

@@ -20,7 +20,7 @@ def signed_in(
     """Leads others to the login page and back. What the person may do, the gate decides."""
 
     @wraps(view)
-    def page(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def page(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if not isinstance(request.user, User):
             return redirect_to_login(request.get_full_path())
         return view(request, request.user, *args, **kwargs)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any
 
 from django import template
 from django.template import Context
@@ -15,7 +14,7 @@ from dure.hub.allocations.models import Allocation
 from dure.hub.calls import next_steps
 from dure.hub.calls.models import Application, Call
 from dure.hub.calls.queries import call_rules
-from dure.hub.portal.templatetags.dure import figure, servers, words
+from dure.hub.portal.templatetags.dure import figure, words
 from dure.vocabulary.programme import Programme, SizeClass
 
 register = template.Library()
@@ -32,16 +31,7 @@ def call_name(context: Context, call: Call) -> str:
 @register.filter
 def amount(number: int, unit: str) -> str:
     """An amount in the programme's unit."""
-    match unit:
-        case "server":
-            return servers(number)
-        case "accelerator":
-            said = ngettext("%(number)s accelerator", "%(number)s accelerators", number)
-        case "accelerator-hour":
-            said = ngettext("%(number)s accelerator-hour", "%(number)s accelerator-hours", number)
-        case _:
-            said = ngettext("%(number)s node-hour", "%(number)s node-hours", number)
-    return said % {"number": figure(number)}
+    return _of_unit(figure(number), number, unit)
 
 
 @register.filter
@@ -78,6 +68,22 @@ def offers(application: Application) -> list[Allocation]:
     return next_steps.offers(application)
 
 
-def _between(bounds: tuple[int, int], unit: Any) -> str:
+def _between(bounds: tuple[int, int], unit: str) -> str:
     least, most = bounds
-    return amount(most, unit) if least == most else f"{figure(least)}–{amount(most, unit)}"
+    said = figure(most) if least == most else f"{figure(least)}–{figure(most)}"
+    return _of_unit(said, most, unit)
+
+
+def _of_unit(said: str, number: int, unit: str) -> str:
+    match unit:
+        case "server":
+            sentence = ngettext("%(number)s server", "%(number)s servers", number)
+        case "accelerator":
+            sentence = ngettext("%(number)s accelerator", "%(number)s accelerators", number)
+        case "accelerator-hour":
+            sentence = ngettext(
+                "%(number)s accelerator-hour", "%(number)s accelerator-hours", number
+            )
+        case _:
+            sentence = ngettext("%(number)s node-hour", "%(number)s node-hours", number)
+    return sentence % {"number": said}

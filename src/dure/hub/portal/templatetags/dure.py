@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from django import template
@@ -96,17 +97,27 @@ def hours(seconds: int) -> str:
     return f"{sign}{figure(tenths // 10)}.{tenths % 10}"
 
 
+@lru_cache(maxsize=4096)
+def _in_language(at: date, pattern: str, _language: str | None) -> str:
+    return date_format(at, pattern)
+
+
+def _written(at: date, pattern: str) -> str:
+    """A date as the reader's language writes it; the rows of a list share most of theirs."""
+    return _in_language(at, pattern, get_language())
+
+
 @register.filter
 def moment(at: datetime | None) -> str:
     """Date and time in the programme's zone."""
-    return date_format(timezone.localtime(at), gettext("j F Y, H:i")) if at else "–"
+    return _written(timezone.localtime(at), gettext("j F Y, H:i")) if at else "–"
 
 
 @register.filter
 def until(at: datetime | None) -> str:
     """The end of a half-open period, as people say it: 24:00 of the last day, not 0:00 after it."""
     if at and timezone.localtime(at).time() == time():
-        return f"{last_day(at)}, 24:00"
+        return gettext("%(day)s, 24:00") % {"day": last_day(at)}
     return moment(at)
 
 
@@ -114,7 +125,7 @@ def until(at: datetime | None) -> str:
 def day(at: date | None) -> str:
     """The date, in the programme's zone."""
     local = timezone.localtime(at) if isinstance(at, datetime) else at
-    return date_format(local, gettext("j F Y")) if local else "–"
+    return _written(local, gettext("j F Y")) if local else "–"
 
 
 @register.filter
@@ -129,7 +140,7 @@ def badge(row: Any) -> SafeString:
     return format_html(
         '<span class="badge badge-{}">{}</span>',
         TONES.get(row.state, "neutral"),
-        row.get_state_display(),
+        type(row).State(row.state).label,
     )
 
 
