@@ -35,6 +35,18 @@ from dure.vocabulary.programme.reclaim import ReclaimRule
 DECEMBER: Final = 12
 SECONDS_PER_DAY: Final = 86_400
 
+_LISTED: Final = (
+    "key",
+    "state",
+    "servers",
+    "starts_at",
+    "ends_at",
+    "pool__key",
+    "project__title",
+    "project__organisation__name",
+)
+"""What a row of the list shows: the rest is not fetched."""
+
 _TIME: Final = ExpressionWrapper(F("ends_at") - F("starts_at"), output_field=DurationField())
 
 
@@ -96,7 +108,8 @@ def allocations(
             | Q(project__title__icontains=text)
             | Q(project__organisation__name__icontains=text)
         )
-    return found.select_related("project__organisation", "pool").order_by("-pk")
+    related = found.select_related("project__organisation", "pool").only(*_LISTED)
+    return related.order_by("-pk")
 
 
 def pool_keys() -> list[str]:

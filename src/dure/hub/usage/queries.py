@@ -36,7 +36,8 @@ def entries(*, by: User, allocation: str = "", kind: str = "") -> QuerySet[Ledge
     if kind:
         found = found.filter(kind=kind)
     postings = Prefetch("postings", LedgerPosting.objects.order_by("amount"))
-    return found.select_related("allocation").prefetch_related(postings).order_by("-pk")
+    found = found.select_related("allocation").only("kind", "at", "reason", "allocation__key")
+    return found.prefetch_related(postings).order_by("-pk")
 
 
 def balances(*, by: User, account: str = "") -> QuerySet[LedgerPosting, Any]:
