@@ -74,6 +74,7 @@ def running_world() -> Operated:
     allocations.approve_decision(decision=plan, by=operator, now=NOW)
     signed = [_signed(one) for one in Allocation.objects.order_by("pk")[:2]]
     for cluster in Cluster.objects.order_by("key"):
+        accept_report(cluster=cluster, report=_bound(cluster), now=STARTED)
         accept_report(cluster=cluster, report=_report(cluster, signed), now=LATER)
     _late_cluster()
     programme = Programme.objects.get()
@@ -87,11 +88,21 @@ def _signed(allocation: Allocation) -> Allocation:
     return allocations.sign_agreement(allocation=allocation, by=applicant, now=STARTED)
 
 
+def _bound(cluster: Cluster) -> Report:
+    """The agent's first word: what was signed is bound."""
+    return Report(
+        cluster=cluster.key,
+        sequence=1,
+        said_at=STARTED,
+        applied_revision=cluster.desired_revision,
+    )
+
+
 def _report(cluster: Cluster, signed: list[Allocation]) -> Report:
     here = [one for one in signed if one.pool.cluster_id == cluster.pk]
     return Report(
         cluster=cluster.key,
-        sequence=1,
+        sequence=2,
         said_at=LATER,
         applied_revision=cluster.desired_revision,
         complete_through=LATER - timedelta(hours=1),
