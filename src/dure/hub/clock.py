@@ -19,5 +19,6 @@ def now() -> datetime:
 
 def rehearse(at: datetime) -> int:
     """Sets this process's clock to `at`; returns the offset for the processes it starts."""
-    settings.DURE_CLOCK_OFFSET_S = round((at - datetime.now(UTC)).total_seconds())
-    return settings.DURE_CLOCK_OFFSET_S
+    offset = round((at - datetime.now(UTC)).total_seconds())
+    settings.DURE_CLOCK_OFFSET_S = offset
+    return offset

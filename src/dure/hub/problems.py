@@ -73,9 +73,7 @@ def _invalid(api: NinjaAPI) -> Callable[[HttpRequest, ValidationError], HttpResp
     return answer
 
 
-def _document(
-    api: NinjaAPI, request: HttpRequest, status: int, problem: Problem
-) -> HttpResponse:
+def _document(api: NinjaAPI, request: HttpRequest, status: int, problem: Problem) -> HttpResponse:
     response = api.create_response(request, problem.model_dump(), status=status)
     response.headers["Content-Type"] = "application/problem+json"
     return response

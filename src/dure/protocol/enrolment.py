@@ -22,6 +22,6 @@ class Credential(Frozen):
     token: SecretStr
     expires: AwareDatetime
 
-    @field_serializer("token", when_used="json")
+    @field_serializer("token")
     def _reveal(self, token: SecretStr) -> str:
         return token.get_secret_value()

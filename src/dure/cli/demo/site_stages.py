@@ -130,6 +130,7 @@ def take_back_unused(context: Context, sites: SimulatedSites) -> None:
         done()
         _days(context, sites, until=at(3, 24, 14))
         _approve_pull_backs(context)
+        _settle(sites, clock.now() + timedelta(minutes=1))
         done()
         _days(context, sites, until=at(3, 31, 14))
 

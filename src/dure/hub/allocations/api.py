@@ -52,9 +52,7 @@ def approve(request: UserRequest, call: str, body: Approval) -> RoundView:
     require(request.auth, Action.APPROVE_DECISION)
     decision = Decision.objects.get(call__key=call, kind="round", number=body.plan)
     if decision.state != Decision.State.APPLIED:
-        decision = operations.approve_decision(
-            decision=decision, by=request.auth, now=clock.now()
-        )
+        decision = operations.approve_decision(decision=decision, by=request.auth, now=clock.now())
     return _round(decision)
 
 

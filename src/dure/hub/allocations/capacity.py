@@ -2,7 +2,7 @@
 
 - Every change happens under the pool's row lock; the named constraint `pool_never_over_promised`
   refuses whatever slips past.
-- An allocation's stretches say how many servers it held when; they end the instant it shrinks.
+- What a pool has promised changes here at once; what a site holds follows (see `binding`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import F
 
-from dure.hub.allocations.models import Allocation, Decision, Project, Stretch
+from dure.hub.allocations.models import Allocation, Decision, Project
 from dure.hub.audit import operations as audit
 from dure.hub.people.gate import Actor
 from dure.hub.supply.models import Pool
@@ -56,8 +56,6 @@ def promise(
         state=state,
         decision=decision,
     )
-    if state == Allocation.State.ACTIVE:
-        begin_stretch(allocation=allocation, now=max(now, starts_at))
     audit.record(
         by=by,
         what="allocation.promised",
@@ -67,21 +65,6 @@ def promise(
         detail={"pool": pool.key, "servers": servers, "state": state.value},
     )
     return allocation
-
-
-def begin_stretch(*, allocation: Allocation, now: datetime) -> None:
-    """From now to its end the allocation holds its present number of servers."""
-    Stretch.objects.create(
-        allocation=allocation,
-        servers=allocation.servers,
-        starts_at=now,
-        ends_at=allocation.ends_at,
-    )
-
-
-def _cut_stretch(*, allocation: Allocation, now: datetime) -> None:
-    allocation.stretches.filter(starts_at__gte=now).delete()
-    allocation.stretches.filter(ends_at__gt=now).update(ends_at=now)
 
 
 @transaction.atomic
@@ -101,16 +84,11 @@ def shrink(
     freed = locked.servers - to
     pool = Pool.objects.select_for_update().get(pk=locked.pool_id)
     Pool.objects.filter(pk=pool.pk).update(promised_servers=F("promised_servers") - freed)
-    was_active = locked.state == Allocation.State.ACTIVE
     locked.servers = to
     locked.generation += 1
     if to == 0:
         locked.state = ended_as
     locked.save(update_fields=["servers", "generation", "state"])
-    if was_active:
-        _cut_stretch(allocation=locked, now=now)
-        if to and locked.ends_at > now:
-            begin_stretch(allocation=locked, now=max(now, locked.starts_at))
     audit.record(
         by=by,
         what="allocation.ended" if to == 0 else "allocation.shrunk",

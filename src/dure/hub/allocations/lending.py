@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final, TypedDict
 
 from django.db import transaction
+from django.db.models import Count, Max
 
 from dure.engine import lending
 from dure.engine.checks import lending as check
@@ -13,13 +15,17 @@ from dure.hub.allocations.models import Decision, LentRight, Project, WaitlistEn
 from dure.hub.people.gate import STEWARD
 from dure.hub.supply.models import Pool, Programme
 from dure.hub.supply.queries import rules
+from dure.hub.usage.models import UsageSegment
+
+REMEMBERED: Final = timedelta(days=1)
+"""Take-backs older than the longest back-off in the field (1 h) by far no longer count."""
 
 
 @transaction.atomic
 def offer(*, programme: Programme, now: datetime) -> Decision | None:
     """Offers idle capacity to the waitlist, in its order; None where nothing changes."""
     policy = rules(programme).lending
-    snapshot = _snapshot(programme)
+    snapshot = _snapshot(programme, now)
     header = decisions.next_header(programme=programme, now=now)
     plan = lending.plan(snapshot, policy, header)
     wrong = check.violations(snapshot, policy, plan)
@@ -80,7 +86,7 @@ def _apply_lending(plan: lending.LendingPlan, programme: Programme, now: datetim
     desired.refresh_all(clusters=[pools[key].cluster for key in sorted(touched)], now=now)
 
 
-def _snapshot(programme: Programme) -> lending.LendingSnapshot:
+def _snapshot(programme: Programme, now: datetime) -> lending.LendingSnapshot:
     pools = list(
         Pool.objects.filter(
             cluster__provider__programme=programme, cluster__last_seen_at__isnull=False
@@ -95,6 +101,7 @@ def _snapshot(programme: Programme) -> lending.LendingSnapshot:
         .select_related("application", "project")
         .order_by("position", "pk")
     )
+    taken = _take_backs(programme, now)
     per_server = {pool.model: pool.accelerators_per_node for pool in pools}
     return lending.LendingSnapshot(
         pools=tuple(_pool_state(pool) for pool in pools),
@@ -106,12 +113,41 @@ def _snapshot(programme: Programme) -> lending.LendingSnapshot:
                 models=tuple(entry.application.models_accepted),
                 accelerators=(entry.application.amount or 0)
                 * max((per_server.get(m, 0) for m in entry.application.models_accepted), default=0),
+                **taken.get(entry.project.key, NEVER),
             )
             for entry in waiting
             if any(m in per_server for m in entry.application.models_accepted)
         ),
         lent=tuple(sorted(_rights(programme))),
     )
+
+
+class _TakenBack(TypedDict):
+    taken_back_at: datetime | None
+    take_backs: int
+    taken_back_pool: str | None
+
+
+NEVER: Final = _TakenBack(taken_back_at=None, take_backs=0, taken_back_pool=None)
+
+
+def _take_backs(programme: Programme, now: datetime) -> dict[str, _TakenBack]:
+    """By project: its latest preemption of the last day, and how many it had in that pool."""
+    rows = (
+        UsageSegment.objects.filter(
+            project__programme=programme,
+            kind="lent",
+            outcome="preempted",
+            ends_at__gt=now - REMEMBERED,
+        )
+        .values_list("project__key", "pool__key")
+        .annotate(latest=Max("ends_at"), times=Count("pk"))
+        .order_by("latest")
+    )
+    return {
+        project: _TakenBack(taken_back_at=latest, take_backs=times, taken_back_pool=pool)
+        for project, pool, latest, times in rows
+    }
 
 
 def _pool_state(pool: Pool) -> lending.PoolState:

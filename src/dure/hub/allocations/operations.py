@@ -233,13 +233,15 @@ def _wait(application: Application, project: Project, position: int, now: dateti
 
 @transaction.atomic
 def sign_agreement(*, allocation: Allocation, by: User, now: datetime) -> Allocation:
-    """The awardee accepts the award and its duties; the allocation becomes active and is bound."""
+    """The awardee accepts the award and its duties; the allocation becomes active.
+
+    Its cluster's agent binds it when it pulls next.
+    """
     locked = _offered(allocation, by)
     locked.state = Allocation.State.ACTIVE
     locked.agreed_by = by
     locked.agreed_at = now
     locked.save(update_fields=["state", "agreed_by", "agreed_at"])
-    capacity.begin_stretch(allocation=locked, now=max(now, locked.starts_at))
     ledger.deposit_award(allocation=locked, now=now)
     audit.record(by=by, what="agreement.signed", subject=locked.key, at=now)
     desired.refresh(cluster=locked.pool.cluster, now=now)

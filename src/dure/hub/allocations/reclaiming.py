@@ -6,6 +6,8 @@ Notices go out at once; what takes servers away is proposed and waits for a pers
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import Final
 
 from django.db import transaction
 
@@ -119,7 +121,7 @@ def _pull_back(intent: reclaim.PullBack, by: User, now: datetime) -> Cluster:
     ledger.pull_back(
         allocation=allocation,
         occasion=f"{intent.rule}@{intent.occasion}",
-        freed_servers=intent.freed_servers,
+        amount=intent.removed,
         freed_to=intent.freed_to,
         reason=intent.reason,
         now=now,
@@ -143,7 +145,7 @@ def _snapshot(programme: Programme, now: datetime) -> reclaim.ReclaimSnapshot:
             project__application__isnull=False,
             state=Allocation.State.ACTIVE,
         )
-        .select_related("pool", "project")
+        .select_related("pool", "project__application")
         .prefetch_related("notices")
         .order_by("key")
     )
@@ -154,13 +156,13 @@ def _snapshot(programme: Programme, now: datetime) -> reclaim.ReclaimSnapshot:
     return reclaim.ReclaimSnapshot(
         zone=document.time_zone,
         allocations=tuple(
-            _allocation_state(a, daily[a.key], balance.get(a.key, (0, 0))) for a in active
+            _allocation_state(a, daily[a.key], balance.get(a.key, (0, 0)), now) for a in active
         ),
     )
 
 
 def _allocation_state(
-    allocation: Allocation, daily: DailyUse, account: tuple[int, int]
+    allocation: Allocation, daily: DailyUse, account: tuple[int, int], now: datetime
 ) -> reclaim.AllocationState:
     told = list(allocation.notices.all())
     standing = next((n for n in told if n.state == ReclaimNotice.State.OPEN), None)
@@ -176,6 +178,7 @@ def _allocation_state(
         awarded=deposited,
         balance=max(0, balance),
         used=daily.total,
+        planned_to_date=_planned(allocation, deposited, now),
         days=tuple(reclaim.DayUse(day=day, used=used) for day, used in daily.days),
         notice=reclaim.Notice(
             rule=standing.rule, given_at=standing.given_at, deadline=standing.deadline
@@ -187,6 +190,24 @@ def _allocation_state(
             f"{n.rule}@{n.occasion}" for n in told if n.state == ReclaimNotice.State.EXECUTED
         ),
     )
+
+
+QUARTERS: Final = ("plan_q1", "plan_q2", "plan_q3", "plan_q4")
+"""The form's questions on the use by quarter of the term, in percent; absent in some programmes."""
+
+
+def _planned(allocation: Allocation, awarded: int, now: datetime) -> int | None:
+    """What the applicant's own plan says should be used by now; None without a plan."""
+    application = allocation.project.application
+    answers = application.answers if application else {}
+    if not all(isinstance(answers.get(quarter), int) for quarter in QUARTERS):
+        return None
+    term = (allocation.ends_at - allocation.starts_at).total_seconds()
+    passed = Fraction(max(0, int((now - allocation.starts_at).total_seconds())), int(term))
+    whole, part = divmod(min(passed, Fraction(1)) * len(QUARTERS), 1)
+    shares = [Fraction(answers[quarter], 100) for quarter in QUARTERS]
+    current = shares[whole] * part if whole < len(QUARTERS) else Fraction(0)
+    return int(awarded * (sum(shares[:whole]) + current))
 
 
 @transaction.atomic

@@ -30,7 +30,7 @@ class Step:
 
 
 def step(*, programme: Programme, now: datetime) -> Step:
-    """Expiry, reclaim, promotion, lending, in this order: freed servers reach the waitlist first."""
+    """Expiry, reclaim, promotion, lending, in this order: freed servers are lent last."""
     made: dict[str, Decision] = {}
     failed: dict[str, str] = {}
     expired = expiry.expire(programme=programme, now=now)

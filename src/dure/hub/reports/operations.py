@@ -17,7 +17,7 @@ from dure.hub.supply.queries import rules
 from dure.hub.usage import ledger
 from dure.hub.usage.accounting import pool_facts
 from dure.metering import ledger as metering
-from dure.metering.checks import conserves
+from dure.metering.checks import adds_up, conserves
 from dure.metering.conservation import PoolAccount, UnableToAccount, account
 from dure.metering.statement import (
     AllocationIdentity,
@@ -59,7 +59,7 @@ def preview_month(
     if problems:
         raise UnableToClose(problems)
     accounts = _accounts(pools, period)
-    return statement(
+    result = statement(
         programme=document,
         year=year,
         month_number=month_number,
@@ -75,6 +75,10 @@ def preview_month(
         accounts=accounts,
         allocations=_identities(pools),
     )
+    wrong = adds_up(result)
+    if wrong:
+        raise UnableToClose([f"{v.rule}: {v.detail}" for v in wrong])
+    return result
 
 
 @transaction.atomic

@@ -45,9 +45,7 @@ def programme(request: UserRequest) -> ProgrammeView:
 @router.get("clusters", auth=PersonalToken(), response={200: list[ClusterView], 401: Problem})
 def clusters(request: UserRequest) -> list[ClusterView]:
     """The clusters the bearer may see, with what their agents last said."""
-    found = (
-        Cluster.objects.select_related("provider").prefetch_related("pools").order_by("key")
-    )
+    found = Cluster.objects.select_related("provider").prefetch_related("pools").order_by("key")
     return [_view(c) for c in found if may(request.auth, Action.SEE_CLUSTER, c)]
 
 

@@ -147,13 +147,17 @@ def enrol_agent(*, token: str, now: datetime) -> tuple[SiteCredential, str]:
         raise TokenRefused
     found.used_at = now
     found.save(update_fields=["used_at"])
+    found.cluster.credentials.filter(revoked_at__isnull=True).update(revoked_at=now)
     return rotate_credential(cluster=found.cluster, now=now)
 
 
 @transaction.atomic
 def rotate_credential(*, cluster: Cluster, now: datetime) -> tuple[SiteCredential, str]:
-    """A fresh credential for a cluster's agent; the ones before it end now."""
-    cluster.credentials.filter(revoked_at__isnull=True).update(revoked_at=now)
+    """A fresh credential for a cluster's agent.
+
+    The one before it ends when the fresh one is first shown: an answer that was lost on its way
+    must not lock the site out.
+    """
     secret = secrets.token_urlsafe(32)
     credential = SiteCredential.objects.create(
         cluster=cluster,
@@ -181,4 +185,7 @@ def cluster_of(*, secret: str, now: datetime) -> Cluster:
     )
     if found is None:
         raise TokenRefused
+    found.cluster.credentials.filter(pk__lt=found.pk, revoked_at__isnull=True).update(
+        revoked_at=now
+    )
     return found.cluster

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from typing import Annotated
 
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
 from dure.hub import clock
@@ -32,7 +33,7 @@ def _credential(cluster: Cluster) -> Credential:
 
 
 @router.post("site/enrol", response={200: Credential, 401: Problem, 422: Problem})
-def enrol(request: SiteRequest, body: Enrolment) -> Credential:
+def enrol(request: HttpRequest, body: Enrolment) -> Credential:
     """Exchanges a one-time token for the cluster's credential."""
     made, secret = operations.enrol_agent(token=body.token, now=clock.now())
     return Credential.model_validate(
@@ -50,7 +51,9 @@ def rotate(request: SiteRequest) -> Credential:
     "site/desired", auth=SiteToken(), response={200: Desired, 304: None, 401: Problem, 422: Problem}
 )
 def desired(
-    request: SiteRequest, response: HttpResponse, wait_s: int = Query(0, ge=0, le=LONGEST_WAIT_S)
+    request: SiteRequest,
+    response: HttpResponse,
+    wait_s: Annotated[int, Query(ge=0, le=LONGEST_WAIT_S)] = 0,
 ) -> tuple[int, Desired | None]:
     """The complete desired state; with `If-None-Match`, waits up to `wait_s` for a newer one."""
     known = request.headers.get("If-None-Match", "").strip('W/"')

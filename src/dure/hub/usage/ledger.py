@@ -73,13 +73,12 @@ def pull_back(
     *,
     allocation: Allocation,
     occasion: str,
-    freed_servers: int,
+    amount: int,
     freed_to: Literal["waitlist", "reserve"],
     reason: Reason,
     now: datetime,
 ) -> None:
-    """What the freed servers would still have given goes back."""
-    amount = entitlement(allocation, since=now, servers=freed_servers)
+    """What the plan takes goes back to where its rule says."""
     if amount:
         entry = metering.pullback(
             key=f"pullback:{allocation.key}:{occasion}",

@@ -77,14 +77,22 @@ class LedgerEntry(models.Model):
     at = models.DateTimeField()
     allocation = models.ForeignKey(Allocation, on_delete=models.PROTECT, related_name="entries")
     reason = models.JSONField()
+    voids = models.OneToOneField(
+        "self", null=True, on_delete=models.PROTECT, related_name="voided_by"
+    )
 
     class Meta:
         ordering = ["at", "pk"]
         constraints = [
             models.CheckConstraint(
+                condition=Q(kind="VOID", voids__isnull=False)
+                | (~Q(kind="VOID") & Q(voids__isnull=True)),
+                name="ledger_void_names_what_it_voids",
+            ),
+            models.CheckConstraint(
                 condition=Q(kind__in=["DEPOSIT", "CHARGE", "REFUND", "PULLBACK", "VOID"]),
                 name="ledger_entry_kind_is_known",
-            )
+            ),
         ]
 
 

@@ -7,15 +7,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
 
+from dure.hub.allocations import binding
 from dure.hub.allocations.models import Allocation, Project
 from dure.hub.reports.queries import closed_until
 from dure.hub.supply.models import Cluster, Pool
 from dure.hub.usage.models import NodeOutage, UsageSegment
-from dure.protocol import NodeRecord, Receipt, Report, UsageRecord
+from dure.protocol import Drift, NodeRecord, Receipt, Report, UsageRecord
 
 BATCH = 1000
 
@@ -39,19 +41,23 @@ def accept_report(*, cluster: Cluster, report: Report, now: datetime) -> Receipt
         raise OtherCluster(report.cluster)
     locked = Cluster.objects.select_for_update().get(pk=cluster.pk)
     pools = {p.key: p for p in locked.pools.all()}
-    new_usage = _new_segments(locked, report, pools)
+    new_usage, differing = _new_segments(locked, report, pools)
     new_nodes = _new_outages(locked, report, pools)
     UsageSegment.objects.bulk_create(new_usage, batch_size=BATCH)
     NodeOutage.objects.bulk_create(new_nodes, batch_size=BATCH)
-    _note_agent(locked, report, now)
+    _note_agent(locked, report, differing, now)
     accepted = len(new_usage) + len(new_nodes)
     return Receipt(accepted=accepted, known=len(report.usage) + len(report.nodes) - accepted)
 
 
-def _note_agent(cluster: Cluster, report: Report, now: datetime) -> None:
+def _note_agent(cluster: Cluster, report: Report, differing: list[Drift], now: datetime) -> None:
     cluster.last_seen_at = now
     if report.applied_revision is not None:
-        cluster.applied_revision = min(report.applied_revision, cluster.desired_revision)
+        _catch_up(cluster, report.applied_revision)
+        cluster.applied_revision = report.applied_revision
+        binding.confirm(
+            cluster=cluster, applied_revision=report.applied_revision, at=report.said_at
+        )
     if report.complete_through is not None:
         cluster.complete_through = max(
             filter(None, (cluster.complete_through, report.complete_through))
@@ -60,66 +66,96 @@ def _note_agent(cluster: Cluster, report: Report, now: datetime) -> None:
         cluster.capabilities = report.capabilities.model_dump(mode="json")
     if report.inventory:
         cluster.inventory = [pool.model_dump(mode="json") for pool in report.inventory]
-    cluster.drift = [drift.model_dump(mode="json") for drift in report.drift]
+    cluster.drift = [drift.model_dump(mode="json") for drift in (*report.drift, *differing)]
     cluster.save()
+
+
+def _catch_up(cluster: Cluster, applied: int) -> None:
+    """A hub restored from a backup counts on from the revision that its agent already holds."""
+    if applied > cluster.desired_revision:
+        cluster.desired_revision = applied + 1
+        if cluster.desired is not None:
+            cluster.desired = {**cluster.desired, "revision": applied + 1}
 
 
 def _segment_name(record: UsageRecord) -> str:
     return f"usage of job {record.job}, attempt {record.attempt}, from {record.start.isoformat()}"
 
 
-def _new_segments(cluster: Cluster, report: Report, pools: dict[str, Pool]) -> list[UsageSegment]:
+def _new_segments(
+    cluster: Cluster, report: Report, pools: dict[str, Pool]
+) -> tuple[list[UsageSegment], list[Drift]]:
+    """The segments not known yet, and those that are known with other content."""
     if not report.usage:
-        return []
-    since = min(record.start for record in report.usage)
-    until = max(record.start for record in report.usage)
-    known = set(
-        UsageSegment.objects.filter(cluster=cluster, starts_at__range=(since, until)).values_list(
-            "job", "attempt", "starts_at"
-        )
-    )
+        return [], []
+    starts = [record.start for record in report.usage]
+    known = {
+        (job, attempt, start): (end, accelerators)
+        for job, attempt, start, end, accelerators in UsageSegment.objects.filter(
+            cluster=cluster, starts_at__range=(min(starts), max(starts))
+        ).values_list("job", "attempt", "starts_at", "ends_at", "accelerators")
+    }
     closed = closed_until(cluster.provider.programme)
-    allocations = {
-        a.key: a for a in Allocation.objects.filter(pool__cluster=cluster).only("key", "pool")
-    }
-    projects = {
-        p.key: p
-        for p in Project.objects.filter(key__in={r.project for r in report.usage}).only("key")
-    }
+    names = _Names.of(cluster, report, pools)
     fresh: dict[tuple[str, int, datetime], UsageSegment] = {}
+    differing: list[Drift] = []
     for record in report.usage:
         key = (record.job, record.attempt, record.start)
-        if key in known or key in fresh:
-            continue
-        if closed is not None and record.start < closed:
-            raise ReportRefused(_segment_name(record), "its month is closed")
-        fresh[key] = _segment(cluster, record, pools, allocations, projects)
-    return list(fresh.values())
+        if key in known:
+            differing += _difference(record, known[key])
+        elif key not in fresh:
+            if closed is not None and record.start < closed:
+                raise ReportRefused(_segment_name(record), "its month is closed")
+            fresh[key] = _segment(cluster, record, names)
+    return list(fresh.values()), differing
 
 
-def _segment(
-    cluster: Cluster,
-    record: UsageRecord,
-    pools: dict[str, Pool],
-    allocations: dict[str, Allocation],
-    projects: dict[str, Project],
-) -> UsageSegment:
+def _difference(record: UsageRecord, known: tuple[datetime, int]) -> list[Drift]:
+    """A known segment never changes; said with other content, it is shown and not taken."""
+    said = (record.end, record.accelerators)
+    if said == known:
+        return []
+    return [
+        Drift(
+            subject=_segment_name(record),
+            expected=f"{known[1]} accelerators until {known[0].isoformat()}, as first said",
+            found=f"{said[1]} accelerators until {said[0].isoformat()}",
+        )
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What a record may name."""
+
+    pools: dict[str, Pool]
+    allocations: dict[str, Allocation]
+    projects: dict[str, Project]
+
+    @classmethod
+    def of(cls, cluster: Cluster, report: Report, pools: dict[str, Pool]) -> _Names:
+        allocations = Allocation.objects.filter(pool__cluster=cluster).only("key", "pool")
+        projects = Project.objects.filter(key__in={r.project for r in report.usage}).only("key")
+        return cls(pools, {a.key: a for a in allocations}, {p.key: p for p in projects})
+
+
+def _segment(cluster: Cluster, record: UsageRecord, names: _Names) -> UsageSegment:
     name = _segment_name(record)
-    if record.pool not in pools:
+    if record.pool not in names.pools:
         raise ReportRefused(name, f"cluster {cluster.key} has no pool {record.pool}")
-    if record.project not in projects:
+    if record.project not in names.projects:
         raise ReportRefused(name, f"there is no project {record.project}")
-    allocation = allocations.get(record.allocation) if record.allocation else None
+    allocation = names.allocations.get(record.allocation) if record.allocation else None
     if record.allocation and allocation is None:
         raise ReportRefused(name, f"this cluster holds no allocation {record.allocation}")
     return UsageSegment(
         cluster=cluster,
-        pool=pools[record.pool],
+        pool=names.pools[record.pool],
         job=record.job,
         attempt=record.attempt,
         kind=record.kind,
         allocation=allocation,
-        project=projects[record.project],
+        project=names.projects[record.project],
         username=record.username,
         accelerators=record.accelerators,
         starts_at=record.start,
