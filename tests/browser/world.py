@@ -104,7 +104,9 @@ def reviewing_world(now: datetime = NOW) -> World:
     calls.start_application(call=world.call, by=world.applicant, now=now)
     submitted(world, world.applicant, now)
     submitted(world, world.applicant, now, title="기후 예측 기반모델", servers="20")
-    submitted(world, world.neighbour, now, title="제조 결함 탐지 <모델>", model="B200", servers="16")
+    submitted(
+        world, world.neighbour, now, title="제조 결함 탐지 <모델>", model="B200", servers="16"
+    )
     calls.close_call(call=world.call, by=STEWARD, now=now)
     calls.screen_call(call=world.call, by=STEWARD, now=now)
     reviews.assign_reviewers(call=world.call, by=STEWARD, now=now)
