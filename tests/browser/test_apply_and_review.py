@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 from tests.browser import world
 from tests.browser.conftest import Visit
 
+from dure.hub.calls import operations as calls
 from dure.hub.calls.models import Application
 from dure.hub.reviews.models import Assignment, DeclaredConflict, Review
 
@@ -128,9 +129,9 @@ def test_an_applicant_goes_from_the_front_page_to_a_submitted_application(
 
 def test_a_refused_rule_is_named_before_submission_and_links_to_its_question(visit: Visit) -> None:
     here = world.open_world()
-    draft = world.calls.start_application(call=here.call, by=here.applicant, now=world.NOW)
+    draft = calls.start_application(call=here.call, by=here.applicant, now=world.NOW)
     answers = {**world.ANSWERS, "consent_reclaim": "no"}
-    world.calls.save_draft(application=draft, answers=answers, by=here.applicant, now=world.NOW)
+    calls.save_draft(application=draft, answers=answers, by=here.applicant, now=world.NOW)
     visitor = visit(language="ko")
     visitor.sign_in("applicant")
     page = visitor.go(f"/applications/{draft.number}/submit/")
