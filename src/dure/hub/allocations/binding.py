@@ -12,40 +12,44 @@ from datetime import datetime
 
 from dure.hub.allocations.models import Allocation, Stretch
 from dure.hub.supply.models import Cluster
-from dure.protocol import Desired
 
 
 def confirm(*, cluster: Cluster, applied_revision: int, at: datetime) -> None:
     """The agent has applied this revision as of `at`; older revisions are waited out."""
-    if cluster.desired is None or applied_revision != cluster.desired_revision:
+    if applied_revision != cluster.desired_revision:
         return
-    bound = {b.allocation: b.servers for b in Desired.model_validate(cluster.desired).bindings}
+    bound = {
+        allocation.key: allocation
+        for allocation in Allocation.objects.filter(
+            pool__cluster=cluster, state=Allocation.State.ACTIVE, ends_at__gt=at
+        )
+    }
     current = {
         stretch.allocation.key: stretch
         for stretch in Stretch.objects.filter(
             allocation__pool__cluster=cluster, ends_at__gt=at
         ).select_related("allocation")
     }
-    changed = {
-        key
-        for key in bound.keys() | current.keys()
-        if bound.get(key, 0) != (current[key].servers if key in current else 0)
-    }
-    for allocation in Allocation.objects.filter(key__in=changed):
-        _hold(allocation, current.get(allocation.key), bound.get(allocation.key, 0), at)
+    for key, stretch in current.items():
+        if key not in bound or bound[key].servers != stretch.servers:
+            _end(stretch, at)
+    for key, allocation in bound.items():
+        if key not in current or current[key].servers != allocation.servers:
+            _begin(allocation, at)
 
 
-def _hold(allocation: Allocation, current: Stretch | None, servers: int, at: datetime) -> None:
-    if current is not None:
-        if current.starts_at >= at:
-            current.delete()
-        else:
-            current.ends_at = at
-            current.save(update_fields=["ends_at"])
-    if servers and at < allocation.ends_at:
-        Stretch.objects.create(
-            allocation=allocation,
-            servers=servers,
-            starts_at=max(at, allocation.starts_at),
-            ends_at=allocation.ends_at,
-        )
+def _end(stretch: Stretch, at: datetime) -> None:
+    if stretch.starts_at >= at:
+        stretch.delete()
+        return
+    stretch.ends_at = at
+    stretch.save(update_fields=["ends_at"])
+
+
+def _begin(allocation: Allocation, at: datetime) -> None:
+    Stretch.objects.create(
+        allocation=allocation,
+        servers=allocation.servers,
+        starts_at=max(at, allocation.starts_at),
+        ends_at=allocation.ends_at,
+    )

@@ -1,66 +1,51 @@
 """What each cluster should hold: the document its agent pulls.
 
-- Complete, never a delta; the revision grows only when the content changes.
-- An allocation that was awarded but not agreed is not bound.
+- Complete, never a delta, and made from the stored facts whenever it is asked for.
+- Whatever changes it counts the cluster's revision on in the same transaction, so one revision is
+  one content.
+- An allocation that was awarded but not agreed is not in it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 
-from django.db import transaction
+from django.db.models import F
 
 from dure.hub.allocations.models import Allocation, LentRight, Project
-from dure.hub.people.models import User
 from dure.hub.supply.models import Cluster
 from dure.hub.supply.queries import rules
 from dure.protocol import Binding, Desired, LentShare, MemberAccess
 
 
-@transaction.atomic
-def refresh(*, cluster: Cluster, now: datetime) -> Cluster:
-    """Writes the cluster's desired document anew; unchanged content keeps its revision."""
-    locked = (
-        Cluster.objects.select_for_update(of=("self",))
-        .select_related("provider__programme")
-        .get(pk=cluster.pk)
+def touch(clusters: Iterable[Cluster]) -> None:
+    """What these clusters should hold has changed; a waiting agent hears of it at once."""
+    Cluster.objects.filter(pk__in={c.pk for c in clusters}).update(
+        desired_revision=F("desired_revision") + 1
     )
-    lending = rules(locked.provider.programme).lending
-    content = Desired(
-        cluster=locked.key,
-        revision=locked.desired_revision,
-        bindings=tuple(_bindings(locked, now)),
-        lent=tuple(_lent(locked)) if lending.enabled else (),
+
+
+def document(cluster: Cluster) -> Desired:
+    """The complete document at the cluster's present revision. Six queries."""
+    present = Cluster.objects.select_related("provider__programme").get(pk=cluster.pk)
+    lending = rules(present.provider.programme).lending
+    return Desired(
+        cluster=present.key,
+        revision=present.desired_revision,
+        bindings=tuple(_bindings(present)),
+        lent=tuple(_lent(present)) if lending.enabled else (),
         grace_s=lending.grace_s,
     )
-    if locked.desired is not None and Desired.model_validate(locked.desired) == content:
-        return locked
-    locked.desired_revision += 1
-    document = content.model_copy(update={"revision": locked.desired_revision})
-    locked.desired = document.model_dump(mode="json")
-    locked.save(update_fields=["desired", "desired_revision"])
-    return locked
-
-
-def refresh_all(*, clusters: Iterable[Cluster], now: datetime) -> None:
-    """Refreshes each cluster once."""
-    for cluster in {c.pk: c for c in clusters}.values():
-        refresh(cluster=cluster, now=now)
 
 
 def _members(project: Project) -> tuple[MemberAccess, ...]:
-    def access(user: User) -> MemberAccess:
-        return MemberAccess(username=user.username)
-
-    return tuple(access(u) for u in sorted(project.members.all(), key=lambda u: u.username))
+    names = sorted(user.username for user in project.members.all())
+    return tuple(MemberAccess(username=name) for name in names)
 
 
-def _bindings(cluster: Cluster, now: datetime) -> Iterable[Binding]:
+def _bindings(cluster: Cluster) -> Iterable[Binding]:
     active = (
-        Allocation.objects.filter(
-            pool__cluster=cluster, state=Allocation.State.ACTIVE, ends_at__gt=now
-        )
+        Allocation.objects.filter(pool__cluster=cluster, state=Allocation.State.ACTIVE)
         .select_related("project", "pool")
         .prefetch_related("project__members")
         .order_by("key")

@@ -26,7 +26,7 @@ def expire(*, programme: Programme, now: datetime) -> int:
     reason = Reason(code="allocation.expired")
     for allocation in over:
         capacity.shrink(allocation=allocation, to=0, reason=reason, by=STEWARD, now=now)
-    desired.refresh_all(clusters=[a.pool.cluster for a in over], now=now)
+    desired.touch([a.pool.cluster for a in over])
     if over:
         decisions.advance(programme=programme)
     return len(over)

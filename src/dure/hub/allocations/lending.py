@@ -65,25 +65,30 @@ def _rights_change(plan: lending.LendingPlan, programme: Programme) -> bool:
 
 def _apply_lending(plan: lending.LendingPlan, programme: Programme, now: datetime) -> None:
     held = _rights(programme)
+    wanted = {(i.project, i.pool): i for i in plan.intents if isinstance(i, lending.Lend)}
     projects = {p.key: p for p in Project.objects.filter(programme=programme)}
     pools = {p.key: p for p in Pool.objects.select_related("cluster")}
-    kept: set[tuple[str, str]] = set()
-    for intent in plan.intents:
-        if isinstance(intent, lending.Lend):
-            kept.add((intent.project, intent.pool))
-            LentRight.objects.update_or_create(
-                project=projects[intent.project],
-                pool=pools[intent.pool],
-                defaults={
-                    "order": intent.order,
-                    "max_accelerators": intent.max_accelerators,
-                    "since": now,
-                },
-            )
-    gone = [right for key, right in held.items() if key not in kept]
+    gone = [right for key, right in held.items() if key not in wanted]
+    changed = [
+        LentRight(
+            project=projects[project],
+            pool=pools[pool],
+            order=intent.order,
+            max_accelerators=intent.max_accelerators,
+            since=now,
+        )
+        for (project, pool), intent in wanted.items()
+        if (right := held.get((project, pool))) is None
+        or (right.order, right.max_accelerators) != (intent.order, intent.max_accelerators)
+    ]
     LentRight.objects.filter(pk__in=[right.pk for right in gone]).delete()
-    touched = {pool for _, pool in kept} | {right.pool.key for right in gone}
-    desired.refresh_all(clusters=[pools[key].cluster for key in sorted(touched)], now=now)
+    LentRight.objects.bulk_create(
+        changed,
+        update_conflicts=True,
+        unique_fields=["project", "pool"],
+        update_fields=["order", "max_accelerators", "since"],
+    )
+    desired.touch(pools[right.pool.key].cluster for right in (*gone, *changed))
 
 
 def _snapshot(programme: Programme, now: datetime) -> lending.LendingSnapshot:

@@ -244,7 +244,7 @@ def sign_agreement(*, allocation: Allocation, by: User, now: datetime) -> Alloca
     locked.save(update_fields=["state", "agreed_by", "agreed_at"])
     ledger.deposit_award(allocation=locked, now=now)
     audit.record(by=by, what="agreement.signed", subject=locked.key, at=now)
-    desired.refresh(cluster=locked.pool.cluster, now=now)
+    desired.touch([locked.pool.cluster])
     return locked
 
 
@@ -303,4 +303,4 @@ def grant_standing(*, programme: supply.Programme, by: Actor, now: datetime) -> 
             state=Allocation.State.ACTIVE,
         )
         ledger.deposit_award(allocation=allocation, now=now)
-        desired.refresh(cluster=pool.cluster, now=now)
+        desired.touch([pool.cluster])

@@ -125,7 +125,6 @@ def allocation(*, key: str, by: User) -> Allocation:
         "decision__snapshot",
         "decision__plan",
         "decision__policy",
-        "pool__cluster__desired",
         "pool__cluster__inventory",
         "project__application__answers",
     )

@@ -109,7 +109,7 @@ def apply(*, decision: Decision, by: User, now: datetime) -> None:
         for intent in plan.intents
         if isinstance(intent, reclaim.PullBack)
     ]
-    desired.refresh_all(clusters=touched, now=now)
+    desired.touch(touched)
 
 
 def _pull_back(intent: reclaim.PullBack, by: User, now: datetime) -> Cluster:
@@ -150,7 +150,11 @@ def _snapshot(programme: Programme, now: datetime) -> reclaim.ReclaimSnapshot:
         .order_by("key")
     )
     daily = daily_use(
-        allocations=active, since=now - timedelta(days=longest), until=now, zone=document.zone
+        allocations=active,
+        since=now - timedelta(days=longest + 1),
+        until=now,
+        zone=document.zone,
+        whole=any(rule.kind in NEED_ALL_USE for rule in document.reclaim),
     )
     balance = ledger.allocation_balances([a.key for a in active])
     return reclaim.ReclaimSnapshot(
@@ -191,6 +195,9 @@ def _allocation_state(
         ),
     )
 
+
+NEED_ALL_USE: Final = frozenset({"use_against_award", "use_against_plan", "linear_expiry"})
+"""The kinds of rule that look at all use since the award; the others look at a window."""
 
 QUARTERS: Final = ("plan_q1", "plan_q2", "plan_q3", "plan_q4")
 """The form's questions on the use by quarter of the term, in percent; absent in some programmes."""

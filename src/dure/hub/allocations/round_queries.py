@@ -221,7 +221,7 @@ def _offers(
             offered=offered.get(pool.key, pool.free_servers),
             given=sum(cell.given for cell in cells if cell.pool == pool.key),
         )
-        for pool in pools.defer("cluster__desired", "cluster__inventory")
+        for pool in pools.defer("cluster__inventory")
     )
 
 

@@ -13,14 +13,23 @@ from dure.hub.people.models import User
 
 
 class Programme(models.Model):
-    """One programme: its validated document, and the generation that plans are made against."""
+    """One programme, and the generation that plans are made against."""
 
     key = models.CharField(max_length=64, unique=True)
-    document = models.JSONField()
     sha256 = models.CharField(max_length=64)
     generation = models.PositiveBigIntegerField(default=0)
     plans_made = models.PositiveBigIntegerField(default=0)
     loaded_at = models.DateTimeField()
+
+
+class ProgrammeDocument(models.Model):
+    """The programme's validated rules, in a table of their own: rows that name a programme are
+    read often, its document once for each version."""
+
+    programme = models.OneToOneField(
+        Programme, primary_key=True, on_delete=models.CASCADE, related_name="document"
+    )
+    rules = models.JSONField()
 
 
 class Provider(models.Model):
@@ -45,7 +54,6 @@ class Cluster(models.Model):
     name_en = models.CharField(max_length=200)
     region = models.CharField(max_length=64)
     engine = models.CharField(max_length=16)
-    desired = models.JSONField(null=True)
     desired_revision = models.PositiveBigIntegerField(default=0)
     applied_revision = models.PositiveBigIntegerField(null=True)
     last_seen_at = models.DateTimeField(null=True)

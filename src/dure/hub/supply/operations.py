@@ -16,6 +16,7 @@ from dure.hub.supply.models import (
     EnrolmentToken,
     Pool,
     Programme,
+    ProgrammeDocument,
     Provider,
     SiteCredential,
 )
@@ -52,8 +53,9 @@ def store_programme(*, programme: rules.Programme, by: Actor, now: datetime) -> 
     text = json.dumps(document, sort_keys=True, ensure_ascii=False)
     row, _ = Programme.objects.update_or_create(
         key=programme.id,
-        defaults={"document": document, "sha256": digest(text), "loaded_at": now},
+        defaults={"sha256": digest(text), "loaded_at": now},
     )
+    ProgrammeDocument.objects.update_or_create(programme=row, defaults={"rules": document})
     for provider in programme.providers:
         _store_provider(row, provider)
     audit.record(

@@ -35,7 +35,9 @@ def rules(row: models.Programme) -> Programme:
 @lru_cache(maxsize=4)
 def _parsed(sha256: str, pk: int) -> Programme:
     """Parsed once per content: the digest is the key, so a new document is a new entry."""
-    document = models.Programme.objects.values_list("document", flat=True).get(pk=pk, sha256=sha256)
+    document = models.ProgrammeDocument.objects.values_list("rules", flat=True).get(
+        programme=pk, programme__sha256=sha256
+    )
     return Programme.model_validate(document)
 
 
@@ -66,7 +68,7 @@ def clusters(*, by: User, now: datetime) -> list[ClusterSeen]:
 
     Raises NotPermitted to who supplies nothing.
     """
-    shown = Cluster.objects.defer("desired", "inventory")
+    shown = Cluster.objects.defer("inventory")
     if not may(by, Action.SEE_CLUSTER):
         number = by.organisation.registration_number if by.organisation else ""
         if by.role != Role.PROVIDER or not number:
@@ -78,7 +80,7 @@ def clusters(*, by: User, now: datetime) -> list[ClusterSeen]:
 
 def cluster(*, key: str, by: User, now: datetime) -> ClusterSeen:
     """One cluster. Raises NotPermitted, also where there is none."""
-    shown = Cluster.objects.defer("desired").select_related("provider")
+    shown = Cluster.objects.select_related("provider")
     found = shown.prefetch_related(_POOLS).filter(key=key).first()
     if found is None:
         raise NotPermitted(by, Action.SEE_CLUSTER)
@@ -89,7 +91,7 @@ def cluster(*, key: str, by: User, now: datetime) -> ClusterSeen:
 def late_clusters(*, now: datetime) -> QuerySet[Cluster]:
     """The clusters whose agents were heard of once, and not of late; longest silent first."""
     late = Cluster.objects.filter(last_seen_at__lt=now - LATE_AFTER)
-    return late.defer("desired", "inventory").order_by("last_seen_at")
+    return late.defer("inventory").order_by("last_seen_at")
 
 
 def _seen(found: Cluster, now: datetime) -> ClusterSeen:

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
 from dure.hub import clock
+from dure.hub.allocations.desired import document as desired_document
 from dure.hub.auth import SiteRequest, SiteToken
 from dure.hub.problems import Problem
 from dure.hub.supply import operations
@@ -63,12 +64,7 @@ def desired(
             response.headers["ETag"] = f'"{revision}"'
             return 304, None
         time.sleep(LOOK_AGAIN_S)
-    cluster = Cluster.objects.get(pk=request.auth.pk)
-    document = (
-        Desired.model_validate(cluster.desired)
-        if cluster.desired
-        else Desired(cluster=cluster.key, revision=cluster.desired_revision)
-    )
+    document = desired_document(request.auth)
     response.headers["ETag"] = f'"{document.revision}"'
     return 200, document
 

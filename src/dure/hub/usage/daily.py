@@ -2,6 +2,7 @@
 
 - A day is a day of the programme's zone.
 - A day that the site has not fully reported has no figure: None, never zero.
+- The total needs every segment ever reported: it is only made where a rule reads it.
 """
 
 from __future__ import annotations
@@ -18,14 +19,19 @@ from dure.quantities import Period
 
 @dataclass(frozen=True, slots=True)
 class DailyUse:
-    """`days` from oldest to newest; `total` over all time, None where nothing was ever reported."""
+    """`days` from oldest to newest; `total` over all time, None where it is not known or asked."""
 
     days: tuple[tuple[date, int | None], ...]
     total: int | None
 
 
 def daily_use(
-    *, allocations: Iterable[Allocation], since: datetime, until: datetime, zone: ZoneInfo
+    *,
+    allocations: Iterable[Allocation],
+    since: datetime,
+    until: datetime,
+    zone: ZoneInfo,
+    whole: bool,
 ) -> dict[str, DailyUse]:
     """Accelerator-seconds by allocation and day. Two queries for all allocations together."""
     wanted = {a.pk: a for a in allocations}
@@ -36,6 +42,8 @@ def daily_use(
     )
     held: dict[int, list[tuple[datetime, datetime, int]]] = {pk: [] for pk in wanted}
     rows = UsageSegment.objects.filter(allocation__in=wanted, kind="owner", starts_at__lt=until)
+    if not whole:
+        rows = rows.filter(ends_at__gt=since)
     for pk, start, end, accelerators in rows.values_list(
         "allocation_id", "starts_at", "ends_at", "accelerators"
     ):
@@ -43,7 +51,7 @@ def daily_use(
             held[pk].append((start, end, accelerators))
     days = list(_days(since, until, zone))
     return {
-        allocation.key: _of_one(allocation, held[pk], through[pk], days)
+        allocation.key: _of_one(allocation, held[pk], through[pk], days, whole=whole)
         for pk, allocation in wanted.items()
     }
 
@@ -64,13 +72,15 @@ def _of_one(
     held: list[tuple[datetime, datetime, int]],
     through: datetime | None,
     days: list[tuple[date, Period]],
+    *,
+    whole: bool,
 ) -> DailyUse:
     figures = tuple(
         (day, _within(held, period) if through is not None and period.end <= through else None)
         for day, period in days
         if period.start >= allocation.starts_at
     )
-    total = sum(_seconds(start, end) * n for start, end, n in held) if through else None
+    total = sum(_seconds(start, end) * n for start, end, n in held) if whole and through else None
     return DailyUse(days=figures, total=total)
 
 

@@ -74,8 +74,6 @@ def _catch_up(cluster: Cluster, applied: int) -> None:
     """A hub restored from a backup counts on from the revision that its agent already holds."""
     if applied > cluster.desired_revision:
         cluster.desired_revision = applied + 1
-        if cluster.desired is not None:
-            cluster.desired = {**cluster.desired, "revision": applied + 1}
 
 
 def _segment_name(record: UsageRecord) -> str:
