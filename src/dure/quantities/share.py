@@ -12,8 +12,9 @@ class ShareOutOfRangeError(ValueError):
 class Share(Fraction):
     """An exact fraction in [0, 1]."""
 
-    def __new__(cls, numerator: int | str | Fraction, denominator: int | None = None) -> Share:
-        share = super().__new__(cls, numerator, denominator)
+    def __new__(cls, value: int | str | Fraction) -> Share:
+        exact = Fraction(value)
+        share = super().__new__(cls, exact.numerator, exact.denominator)
         if not 0 <= share <= 1:
             msg = f"a share lies between 0 and 1, not {Fraction(share)}"
             raise ShareOutOfRangeError(msg)
