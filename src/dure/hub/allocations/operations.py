@@ -23,7 +23,7 @@ from dure.hub.people.models import User
 from dure.hub.supply import models as supply
 from dure.hub.supply.queries import rules
 from dure.hub.usage import ledger
-from dure.vocabulary.plans import Reason
+from dure.vocabulary.plans import Reason, Violation
 from dure.vocabulary.programme import Programme, Quota, Track
 
 __all__ = [
@@ -177,7 +177,7 @@ def _apply_round(decision: Decision, by: User, now: datetime) -> None:
     snapshot = engine.RoundSnapshot.model_validate(decision.snapshot)
     policy = engine.RoundPolicy.model_validate(decision.policy)
     plan = engine.RoundPlan.model_validate(decision.plan)
-    wrong = check.violations(snapshot, policy, plan)
+    wrong = check.violations(snapshot, policy, plan) or _unlike(decision, plan)
     if wrong:
         raise PlanRefused(wrong)
     call = Call.objects.select_for_update().get(decisions=decision)
@@ -209,6 +209,25 @@ def _apply_round(decision: Decision, by: User, now: datetime) -> None:
         )
     call.state = Call.State.DECIDED
     call.save(update_fields=["state"])
+
+
+def _unlike(decision: Decision, plan: engine.RoundPlan) -> tuple[Violation, ...]:
+    """What is awarded is read from the outcomes: they must be those of the plan just checked."""
+    planned = {i.application: (i.pool, i.servers) for i in plan.intents}
+    stored = {
+        number: (pool, servers)
+        for number, pool, servers in decision.outcomes.values_list(
+            "application__number", "pool__key", "servers"
+        )
+    }
+    return tuple(
+        Violation(
+            rule="round.outcomes",
+            detail=f"{number}: {stored.get(number)} stored, {planned.get(number)} in the plan",
+        )
+        for number in sorted(planned.keys() | stored.keys())
+        if planned.get(number) != stored.get(number)
+    )
 
 
 def _project_for(application: Application, call: Call) -> Project:
