@@ -253,6 +253,7 @@ def close_month(
         _end(f"{month!r} is not a month; write it as 2026-03.", UNUSABLE)
     with _hub():
         from dure.hub import clock  # noqa: PLC0415
+        from dure.hub.portal.reasons import sentence  # noqa: PLC0415
         from dure.hub.reports import files, operations  # noqa: PLC0415
 
         programme, by, now = _programme(), _console(), clock.now()
@@ -268,7 +269,8 @@ def close_month(
             )
         except operations.UnableToClose as error:
             _end(
-                "The month cannot be closed:\n" + "\n".join(f"- {p}" for p in error.problems),
+                "The month cannot be closed:\n"
+                + "\n".join(f"- {sentence(p)}" for p in error.problems),
                 FAILED,
             )
         out.mkdir(parents=True, exist_ok=True)

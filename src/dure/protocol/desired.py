@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, Field
 from dure.vocabulary.frozen import Frozen
 
 AllocationState = Literal["active", "frozen", "draining", "ended"]
-"""frozen: no new guaranteed work; draining: surplus is lent, then lowered; ended: limits at zero."""
+"""frozen: nothing new starts; draining: surplus is lent, then lowered; ended: limits at zero."""
 
 
 class MemberAccess(Frozen):

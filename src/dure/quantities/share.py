@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Self
 
 
 class ShareOutOfRangeError(ValueError):
@@ -12,7 +13,7 @@ class ShareOutOfRangeError(ValueError):
 class Share(Fraction):
     """An exact fraction in [0, 1]."""
 
-    def __new__(cls, value: int | str | Fraction) -> Share:
+    def __new__(cls, value: int | str | Fraction) -> Self:
         exact = Fraction(value)
         share = super().__new__(cls, exact.numerator, exact.denominator)
         if not 0 <= share <= 1:

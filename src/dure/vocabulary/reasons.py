@@ -10,6 +10,7 @@ from dure.vocabulary.reason_texts import (
     jobs,
     ledger,
     lending,
+    month,
     reclaim,
     round_,
     scoring,
@@ -30,6 +31,7 @@ _MODULES: Final = (
     reclaim,
     ledger,
     jobs,
+    month,
 )
 
 CATALOGUE: Final[dict[str, str]] = {

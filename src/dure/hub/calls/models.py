@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from dure.hub.people.gate import same_organisation
 from dure.hub.people.models import Organisation, Role, User
@@ -17,7 +18,7 @@ class Call(models.Model):
 
     class State(models.TextChoices):
         ANNOUNCED = "announced", _("Announced")
-        OPEN = "open", _("Open")
+        OPEN = "open", pgettext_lazy("call", "Open")
         CLOSED = "closed", _("Closed")
         SCREENED = "screened", _("Screened")
         REVIEWING = "reviewing", _("In review")

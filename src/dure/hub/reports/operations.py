@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
@@ -26,13 +27,14 @@ from dure.metering.statement import (
     statement,
 )
 from dure.quantities import Period, month
+from dure.vocabulary.plans import Reason, Violation
 
 
 class UnableToClose(Exception):
     """What stands between the month and its closing; nothing was written."""
 
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("; ".join(problems))
+    def __init__(self, problems: list[Reason]) -> None:
+        super().__init__("; ".join(problem.code for problem in problems))
         self.problems = problems
 
 
@@ -55,7 +57,7 @@ def preview_month(
     document = rules(programme)
     period = month(year, month_number, document.zone)
     pools = pools_in_service(programme)
-    problems = list(_not_said_all(pools, period, now))
+    problems = _not_said_all(pools, period, now, document.zone)
     if problems:
         raise UnableToClose(problems)
     accounts = _accounts(pools, period)
@@ -77,7 +79,7 @@ def preview_month(
     )
     wrong = adds_up(result)
     if wrong:
-        raise UnableToClose([f"{v.rule}: {v.detail}" for v in wrong])
+        raise UnableToClose([_refused("the statement", v) for v in wrong])
     return result
 
 
@@ -114,31 +116,47 @@ def close_month(
     return row
 
 
-def _not_said_all(pools: list[Pool], period: Period, now: datetime) -> list[str]:
+def _not_said_all(pools: list[Pool], period: Period, now: datetime, zone: ZoneInfo) -> list[Reason]:
     if now < period.end:
-        return [f"the month ends at {period.end.isoformat()}"]
-    late = {
-        pool.cluster.key: pool.cluster.complete_through
-        for pool in pools
-        if pool.cluster.complete_through is None or pool.cluster.complete_through < period.end
-    }
+        end = f"{period.end.astimezone(zone):%Y-%m-%d}"
+        return [Reason(code="month.not_over", params={"end": end})]
+    said = {pool.cluster.key: pool.cluster.complete_through for pool in pools}
     return [
-        f"cluster {key}: its agent has said everything only until "
-        f"{through.isoformat() if through else 'nothing yet'}"
-        for key, through in sorted(late.items())
+        _incomplete(cluster, through, zone)
+        for cluster, through in sorted(said.items())
+        if through is None or through < period.end
     ]
+
+
+def _incomplete(cluster: str, through: datetime | None, zone: ZoneInfo) -> Reason:
+    if through is None:
+        return Reason(code="month.agent_silent", params={"cluster": cluster})
+    until = f"{through.astimezone(zone):%Y-%m-%d %H:%M}"
+    return Reason(code="month.agent_incomplete", params={"cluster": cluster, "through": until})
+
+
+def _refused(subject: str, violation: Violation) -> Reason:
+    return Reason(
+        code="month.check_failed",
+        params={"subject": subject, "detail": f"{violation.rule}: {violation.detail}"},
+    )
 
 
 def _accounts(pools: list[Pool], period: Period) -> list[PoolAccount]:
     accounts: list[PoolAccount] = []
-    problems: list[str] = []
+    problems: list[Reason] = []
     for pool in pools:
         try:
             made = account(pool_facts(pool=pool, period=period), period)
         except UnableToAccount as error:
-            problems.append(str(error))
+            problems.append(
+                Reason(
+                    code="month.records_contradict",
+                    params={"pool": pool.key, "detail": str(error)},
+                )
+            )
             continue
-        problems.extend(f"{pool.key}: {v.rule}: {v.detail}" for v in conserves(made))
+        problems.extend(_refused(pool.key, v) for v in conserves(made))
         accounts.append(made)
     if problems:
         raise UnableToClose(problems)
