@@ -15,7 +15,6 @@ from dure.cli.demo.simulated_sites import SimulatedSites
 
 def play(*, home: Path, console: Console, password: str) -> Seen:
     """Runs every stage on a prepared folder and returns what was seen."""
-    (home / "out").mkdir()
     columns = (
         TextColumn("{task.description:42}"),
         BarColumn(bar_width=24),

@@ -14,9 +14,12 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import structlog
 import typer
 from rich.console import Console
 
@@ -51,6 +54,16 @@ def settle_environment(home: Path) -> None:
         os.environ.pop(name, None)
 
 
+@contextmanager
+def log_to(path: Path) -> Iterator[None]:
+    """The agents' and the loop's lines go to a file; the screen shows the progress."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as file:
+        structlog.configure(logger_factory=structlog.WriteLoggerFactory(file))
+        yield
+    structlog.reset_defaults()
+
+
 def run(*, home: str, as_json: bool) -> int:
     """Runs the whole demo; returns the exit code."""
     folder = Path(home).resolve()
@@ -71,7 +84,8 @@ def run(*, home: str, as_json: bool) -> int:
     console = Console(stderr=as_json)
     started = time.monotonic()
     try:
-        outcome = play(home=folder, console=console, password=PASSWORD)
+        with log_to(folder / "out" / "demo.log"):
+            outcome = play(home=folder, console=console, password=PASSWORD)
     except KeyboardInterrupt:
         typer.echo("Stopped. `dure demo` starts again from the beginning.", err=True)
         return INTERRUPTED
