@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from dure.vocabulary.frozen import Frozen
 
 WorkKind = Literal["owner", "lent"]
 Outcome = Literal["running", "completed", "failed", "cancelled", "preempted"]
+
+Name = Annotated[str, StringConstraints(max_length=100, pattern=r"^[^\x00]*$")]
+"""What a record calls something by: what every database stores, and no more."""
+
+LARGEST_REVISION: Final = 2**62
+"""Half of what a database's integer holds, so that it can be counted on from."""
 
 
 class _Segment(Frozen):
@@ -33,13 +39,13 @@ class UsageRecord(_Segment):
     1000, or None where there is no metric (which is not zero).
     """
 
-    job: str
+    job: Name
     attempt: int = Field(ge=1)
     kind: WorkKind
-    allocation: str | None
-    project: str
-    pool: str
-    username: str
+    allocation: Name | None
+    project: Name
+    pool: Name
+    username: Name
     accelerators: int = Field(gt=0)
     outcome: Outcome
     busy_permille: int | None = Field(default=None, ge=0, le=1000)
@@ -54,8 +60,8 @@ class UsageRecord(_Segment):
 class NodeRecord(_Segment):
     """A node of a pool was down over one segment. Natural key: (cluster, node, start)."""
 
-    node: str
-    pool: str
+    node: Name
+    pool: Name
     accelerators: int = Field(gt=0)
     reason: str = ""
 
@@ -104,7 +110,7 @@ class Report(Frozen):
     cluster: str
     sequence: int = Field(ge=0)
     said_at: AwareDatetime
-    applied_revision: int | None = None
+    applied_revision: int | None = Field(default=None, ge=0, le=LARGEST_REVISION)
     complete_through: AwareDatetime | None = None
     inventory: tuple[PoolInventory, ...] = ()
     capabilities: Capabilities | None = None

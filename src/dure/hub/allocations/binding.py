@@ -18,6 +18,7 @@ def confirm(*, cluster: Cluster, applied_revision: int, at: datetime) -> None:
     """The agent has applied this revision as of `at`; older revisions are waited out."""
     if applied_revision != cluster.desired_revision:
         return
+    at = at.replace(microsecond=0)  # accounts are cut at whole seconds
     bound = {
         allocation.key: allocation
         for allocation in Allocation.objects.filter(

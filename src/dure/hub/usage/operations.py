@@ -41,8 +41,9 @@ def accept_report(*, cluster: Cluster, report: Report, now: datetime) -> Receipt
         raise OtherCluster(report.cluster)
     locked = Cluster.objects.select_for_update().get(pk=cluster.pk)
     pools = {p.key: p for p in locked.pools.all()}
-    new_usage, differing = _new_segments(locked, report, pools)
-    new_nodes = _new_outages(locked, report, pools)
+    closed = closed_until(cluster.provider.programme)
+    new_usage, differing = _new_segments(locked, report, pools, closed)
+    new_nodes = _new_outages(locked, report, pools, closed)
     UsageSegment.objects.bulk_create(new_usage, batch_size=BATCH)
     NodeOutage.objects.bulk_create(new_nodes, batch_size=BATCH)
     _note_agent(locked, report, differing, now)
@@ -81,7 +82,7 @@ def _segment_name(record: UsageRecord) -> str:
 
 
 def _new_segments(
-    cluster: Cluster, report: Report, pools: dict[str, Pool]
+    cluster: Cluster, report: Report, pools: dict[str, Pool], closed: datetime | None
 ) -> tuple[list[UsageSegment], list[Drift]]:
     """The segments not known yet, and those that are known with other content."""
     if not report.usage:
@@ -93,7 +94,6 @@ def _new_segments(
             cluster=cluster, starts_at__range=(min(starts), max(starts))
         ).values_list("job", "attempt", "starts_at", "ends_at", "accelerators")
     }
-    closed = closed_until(cluster.provider.programme)
     names = _Names.of(cluster, report, pools)
     fresh: dict[tuple[str, int, datetime], UsageSegment] = {}
     differing: list[Drift] = []
@@ -102,10 +102,14 @@ def _new_segments(
         if key in known:
             differing += _difference(record, known[key])
         elif key not in fresh:
-            if closed is not None and record.start < closed:
-                raise ReportRefused(_segment_name(record), "its month is closed")
+            _in_an_open_month(_segment_name(record), record.start, closed)
             fresh[key] = _segment(cluster, record, names)
     return list(fresh.values()), differing
+
+
+def _in_an_open_month(name: str, start: datetime, closed: datetime | None) -> None:
+    if closed is not None and start < closed:
+        raise ReportRefused(name, "its month is closed")
 
 
 def _difference(record: UsageRecord, known: tuple[datetime, int]) -> list[Drift]:
@@ -132,7 +136,9 @@ class _Names:
 
     @classmethod
     def of(cls, cluster: Cluster, report: Report, pools: dict[str, Pool]) -> _Names:
-        allocations = Allocation.objects.filter(pool__cluster=cluster).only("key", "pool")
+        allocations = Allocation.objects.filter(pool__cluster=cluster).only(
+            "key", "pool", "project"
+        )
         projects = Project.objects.filter(key__in={r.project for r in report.usage}).only("key")
         return cls(pools, {a.key: a for a in allocations}, {p.key: p for p in projects})
 
@@ -146,6 +152,8 @@ def _segment(cluster: Cluster, record: UsageRecord, names: _Names) -> UsageSegme
     allocation = names.allocations.get(record.allocation) if record.allocation else None
     if record.allocation and allocation is None:
         raise ReportRefused(name, f"this cluster holds no allocation {record.allocation}")
+    if allocation is not None:
+        _agrees(name, record, allocation, names)
     return UsageSegment(
         cluster=cluster,
         pool=names.pools[record.pool],
@@ -163,7 +171,21 @@ def _segment(cluster: Cluster, record: UsageRecord, names: _Names) -> UsageSegme
     )
 
 
-def _new_outages(cluster: Cluster, report: Report, pools: dict[str, Pool]) -> list[NodeOutage]:
+def _agrees(name: str, record: UsageRecord, allocation: Allocation, names: _Names) -> None:
+    """An allocation's use is its project's, on its pool; else no month could account for it."""
+    if allocation.project_id != names.projects[record.project].pk:
+        raise ReportRefused(name, f"allocation {allocation.key} is not of project {record.project}")
+    if allocation.pool_id != names.pools[record.pool].pk:
+        raise ReportRefused(name, f"allocation {allocation.key} is not of pool {record.pool}")
+
+
+def _outage_name(record: NodeRecord) -> str:
+    return f"outage of {record.node} from {record.start.isoformat()}"
+
+
+def _new_outages(
+    cluster: Cluster, report: Report, pools: dict[str, Pool], closed: datetime | None
+) -> list[NodeOutage]:
     known = set(
         NodeOutage.objects.filter(
             cluster=cluster, node__in={record.node for record in report.nodes}
@@ -173,14 +195,16 @@ def _new_outages(cluster: Cluster, report: Report, pools: dict[str, Pool]) -> li
     for record in report.nodes:
         key = (record.node, record.start)
         if key not in known and key not in fresh:
+            _in_an_open_month(_outage_name(record), record.start, closed)
             fresh[key] = _outage(cluster, record, pools)
     return list(fresh.values())
 
 
 def _outage(cluster: Cluster, record: NodeRecord, pools: dict[str, Pool]) -> NodeOutage:
     if record.pool not in pools:
-        name = f"outage of {record.node} from {record.start.isoformat()}"
-        raise ReportRefused(name, f"cluster {cluster.key} has no pool {record.pool}")
+        raise ReportRefused(
+            _outage_name(record), f"cluster {cluster.key} has no pool {record.pool}"
+        )
     return NodeOutage(
         cluster=cluster,
         pool=pools[record.pool],
