@@ -6,7 +6,7 @@ import time
 from typing import Annotated
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Query, Router
+from ninja import Query, Router, Status
 
 from dure.hub import clock
 from dure.hub.allocations.desired import document as desired_document
@@ -55,18 +55,18 @@ def desired(
     request: SiteRequest,
     response: HttpResponse,
     wait_s: Annotated[int, Query(ge=0, le=LONGEST_WAIT_S)] = 0,
-) -> tuple[int, Desired | None]:
+) -> Status[Desired | None]:
     """The complete desired state; with `If-None-Match`, waits up to `wait_s` for a newer one."""
     known = request.headers.get("If-None-Match", "").strip('W/"')
     until = time.monotonic() + wait_s
     while str(revision := _revision(request.auth)) == known:
         if time.monotonic() >= until:
             response.headers["ETag"] = f'"{revision}"'
-            return 304, None
+            return Status(304, None)
         time.sleep(LOOK_AGAIN_S)
     document = desired_document(request.auth)
     response.headers["ETag"] = f'"{document.revision}"'
-    return 200, document
+    return Status(200, document)
 
 
 def _revision(cluster: Cluster) -> int:
