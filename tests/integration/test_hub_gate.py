@@ -1,0 +1,285 @@
+"""Nobody reaches an object that is not theirs: every operation and every endpoint is tried.
+
+The tables are complete: an operation or an endpoint that is not in them fails a test.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable
+from types import ModuleType
+from typing import Final
+
+import pytest
+from django.test import Client
+from tests.integration import small
+from tests.integration.small import DECIDED, NOW, POINTS, World
+
+from dure.hub import clock, programmes
+from dure.hub.allocations import operations as allocations
+from dure.hub.allocations import reclaiming
+from dure.hub.api import api
+from dure.hub.audit.models import Event
+from dure.hub.calls import operations as calls
+from dure.hub.notices import operations as notices
+from dure.hub.notices.models import Notice
+from dure.hub.people import operations as people
+from dure.hub.people.gate import NotPermitted
+from dure.hub.people.models import Role, User
+from dure.hub.reports import operations as reports
+from dure.hub.reviews import operations as reviews
+from dure.hub.reviews.models import Assignment
+from dure.hub.supply import operations as supply
+from dure.hub.supply.queries import rules
+
+pytestmark = pytest.mark.django_db
+
+MODULES: Final[tuple[ModuleType, ...]] = (
+    people, supply, calls, reviews, allocations, reports, programmes,
+)  # fmt: skip
+
+Try = Callable[[World, User], object]
+
+
+def _assignment(world: World) -> Assignment:
+    return Assignment.objects.filter(reviewer=world["reviewer1"]).earliest("pk")
+
+
+def _draft(world: World) -> calls.Application:
+    return calls.Application.objects.get(applicant=world["ann"], state="draft")
+
+
+OPERATORS_ONLY: Final[dict[str, Try]] = {
+    "people.add_organisation": lambda _w, by: people.add_organisation(
+        name="x", sector="industry", region="capital", by=by, now=NOW
+    ),
+    "people.add_user": lambda _w, by: people.add_user(
+        username="x", role=Role.OPERATOR, by=by, now=NOW
+    ),
+    "people.issue_token": lambda w, by: people.issue_token(
+        user=w.operator, label="x", by=by, now=NOW
+    ),
+    "supply.store_programme": lambda w, by: supply.store_programme(
+        programme=rules(w.programme), by=by, now=NOW
+    ),
+    "supply.issue_enrolment_token": lambda _w, by: supply.issue_enrolment_token(
+        cluster=small.cluster(), by=by, now=NOW
+    ),
+    "programmes.load": lambda w, by: programmes.load(programme=rules(w.programme), by=by, now=NOW),
+    "calls.announce_calls": lambda w, by: calls.announce_calls(
+        programme=w.programme, by=by, now=NOW
+    ),
+    "calls.open_call": lambda w, by: calls.open_call(call=w.call, by=by, now=NOW),
+    "calls.close_call": lambda w, by: calls.close_call(call=w.call, by=by, now=NOW),
+    "calls.screen_call": lambda w, by: calls.screen_call(call=w.call, by=by, now=NOW),
+    "reviews.assign_reviewers": lambda w, by: reviews.assign_reviewers(call=w.call, by=by, now=NOW),
+    "reviews.rank_call": lambda w, by: reviews.rank_call(call=w.call, by=by, now=NOW),
+    "allocations.solve_round": lambda w, by: allocations.solve_round(call=w.call, by=by, now=NOW),
+    "allocations.approve_decision": lambda w, by: allocations.approve_decision(
+        decision=w.call.decisions.latest("pk"), by=by, now=NOW
+    ),
+    "allocations.grant_standing": lambda w, by: allocations.grant_standing(
+        programme=w.programme, by=by, now=NOW
+    ),
+    "reclaiming.exempt": lambda w, by: reclaiming.exempt(
+        allocation=w.allocation("ann"), rule="poor-use", by=by, now=NOW
+    ),
+    "reports.preview_month": lambda w, by: reports.preview_month(
+        programme=w.programme, year=2026, month_number=3, by=by, now=NOW
+    ),
+    "reports.close_month": lambda w, by: reports.close_month(
+        programme=w.programme, year=2026, month_number=3, by=by, now=NOW
+    ),
+}
+ANNS_ONLY: Final[dict[str, Try]] = {
+    "calls.save_draft": lambda w, by: calls.save_draft(
+        application=_draft(w), answers={"title": "taken"}, by=by, now=NOW
+    ),
+    "calls.submit_application": lambda w, by: calls.submit_application(
+        application=_draft(w), by=by, now=NOW
+    ),
+    "calls.withdraw_application": lambda w, by: calls.withdraw_application(
+        application=_draft(w), by=by, now=NOW
+    ),
+    "allocations.sign_agreement": lambda w, by: allocations.sign_agreement(
+        allocation=w.allocation("ann"), by=by, now=DECIDED
+    ),
+    "allocations.decline_agreement": lambda w, by: allocations.decline_agreement(
+        allocation=w.allocation("ann"), by=by, now=DECIDED
+    ),
+}
+REVIEWERS_ONLY: Final[dict[str, Try]] = {
+    "reviews.submit_review": lambda w, by: reviews.submit_review(
+        assignment=_assignment(w), points=POINTS, comment="", by=by, now=NOW
+    ),
+    "reviews.declare_conflict": lambda w, by: reviews.declare_conflict(
+        assignment=_assignment(w), by=by, now=NOW
+    ),
+}
+APPLICANTS_ONLY: Final[dict[str, Try]] = {
+    "calls.start_application": lambda w, by: calls.start_application(call=w.call, by=by, now=NOW),
+}
+BARRED: Final[tuple[tuple[dict[str, Try], tuple[str, ...]], ...]] = (
+    (OPERATORS_ONLY, ("ann", "reviewer1", "supplier", "auditor")),
+    (ANNS_ONLY, ("bob", "reviewer1", "supplier", "auditor", "operator")),
+    (REVIEWERS_ONLY, ("ann", "reviewer2", "supplier", "auditor", "operator")),
+    (APPLICANTS_ONLY, ("reviewer1", "supplier", "auditor", "operator")),
+)
+
+
+@pytest.fixture
+def world() -> World:
+    """Decided, with a draft of ann's left over."""
+    made = small.opened()
+    small.draft(made, "ann", title="left over")
+    small.submit(made, "ann")
+    small.submit(made, "bob")
+    calls.close_call(call=made.call, by=made.operator, now=NOW)
+    calls.screen_call(call=made.call, by=made.operator, now=NOW)
+    reviews.assign_reviewers(call=made.call, by=made.operator, now=NOW)
+    for one in Assignment.objects.select_related("reviewer"):
+        reviews.submit_review(assignment=one, points=POINTS, comment="", by=one.reviewer, now=NOW)
+    reviews.rank_call(call=made.call, by=made.operator, now=NOW)
+    plan = allocations.solve_round(call=made.call, by=made.operator, now=DECIDED)
+    allocations.approve_decision(decision=plan, by=made.operator, now=DECIDED)
+    return made
+
+
+def test_no_operation_lets_another_through_and_none_leaves_a_trace(world: World) -> None:
+    before = Event.objects.count()
+    let_through: list[str] = []
+    for table, names in BARRED:
+        for label, attempt in table.items():
+            for name in names:
+                try:
+                    attempt(world, world[name])
+                except NotPermitted:
+                    continue
+                let_through.append(f"{label} as {name}")
+    assert let_through == []
+    assert Event.objects.count() == before
+
+
+def test_a_person_who_was_made_inactive_may_do_nothing(world: World) -> None:
+    world.operator.is_active = False
+    world.operator.save(update_fields=["is_active"])
+    with pytest.raises(NotPermitted):
+        OPERATORS_ONLY["supply.issue_enrolment_token"](world, world.operator)
+
+
+def test_the_tables_name_every_operation_that_someone_does() -> None:
+    named = {label for table, _ in BARRED for label in table}
+    found = {
+        f"{module.__name__.split('.')[2]}.{name}"
+        for module in MODULES
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__
+        and not name.startswith("_")
+        and "by" in inspect.signature(function).parameters
+    }
+    assert found == named - {"reclaiming.exempt"}
+
+
+def test_nobody_marks_anothers_notice_as_read(world: World) -> None:
+    notice = Notice.objects.get(recipient=world["ann"])
+    notices.mark_read(notice=notice, by=world["bob"], now=DECIDED)
+    assert Notice.objects.get(pk=notice.pk).read_at is None
+    notices.mark_read(notice=notice, by=world["ann"], now=DECIDED)
+    assert Notice.objects.get(pk=notice.pk).read_at == DECIDED
+
+
+# (method, path): what bob, an applicant with nothing to do with it, is answered
+ENDPOINTS: Final[dict[tuple[str, str], int]] = {
+    ("post", "/api/v1/site/enrol"): 422,
+    ("post", "/api/v1/site/credential"): 401,
+    ("get", "/api/v1/site/desired"): 401,
+    ("post", "/api/v1/site/reports"): 401,
+    ("get", "/api/v1/programme"): 200,
+    ("get", "/api/v1/calls"): 200,
+    ("get", "/api/v1/clusters"): 200,
+    ("get", "/api/v1/rounds/{call}"): 404,
+    ("post", "/api/v1/rounds/{call}/solve"): 404,
+    ("post", "/api/v1/rounds/{call}/approve"): 404,
+    ("get", "/api/v1/allocations"): 200,
+    ("get", "/api/v1/ledger"): 404,
+    ("get", "/api/v1/audit/verify"): 404,
+}
+PUBLIC: Final = {"/api/v1/programme", "/api/v1/calls", "/api/v1/site/enrol"}
+
+
+def ask(method: str, path: str, token: str = "", **body: object) -> tuple[int, object]:
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    response = Client(headers=headers).generic(
+        method.upper(),
+        path.replace("{call}", "first"),
+        json.dumps(body) if method == "post" else b"",
+        "application/json",
+    )
+    return response.status_code, response.json() if response.content else None
+
+
+@pytest.fixture
+def _then(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "now", lambda: DECIDED)
+
+
+def token(user: User) -> str:
+    return people.issue_token(user=user, label="test", by=user, now=DECIDED)
+
+
+def test_the_table_names_every_endpoint() -> None:
+    document = api.get_openapi_schema()
+    assert set(ENDPOINTS) == {
+        (method, path) for path, methods in document["paths"].items() for method in methods
+    }
+
+
+@pytest.mark.usefixtures("_then")
+def test_no_endpoint_lets_a_stranger_through(world: World) -> None:
+    plan = world.call.decisions.latest("pk").number
+    bobs = token(world["bob"])
+    answers = {(method, path): ask(method, path, bobs, plan=plan)[0] for method, path in ENDPOINTS}
+    assert answers == ENDPOINTS
+    unknown = {
+        path: ask(method, path, "not-a-token", plan=plan)[0]
+        for method, path in ENDPOINTS
+        if path not in PUBLIC
+    }
+    assert set(unknown.values()) == {401}
+
+
+@pytest.mark.usefixtures("_then")
+def test_a_person_sees_their_own_and_nothing_of_the_others(world: World) -> None:
+    bobs, suppliers = token(world["bob"]), token(world["supplier"])
+    mine, anns = world.allocation("bob"), world.allocation("ann")
+    _, seen = ask("get", "/api/v1/allocations", bobs)
+    assert isinstance(seen, list)
+    assert [one["id"] for one in seen] == [mine.key]
+    assert ask("get", f"/api/v1/ledger?allocation={mine.key}", bobs) == (200, [])
+    assert ask("get", f"/api/v1/ledger?allocation={anns.key}", bobs)[0] == 404
+    assert ask("get", "/api/v1/clusters", bobs) == (200, [])
+    _, clusters = ask("get", "/api/v1/clusters", suppliers)
+    assert isinstance(clusters, list)
+    assert [one["id"] for one in clusters] == ["centre-a"]
+
+
+@pytest.mark.usefixtures("_then")
+def test_what_is_not_there_and_what_is_not_ones_own_answer_alike(world: World) -> None:
+    bobs = token(world["bob"])
+    foreign = ask("get", f"/api/v1/ledger?allocation={world.allocation('ann').key}", bobs)
+    assert ask("get", "/api/v1/ledger?allocation=there-is-none", bobs) == foreign
+    assert ask("get", "/api/v1/rounds/none", bobs) == ask("get", "/api/v1/rounds/first", bobs)
+
+
+@pytest.mark.usefixtures("_then")
+def test_an_operator_approves_by_number_and_twice_is_once(world: World) -> None:
+    operators = token(world.operator)
+    plan = world.call.decisions.latest("pk").number
+    for _ in range(2):
+        status, body = ask("post", "/api/v1/rounds/first/approve", operators, plan=plan)
+        assert isinstance(body, dict)
+        assert (status, body["status"]) == (200, "applied")
+    status, problem = ask("post", "/api/v1/rounds/first/solve", operators)
+    assert isinstance(problem, dict)
+    assert (status, problem["type"]) == (409, "not-at-this-stage")
