@@ -60,7 +60,7 @@ CODE: Final = re.compile(r"`([^`\n]+)`")
 COMMAND: Final = re.compile(r"(?:^|[\s/(])(dure(?: [^|#\n]*)?)")
 TARGET: Final = re.compile(r"\bmake ([a-z]+)")
 HOST: Final = re.compile(r"https?://([^/\s)\"`]+)")
-PLACES_OF_A_MACHINE: Final = re.compile(r"/(?:home|root|work|opt)/\w")
+PLACES_OF_A_MACHINE: Final = re.compile(r"/(?:home|root|work|opt|tmp)/\w")
 
 NAMED_HOSTS: Final = frozenset({"semver.org", "hub.example.org", "127.0.0.1:8000"})
 """Addresses that documents may name: a standard, an example, this machine."""
