@@ -63,6 +63,8 @@ def _database(url: str | None) -> dict[str, object]:
 SECRET_KEY = _secret_key()
 DEBUG = False
 ALLOWED_HOSTS = os.environ.get("DURE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
+# A proxy ends TLS, so forms come with an https origin over plain HTTP.
+CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS]
 DATABASES = {"default": _database(os.environ.get("DURE_DATABASE_URL"))}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

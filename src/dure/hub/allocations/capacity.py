@@ -41,7 +41,7 @@ def promise(
     state: Allocation.State = Allocation.State.OFFERED,
 ) -> Allocation:
     """A new allocation; from now on its servers are nobody else's. Raises NoRoom."""
-    locked = Pool.objects.select_for_update().get(pk=pool.pk)
+    locked = Pool.objects.select_for_update(no_key=True).get(pk=pool.pk)
     if servers > locked.free_servers:
         raise NoRoom(locked.key, servers, locked.free_servers)
     Pool.objects.filter(pk=pool.pk).update(promised_servers=F("promised_servers") + servers)
@@ -78,11 +78,11 @@ def shrink(
     ended_as: Allocation.State = Allocation.State.ENDED,
 ) -> Allocation:
     """Lowers an allocation to `to` servers from now on; to none ends it. Already there: nothing."""
-    locked = Allocation.objects.select_for_update().get(pk=allocation.pk)
+    locked = Allocation.objects.select_for_update(no_key=True).get(pk=allocation.pk)
     if locked.state in {Allocation.State.ENDED, Allocation.State.DECLINED} or to >= locked.servers:
         return locked
     freed = locked.servers - to
-    pool = Pool.objects.select_for_update().get(pk=locked.pool_id)
+    pool = Pool.objects.select_for_update(no_key=True).get(pk=locked.pool_id)
     Pool.objects.filter(pk=pool.pk).update(promised_servers=F("promised_servers") - freed)
     locked.servers = to
     locked.generation += 1

@@ -2,6 +2,8 @@
 
 - Numbers count the plans of a programme; generations count the states they were applied to.
 - A plan is applied once, to the state it was made from, after its check passed.
+- Whoever decides waits for the programme's row before any other row: locks that everybody takes in
+  one order never wait for each other in a ring.
 """
 
 from __future__ import annotations
@@ -39,9 +41,17 @@ class PlanRefused(Exception):
         self.violations = violations
 
 
+def hold(programme_id: int) -> Programme:
+    """The programme, until the transaction ends nobody else's to decide on; the first lock of it.
+
+    `no_key`, here as wherever a row is locked: rows that only name this one are not kept waiting.
+    """
+    return Programme.objects.select_for_update(no_key=True).get(pk=programme_id)
+
+
 def next_header(*, programme: Programme, now: datetime, seed: str = "") -> Header:
     """The next plan's number, on the programme's present generation; locks the programme."""
-    locked = Programme.objects.select_for_update().get(pk=programme.pk)
+    locked = hold(programme.pk)
     Programme.objects.filter(pk=programme.pk).update(plans_made=F("plans_made") + 1)
     parent = locked.plans_made or None
     return Header(
@@ -112,8 +122,8 @@ def claim(*, decision: Decision, by: User, now: datetime) -> Decision:
 
     Raises StalePlan when the programme has moved on, or the plan was applied before.
     """
-    programme = Programme.objects.select_for_update().get(pk=decision.programme_id)
-    locked = Decision.objects.select_for_update().get(pk=decision.pk)
+    programme = hold(decision.programme_id)
+    locked = Decision.objects.select_for_update(no_key=True).get(pk=decision.pk)
     if locked.state != Decision.State.PROPOSED or locked.generation != programme.generation:
         raise StalePlan(locked, programme.generation)
     locked.state = Decision.State.APPLIED

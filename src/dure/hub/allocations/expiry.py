@@ -16,6 +16,7 @@ from dure.vocabulary.plans import Reason
 @transaction.atomic
 def expire(*, programme: Programme, now: datetime) -> int:
     """Ends the allocations whose period is over; returns how many."""
+    decisions.hold(programme.pk)
     over = list(
         Allocation.objects.filter(
             project__programme=programme,

@@ -44,7 +44,8 @@ def solve_round(*, call: Call, by: Actor, now: datetime) -> Decision:
     Raises PlanRefused when the independent check does not accept what the solver returned.
     """
     require(by, Action.SOLVE_ROUND)
-    locked = Call.objects.select_for_update().get(pk=call.pk)
+    decisions.hold(call.programme_id)
+    locked = Call.objects.select_for_update(no_key=True).get(pk=call.pk)
     if locked.state != Call.State.RANKED:
         raise NotAtThisStage(locked.key, locked.state, Call.State.RANKED)
     document = rules(locked.programme)
@@ -180,7 +181,7 @@ def _apply_round(decision: Decision, by: User, now: datetime) -> None:
     wrong = check.violations(snapshot, policy, plan) or _unlike(decision, plan)
     if wrong:
         raise PlanRefused(wrong)
-    call = Call.objects.select_for_update().get(decisions=decision)
+    call = Call.objects.select_for_update(no_key=True).get(decisions=decision)
     position = 0
     for outcome in decision.outcomes.select_related(
         "application__applicant", "application__organisation", "pool"
@@ -286,8 +287,9 @@ def decline_agreement(*, allocation: Allocation, by: User, now: datetime) -> All
 
 
 def _offered(allocation: Allocation, by: User) -> Allocation:
+    decisions.hold(allocation.project.programme_id)
     locked = (
-        Allocation.objects.select_for_update(of=("self",))
+        Allocation.objects.select_for_update(of=("self",), no_key=True)
         .select_related("pool__cluster", "project__organisation", "project__programme")
         .get(pk=allocation.pk)
     )

@@ -114,7 +114,7 @@ def apply(*, decision: Decision, by: User, now: datetime) -> None:
 
 def _pull_back(intent: reclaim.PullBack, by: User, now: datetime) -> Cluster:
     allocation = (
-        Allocation.objects.select_for_update(of=("self",))
+        Allocation.objects.select_for_update(of=("self",), no_key=True)
         .select_related("pool__cluster", "project")
         .get(key=intent.allocation)
     )
@@ -221,7 +221,8 @@ def _planned(allocation: Allocation, awarded: int, now: datetime) -> int | None:
 def exempt(*, allocation: Allocation, rule: str, by: User, now: datetime) -> None:
     """On request, a rule does not apply to this allocation; a standing notice of it ends."""
     require(by, Action.APPROVE_DECISION, allocation)
-    locked = Allocation.objects.select_for_update().get(pk=allocation.pk)
+    decisions.hold(allocation.project.programme_id)
+    locked = Allocation.objects.select_for_update(no_key=True).get(pk=allocation.pk)
     if rule not in locked.exempt_rules:
         locked.exempt_rules = sorted([*locked.exempt_rules, rule])
         locked.save(update_fields=["exempt_rules"])

@@ -72,7 +72,8 @@ def announce_calls(*, programme: supply.Programme, by: Actor, now: datetime) -> 
 
 def _advance(*, call: Call, needed: Call.State, to: Call.State, by: Actor, now: datetime) -> Call:
     require(by, Action.MANAGE_CALL)
-    locked = Call.objects.select_for_update().get(pk=call.pk)
+    decisions.hold(call.programme_id)
+    locked = Call.objects.select_for_update(no_key=True).get(pk=call.pk)
     if locked.state != needed:
         raise NotAtThisStage(locked.key, locked.state, needed)
     locked.state = to
@@ -97,7 +98,7 @@ def close_call(*, call: Call, by: Actor, now: datetime) -> Call:
 def start_application(*, call: Call, by: User, now: datetime) -> Application:
     """A new draft of the person's organisation."""
     require(by, Action.APPLY)
-    locked = Call.objects.select_for_update().get(pk=call.pk)
+    locked = Call.objects.select_for_update(no_key=True).get(pk=call.pk)
     _call_takes_applications(locked, now)
     if by.organisation is None:
         raise UnableToSubmit([_failure("organisation", None, _NO_ORGANISATION)])
@@ -118,7 +119,7 @@ def start_application(*, call: Call, by: User, now: datetime) -> Application:
 def _keep_answers(
     *, application: Application, answers: dict[str, object], by: User, now: datetime
 ) -> tuple[Application, dict[str, Reason]]:
-    locked = Application.objects.select_for_update().get(pk=application.pk)
+    locked = Application.objects.select_for_update(no_key=True).get(pk=application.pk)
     require(by, Action.EDIT_APPLICATION, locked)
     if locked.state != Application.State.DRAFT:
         raise NotAtThisStage(locked.number, locked.state, Application.State.DRAFT)
@@ -165,8 +166,9 @@ def check(*, application: Application, now: datetime) -> list[eligibility.Failur
 @transaction.atomic
 def submit_application(*, application: Application, by: User, now: datetime) -> Application:
     """The draft becomes a submission. Raises UnableToSubmit with every failing rule."""
+    _hold_call(application)
     locked = (
-        Application.objects.select_for_update(of=("self",))
+        Application.objects.select_for_update(of=("self",), no_key=True)
         .select_related("call__programme", "organisation")
         .get(pk=application.pk)
     )
@@ -188,10 +190,16 @@ def submit_application(*, application: Application, by: User, now: datetime) -> 
     return locked
 
 
+def _hold_call(application: Application) -> None:
+    """The call cannot close or be screened while a submission to it is made or taken back."""
+    Call.objects.select_for_update(no_key=True).get(pk=application.call_id)
+
+
 @transaction.atomic
 def withdraw_application(*, application: Application, by: User, now: datetime) -> Application:
-    """Takes a draft or a submission back, while the call is open."""
-    locked = Application.objects.select_for_update().get(pk=application.pk)
+    """Takes a draft back, or a submission until it is screened."""
+    _hold_call(application)
+    locked = Application.objects.select_for_update(no_key=True).get(pk=application.pk)
     require(by, Action.EDIT_APPLICATION, locked)
     if locked.state not in {Application.State.DRAFT, Application.State.SUBMITTED}:
         raise NotAtThisStage(locked.number, locked.state, "draft or submitted")

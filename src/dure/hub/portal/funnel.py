@@ -75,10 +75,16 @@ def _offered(programme: Programme) -> Stage:
     )
 
 
+def _real_calls(programme: Programme) -> list[str]:
+    """The calls that offer more than a place to rehearse."""
+    rehearsal = {p.id for _, _, p in programme.pools() if p.arrangement == "rehearsal"}
+    return [call.id for call in programme.calls if not rehearsal.issuperset(call.pools)]
+
+
 def _applications(programme: Programme) -> tuple[Stage, Stage]:
     admitted = Q(state__in=_ADMITTED)
     sums = Application.objects.filter(
-        call__programme__key=programme.id, submitted_at__isnull=False
+        call__key__in=_real_calls(programme), submitted_at__isnull=False
     ).aggregate(
         asked=Sum("amount", default=0),
         projects=Count("pk"),

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
+from dure.hub.allocations import decisions
 from dure.hub.allocations.models import Allocation
 from dure.hub.audit import operations as audit
 from dure.hub.people.gate import Action, Actor, require
@@ -89,7 +90,7 @@ def close_month(
 ) -> ClosedMonth:
     """Closes the month: charges in the ledger, the statement kept. Closed twice is closed once."""
     require(by, Action.CLOSE_MONTH)
-    Programme.objects.select_for_update().get(pk=programme.pk)
+    decisions.hold(programme.pk)
     closed = ClosedMonth.objects.filter(programme=programme, year=year, month=month_number).first()
     if closed is not None:
         return closed

@@ -37,6 +37,7 @@ def month(request: HttpRequest, by: User, year: int, month: int) -> HttpResponse
     found = {
         "closed": closed,
         "statement": statement,
+        "borrowers": queries.largest_borrowers(statement),
         "page": pages(statement.allocations, request),
     }
     return render(request, "reports/month.html", found)
@@ -85,7 +86,8 @@ def close(request: HttpRequest, by: User) -> HttpResponse:
             found["problems"] = unable.problems
         else:
             page = pages(statement.allocations, request)
-            found |= {"statement": statement, "page": page}
+            borrowers = queries.largest_borrowers(statement)
+            found |= {"statement": statement, "page": page, "borrowers": borrowers}
     return render(request, "reports/close.html", found)
 
 

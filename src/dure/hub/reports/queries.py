@@ -12,9 +12,12 @@ from dure.hub.people.models import User
 from dure.hub.reports.models import ClosedMonth
 from dure.hub.supply.models import Programme
 from dure.hub.supply.queries import rules
-from dure.metering.statement import MonthlyStatement
+from dure.metering.statement import BorrowerLine, MonthlyStatement
 
 DECEMBER: Final = 12
+
+SHOWN: Final = 20
+"""Lines of a long list on a page; the files hold all (our choice)."""
 
 
 def closed_until(programme: Programme) -> datetime | None:
@@ -26,6 +29,11 @@ def closed_until(programme: Programme) -> datetime | None:
 def statement_of(month: ClosedMonth) -> MonthlyStatement:
     """The statement as it was closed."""
     return MonthlyStatement.model_validate(month.statement)
+
+
+def largest_borrowers(statement: MonthlyStatement) -> list[BorrowerLine]:
+    """Those who ran most on lent capacity; the whole list is in the month's files."""
+    return sorted(statement.borrowers, key=lambda line: (-line.lent, line.project))[:SHOWN]
 
 
 def months(*, by: User) -> QuerySet[ClosedMonth]:

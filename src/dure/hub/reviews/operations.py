@@ -64,7 +64,8 @@ def reviewer_facts(user: User) -> assignment.Reviewer:
 def assign_reviewers(*, call: Call, by: Actor, now: datetime) -> Decision:
     """Gives every admitted application its reviewers; adds to what is assigned already."""
     require(by, Action.MANAGE_CALL)
-    locked = Call.objects.select_for_update().get(pk=call.pk)
+    decisions.hold(call.programme_id)
+    locked = Call.objects.select_for_update(no_key=True).get(pk=call.pk)
     if locked.state not in {Call.State.SCREENED, Call.State.REVIEWING}:
         raise NotAtThisStage(locked.key, locked.state, Call.State.SCREENED)
     document = rules(locked.programme)
@@ -125,13 +126,18 @@ def assign_reviewers(*, call: Call, by: Actor, now: datetime) -> Decision:
 
 @transaction.atomic
 def declare_conflict(*, assignment: Assignment, by: User, now: datetime) -> None:
-    """The reviewer steps back from an application; the assignment and its review end."""
+    """The reviewer steps back from an application; during the review, what they said of it ends.
+
+    Afterwards it stays on record, as the ranking was made from it.
+    """
     require(by, Action.REVIEW, assignment)
     number = assignment.application.number
+    call = Call.objects.select_for_update(no_key=True).get(pk=assignment.application.call_id)
     DeclaredConflict.objects.get_or_create(
         reviewer=by, subject=number, defaults={"declared_at": now}
     )
-    assignment.delete()
+    if call.state == Call.State.REVIEWING:
+        assignment.delete()
     audit.record(by=by, what="review.conflict_declared", subject=number, at=now)
 
 
@@ -141,7 +147,8 @@ def submit_review(
 ) -> Review:
     """Takes, or replaces, one reviewer's points while the call is in review."""
     locked = (
-        Assignment.objects.select_for_update(of=("self",))
+        # With the call: it is not ranked while a review is written.
+        Assignment.objects.select_for_update(of=("self", "application__call"), no_key=True)
         .select_related("application__call__programme", "application__organisation")
         .get(pk=assignment.pk)
     )
@@ -186,7 +193,8 @@ def _points_fit(application: Application, points: dict[str, int]) -> None:
 def rank_call(*, call: Call, by: Actor, now: datetime) -> Decision:
     """Scores and ranks all admitted applications; ties by the call's published seed."""
     require(by, Action.MANAGE_CALL)
-    locked = Call.objects.select_for_update().get(pk=call.pk)
+    decisions.hold(call.programme_id)
+    locked = Call.objects.select_for_update(no_key=True).get(pk=call.pk)
     if locked.state != Call.State.REVIEWING:
         raise NotAtThisStage(locked.key, locked.state, Call.State.REVIEWING)
     document = rules(locked.programme)

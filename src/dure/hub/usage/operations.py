@@ -39,7 +39,7 @@ def accept_report(*, cluster: Cluster, report: Report, now: datetime) -> Receipt
     """Stores what is new in the report and the agent's last word. Raises ReportRefused."""
     if report.cluster != cluster.key:
         raise OtherCluster(report.cluster)
-    locked = Cluster.objects.select_for_update().get(pk=cluster.pk)
+    locked = Cluster.objects.select_for_update(no_key=True).get(pk=cluster.pk)
     pools = {p.key: p for p in locked.pools.all()}
     closed = closed_until(cluster.provider.programme)
     new_usage, differing = _new_segments(locked, report, pools, closed)
