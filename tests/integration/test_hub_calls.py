@@ -11,7 +11,7 @@ from tests.integration.small import DECIDED, NOW, POINTS
 from dure.hub.calls import operations as calls
 from dure.hub.calls.models import Application, Call
 from dure.hub.people.gate import STEWARD, NotPermitted
-from dure.hub.people.models import Role
+from dure.hub.people.models import Organisation, Role
 from dure.hub.reviews import operations as reviews
 from dure.hub.reviews import queries as desk
 from dure.hub.reviews.models import Assignment, DeclaredConflict, Review
@@ -94,9 +94,7 @@ def test_who_became_a_lessor_after_submission_is_refused_at_screening() -> None:
     assert company is not None
     world["lee"].organisation = None
     world["lee"].save(update_fields=["organisation"])
-    small.Organisation.objects.filter(registration_number="lessor-number").update(
-        registration_number=""
-    )
+    Organisation.objects.filter(registration_number="lessor-number").update(registration_number="")
     company.registration_number = "lessor-number"
     company.save(update_fields=["registration_number"])
     calls.close_call(call=world.call, by=STEWARD, now=NOW)

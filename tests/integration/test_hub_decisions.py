@@ -26,7 +26,7 @@ from dure.hub.calls.operations import NotAtThisStage
 from dure.hub.loop import step
 from dure.hub.notices.models import Notice
 from dure.hub.people.gate import STEWARD
-from dure.hub.supply.models import Pool
+from dure.hub.supply.models import Pool, Programme
 from dure.hub.supply.operations import UnableToLoad, store_programme
 from dure.hub.usage.models import LedgerEntry, LedgerPosting
 from dure.vocabulary.plans import Reason
@@ -114,7 +114,7 @@ def test_a_round_is_applied_once() -> None:
 
 def test_a_plan_is_not_applied_to_another_state_than_it_was_made_from() -> None:
     world, plan = small.proposed()
-    small.Programme.objects.update(generation=plan.generation + 1)
+    Programme.objects.update(generation=plan.generation + 1)
     with pytest.raises(StalePlan, match=f"made at generation {plan.generation}"):
         operations.approve_decision(decision=plan, by=world.operator, now=DECIDED)
     assert not Project.objects.filter(application__isnull=False).exists()

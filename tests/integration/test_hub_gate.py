@@ -22,6 +22,7 @@ from dure.hub.allocations import reclaiming
 from dure.hub.api import api
 from dure.hub.audit.models import Event
 from dure.hub.calls import operations as calls
+from dure.hub.calls.models import Application
 from dure.hub.notices import operations as notices
 from dure.hub.notices.models import Notice
 from dure.hub.people import operations as people
@@ -46,8 +47,8 @@ def _assignment(world: World) -> Assignment:
     return Assignment.objects.filter(reviewer=world["reviewer1"]).earliest("pk")
 
 
-def _draft(world: World) -> calls.Application:
-    return calls.Application.objects.get(applicant=world["ann"], state="draft")
+def _draft(world: World) -> Application:
+    return Application.objects.get(applicant=world["ann"], state="draft")
 
 
 OPERATORS_ONLY: Final[dict[str, Try]] = {

@@ -9,7 +9,7 @@ from tests.integration import small
 from tests.integration.small import APRIL, DECIDED, MARCH_ENDS, STARTED, World, say, work
 
 from dure.hub.allocations import capacity, operations
-from dure.hub.allocations.desired import document
+from dure.hub.allocations.desired import document, touch
 from dure.hub.allocations.models import Stretch
 from dure.hub.people.gate import STEWARD
 from dure.hub.reports import operations as reports
@@ -173,7 +173,7 @@ def test_a_cut_counts_from_when_the_agent_has_lowered_it() -> None:
     world = small.running()
     mine = world.allocation("ann")
     capacity.shrink(allocation=mine, to=1, reason=WHY, by=STEWARD, now=LATER)
-    operations.desired.touch([small.cluster()])
+    touch([small.cluster()])
     assert held(world) == [(3, STARTED, mine.ends_at)]
     lowered = LATER + timedelta(minutes=2)
     say(at=lowered)
@@ -185,7 +185,7 @@ def test_an_agent_at_an_older_revision_changes_no_stretch() -> None:
     world = small.running()
     before = small.cluster().desired_revision
     capacity.shrink(allocation=world.allocation("ann"), to=1, reason=WHY, by=STEWARD, now=LATER)
-    operations.desired.touch([small.cluster()])
+    touch([small.cluster()])
     say(at=LATER, applied=before)
     assert held(world)[0][0] == 3
     assert small.cluster().applied_revision == before

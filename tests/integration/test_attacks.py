@@ -1,0 +1,216 @@
+"""What several people do at once: each waits for the other, none is refused for it.
+
+- Real transactions in threads. Each race is held at its worst moment: one thread stands between
+  two of its locks until the other has taken one of them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from tests.integration import small
+from tests.integration.small import APRIL, DECIDED, NOW, STARTED
+
+from dure.hub.allocations import capacity, decisions, operations, promotion, reclaiming
+from dure.hub.allocations.decisions import StalePlan
+from dure.hub.allocations.models import Allocation, Decision
+from dure.hub.audit import operations as audit_operations
+from dure.hub.audit import queries as audit
+from dure.hub.calls import operations as calls
+from dure.hub.calls.models import Application
+from dure.hub.calls.operations import NotAtThisStage
+from dure.hub.people.gate import STEWARD
+from dure.hub.usage import operations as usage_operations
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PATIENCE_S = 10
+WORST_MOMENT_S = 1.0
+
+
+def together(*acts: Callable[[], object]) -> list[object]:
+    """Runs them at once, each in a thread; what each returned, or raised."""
+    gate = threading.Barrier(len(acts))
+    results: list[object] = [None] * len(acts)
+
+    def run(index: int, act: Callable[[], object]) -> None:
+        gate.wait(PATIENCE_S)
+        try:
+            results[index] = act()
+        except Exception as error:  # noqa: BLE001  # handed to the test
+            results[index] = error
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(acts)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join(3 * PATIENCE_S)
+    assert not any(one.is_alive() for one in threads)
+    return results
+
+
+def slowly(monkeypatch: pytest.MonkeyPatch, module: object, name: str) -> None:
+    """The function waits before it begins: whoever calls it holds its locks for longer."""
+    import time
+
+    real = getattr(module, name)
+
+    def late(*args: Any, **kwargs: Any) -> Any:
+        time.sleep(WORST_MOMENT_S)
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(module, name, late)
+
+
+def failures(results: list[object]) -> list[object]:
+    return [r for r in results if isinstance(r, Exception)]
+
+
+def test_two_approvals_of_one_plan_award_once() -> None:
+    world, plan = small.proposed()
+    results = together(
+        *[
+            lambda: operations.approve_decision(decision=plan, by=world.operator, now=DECIDED)
+            for _ in range(2)
+        ]
+    )
+    assert [type(e) for e in failures(results)] == [StalePlan]
+    assert Allocation.objects.filter(pool__key="pool-a").count() == 2
+    assert audit.verify().intact
+
+
+def test_solve_while_approving(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, plan = small.proposed()
+    slowly(monkeypatch, decisions, "next_header")
+    slowly(monkeypatch, operations, "_apply_round")
+    results = together(
+        lambda: operations.approve_decision(decision=plan, by=world.operator, now=DECIDED),
+        lambda: operations.solve_round(call=world.call, by=world.operator, now=DECIDED),
+    )
+    assert {type(e) for e in failures(results)} <= {StalePlan, NotAtThisStage}, results
+    assert len(failures(results)) <= 1
+    assert audit.verify().intact
+
+
+def test_decline_while_other_signs_and_shrinks(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = small.decided()
+    slowly(monkeypatch, capacity, "shrink")
+    results = together(
+        lambda: operations.decline_agreement(
+            allocation=world.allocation("ann"), by=world["ann"], now=DECIDED
+        ),
+        lambda: operations.sign_agreement(
+            allocation=world.allocation("bob"), by=world["bob"], now=DECIDED
+        ),
+    )
+    assert not failures(results), results
+    assert audit.verify().intact
+
+
+def test_sign_and_decline_one() -> None:
+    world = small.decided()
+    one = world.allocation("ann")
+    results = together(
+        lambda: operations.decline_agreement(allocation=one, by=world["ann"], now=DECIDED),
+        lambda: operations.sign_agreement(allocation=one, by=world["ann"], now=DECIDED),
+        lambda: operations.sign_agreement(allocation=one, by=world["ann"], now=DECIDED),
+    )
+    assert [type(e) for e in failures(results)] == [NotAtThisStage] * 2, results
+    assert audit.verify().intact
+
+
+def test_same_batch_twice_at_once() -> None:
+    world = small.running()
+    one = world.allocation("ann")
+    usage = tuple(small.work(one, start=STARTED + timedelta(days=d), job=f"j{d}") for d in range(20))
+    results = together(
+        *[lambda: small.say(at=STARTED + timedelta(days=25), usage=usage) for _ in range(4)]
+    )
+    assert not failures(results), results
+    assert sum(r.accepted for r in results) == 20
+
+
+def test_two_submits() -> None:
+    world = small.opened()
+    one = small.draft(world, "ann")
+    results = together(
+        *[lambda: calls.submit_application(application=one, by=world["ann"], now=NOW)] * 2
+    )
+    assert [type(e) for e in failures(results)] == [NotAtThisStage], results
+
+
+def test_submit_as_the_call_closes_and_is_screened(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = small.opened()
+    one = small.draft(world, "ann")
+    slowly(monkeypatch, calls, "_amount")
+
+    def close() -> None:
+        import time
+        time.sleep(WORST_MOMENT_S / 2)
+        calls.close_call(call=world.call, by=world.operator, now=NOW)
+        calls.screen_call(call=world.call, by=world.operator, now=NOW)
+
+    results = together(
+        lambda: calls.submit_application(application=one, by=world["ann"], now=NOW), close
+    )
+    one.refresh_from_db()
+    assert one.state in {"admitted", "draft"}, (one.state, results)
+
+
+def test_audit_under_many_writers() -> None:
+    world = small.opened()
+    results = together(
+        *[
+            lambda: [
+                calls.start_application(call=world.call, by=world["ann"], now=NOW)
+                for _ in range(5)
+            ]
+        ]
+        * 8
+    )
+    assert not failures(results), results
+    assert audit.verify().intact
+    assert Application.objects.count() == 40
+
+
+def test_decline_while_the_steward_promotes(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = small.decided()
+    operations.decline_agreement(allocation=world.allocation("bob"), by=world["bob"], now=DECIDED)
+    slowly(monkeypatch, audit_operations, "record")
+    results = together(
+        lambda: operations.decline_agreement(
+            allocation=world.allocation("ann"), by=world["ann"], now=DECIDED
+        ),
+        lambda: promotion.promote(programme=world.programme, by=STEWARD, now=DECIDED),
+    )
+    assert not failures(results), results
+    assert audit.verify().intact
+
+
+def test_report_while_pulling_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = small.running()
+    for key in ("centre-a", "leased-b"):
+        small.say(key, at=APRIL, through=APRIL)
+    reclaiming.review(programme=world.programme, now=APRIL)
+    later = APRIL + timedelta(days=6)
+    for key in ("centre-a", "leased-b"):
+        small.say(key, at=later, through=later)
+    plan = reclaiming.review(programme=world.programme, now=later)
+    assert plan is not None and plan.state == Decision.State.PROPOSED
+    one = world.allocation("ann")
+    usage = (small.work(one, start=later - timedelta(hours=9), hours=1),)
+    slowly(monkeypatch, capacity, "shrink")
+    slowly(monkeypatch, usage_operations, "_new_segments")
+    results = together(
+        lambda: operations.approve_decision(decision=plan, by=world.operator, now=later),
+        lambda: small.say(at=later, usage=usage),
+    )
+    assert not failures(results), results

@@ -1,0 +1,195 @@
+"""Every named constraint is violated once, past all operations, and the database refuses.
+
+The tables are complete by reflection: a new constraint without an entry here fails a test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Final
+
+import pytest
+from django.apps import apps
+from django.db import IntegrityError, models, transaction
+from django.db.models import CheckConstraint, F, UniqueConstraint
+from tests.integration import small
+from tests.integration.small import APRIL, DECIDED, MARCH_ENDS, NOW, STARTED, outage, say, work
+
+from dure.hub.allocations.models import (
+    Allocation,
+    Decision,
+    LentRight,
+    Outcome,
+    ReclaimNotice,
+    Stretch,
+)
+from dure.hub.audit.models import ChainHead, Event
+from dure.hub.calls.models import Application, Call
+from dure.hub.market.models import Listing
+from dure.hub.people.gate import STEWARD
+from dure.hub.people.models import Organisation, PersonalToken, User
+from dure.hub.people.operations import issue_token
+from dure.hub.reports.models import ClosedMonth
+from dure.hub.reports.operations import close_month
+from dure.hub.reviews.models import Assignment, DeclaredConflict
+from dure.hub.supply.models import Cluster, EnrolmentToken, Pool, Provider, SiteCredential
+from dure.hub.supply.operations import enrol_agent, issue_enrolment_token
+from dure.hub.usage.models import LedgerEntry, LedgerPosting, NodeOutage, UsageSegment
+
+Change = dict[str, object]
+
+# constraint -> the model, and what is changed on one of its rows
+CHECKED: Final[dict[str, tuple[type[models.Model], Change]]] = {
+    "allocation_ends_later": (Allocation, {"ends_at": F("starts_at")}),
+    "allocation_live_has_servers": (Allocation, {"servers": 0}),
+    "application_left_draft_by_submission": (Application, {"submitted_at": None}),
+    "call_closes_later": (Call, {"closes_at": F("opens_at")}),
+    "chain_head_is_one_row": (ChainHead, {"id": 2}),
+    "cluster_applies_what_was_desired": (
+        Cluster, {"applied_revision": F("desired_revision") + 1},
+    ),
+    "decision_applied_at_a_time": (Decision, {"state": "applied", "applied_at": None}),
+    "enrolment_token_expires": (EnrolmentToken, {"expires_at": F("created_at")}),
+    "event_sequence_from_one": (Event, {"sequence": 0}),
+    "ledger_entry_kind_is_known": (LedgerEntry, {"kind": "GIFT"}),
+    "ledger_posting_moves_something": (LedgerPosting, {"amount": 0}),
+    "ledger_void_names_what_it_voids": (LedgerEntry, {"kind": "VOID"}),
+    "listing_published_at_a_time": (Listing, {"state": "published"}),
+    "month_is_a_month": (ClosedMonth, {"month": 13}),
+    "organisation_has_a_name": (Organisation, {"name": ""}),
+    "outage_goes_forward": (NodeOutage, {"ends_at": F("starts_at")}),
+    "outcome_servers_stand_in_a_pool": (Outcome, {"servers": 0}),
+    "personal_token_expires": (PersonalToken, {"expires_at": F("created_at")}),
+    "pool_has_nodes": (
+        Pool, {"nodes": 0, "own_use_nodes": 0, "spare_nodes": 0, "promised_servers": 0},
+    ),
+    "pool_never_over_promised": (Pool, {"promised_servers": F("nodes") + 1}),
+    "pool_nodes_have_accelerators": (Pool, {"accelerators_per_node": 0}),
+    "reclaim_notice_deadline_later": (
+        ReclaimNotice, {"deadline": F("given_at") - timedelta(seconds=1)},
+    ),
+    "site_credential_expires": (SiteCredential, {"expires_at": F("created_at")}),
+    "stretch_ends_later": (Stretch, {"ends_at": F("starts_at")}),
+    "stretch_has_servers": (Stretch, {"servers": 0}),
+    "usage_goes_forward": (UsageSegment, {"ends_at": F("starts_at")}),
+    "usage_holds_accelerators": (UsageSegment, {"accelerators": 0}),
+    "usage_of_an_owner_names_its_allocation": (UsageSegment, {"allocation": None}),
+    "user_role_is_known": (User, {"role": "emperor"}),
+}  # fmt: skip
+
+# constraint -> the model, and what else is unique on it and so differs in the copy
+COPIED: Final[dict[str, tuple[type[models.Model], Change]]] = {
+    "application_rank_once_a_call": (Application, {"number": "copy"}),
+    "assignment_once_a_reviewer": (Assignment, {}),
+    "conflict_declared_once": (DeclaredConflict, {}),
+    "decision_numbered_once": (Decision, {}),
+    "event_chain_does_not_fork": (Event, {"sequence": 10_000, "hash": "f" * 64}),
+    "ledger_posting_once": (LedgerPosting, {}),
+    "lent_right_once_a_pool": (LentRight, {}),
+    "month_closed_once": (ClosedMonth, {}),
+    "node_outage_once": (NodeOutage, {}),
+    "organisation_registered_once": (Organisation, {}),
+    "outcome_once": (Outcome, {}),
+    "provider_key_once": (Provider, {}),
+    "reclaim_notice_open_once_a_rule": (ReclaimNotice, {}),
+    "stretch_starts_once": (Stretch, {}),
+    "usage_segment_once": (UsageSegment, {}),
+}
+
+NEEDED: Final[dict[type[models.Model], Change]] = {
+    Application: {"rank": 1},
+    Organisation: {"registration_number": "lessor-number"},
+    Outcome: {"servers": 3},
+}
+"""The row to start from, where not any will do."""
+
+Named = dict[str, tuple[type[models.Model], CheckConstraint | UniqueConstraint]]
+
+
+def declared() -> Named:
+    """Every named constraint of our own models."""
+    return {
+        constraint.name: (model, constraint)
+        for model in apps.get_models()
+        if model.__module__.startswith("dure.")
+        for constraint in model._meta.constraints
+        if isinstance(constraint, CheckConstraint | UniqueConstraint)
+    }
+
+
+def a_world_with_a_row_of_everything() -> None:
+    world = small.running()
+    mine = world.allocation("ann")
+    say(
+        at=APRIL,
+        through=MARCH_ENDS,
+        usage=(work(mine, start=STARTED),),
+        nodes=(outage(start=STARTED),),
+    )
+    say("leased-b", at=APRIL, through=MARCH_ENDS)
+    token = issue_enrolment_token(cluster=small.cluster(), by=STEWARD, now=NOW)
+    enrol_agent(token=token, now=NOW)
+    issue_token(user=world["ann"], label="x", by=world["ann"], now=NOW)
+    close_month(programme=world.programme, year=2026, month_number=3, by=STEWARD, now=APRIL)
+    DeclaredConflict.objects.create(reviewer=world["reviewer1"], subject="x", declared_at=NOW)
+    LentRight.objects.create(
+        project=mine.project, pool=mine.pool, order=0, max_accelerators=1, since=NOW
+    )
+    ReclaimNotice.objects.create(
+        allocation=mine, rule="r", given_at=DECIDED, deadline=DECIDED, reason={}
+    )
+    Listing.objects.create(project=mine.project, slug="m", name="m", summary="", licence="MIT")
+
+
+def _a_row(model: type[models.Model]) -> Any:
+    row = model._default_manager.filter(**NEEDED.get(model, {})).first()
+    assert row is not None, f"no {model.__name__} to start from"
+    return row
+
+
+def _changed(model: type[models.Model], change: Change) -> None:
+    model._default_manager.filter(pk=_a_row(model).pk).update(**change)
+
+
+def _copied(model: type[models.Model], change: Change) -> None:
+    row = _a_row(model)
+    row.pk = None
+    row._state.adding = True
+    for name, value in change.items():
+        setattr(row, name, value)
+    row.save(force_insert=True)
+
+
+def _refused_by(violate: Callable[[type[models.Model], Change], None], name: str) -> bool:
+    model, constraint = declared()[name]
+    change = {**CHECKED, **COPIED}[name][1]
+    try:
+        with transaction.atomic():
+            violate(model, change)
+    except IntegrityError as error:
+        said = str(error)
+    else:
+        return False
+    if name in said or not isinstance(constraint, UniqueConstraint):
+        return name in said
+    # SQLite names the columns of a unique constraint, not the constraint.
+    table = model._meta.db_table
+    columns = [f"{table}.{model._meta.get_field(f).column}" for f in constraint.fields]
+    return all(column in said for column in columns)
+
+
+@pytest.mark.django_db
+def test_the_database_refuses_every_violation_by_the_constraints_name() -> None:
+    a_world_with_a_row_of_everything()
+    let_through = [name for name in CHECKED if not _refused_by(_changed, name)]
+    let_through += [name for name in COPIED if not _refused_by(_copied, name)]
+    assert let_through == []
+
+
+def test_every_named_constraint_stands_in_the_tables() -> None:
+    kinds = {name: type(constraint) for name, (_, constraint) in declared().items()}
+    assert {n for n, kind in kinds.items() if kind is CheckConstraint} == set(CHECKED)
+    assert {n for n, kind in kinds.items() if kind is UniqueConstraint} == set(COPIED)
+    models_of = {name: model for name, (model, _) in declared().items()}
+    assert {n: m for n, (m, _) in (*CHECKED.items(), *COPIED.items())} == models_of
