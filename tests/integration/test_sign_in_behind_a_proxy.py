@@ -20,13 +20,11 @@ def posted(origin: str) -> int:
     return client.post("/login/", form, headers={"origin": origin}).status_code
 
 
-@pytest.mark.database
 @pytest.mark.django_db
 def test_a_form_of_the_hub_behind_a_tls_proxy_is_taken() -> None:
     assert posted(f"https://{HOST}") == 200
 
 
-@pytest.mark.database
 @pytest.mark.django_db
 def test_a_form_of_another_site_is_refused() -> None:
     assert posted("https://elsewhere.example.org") == 403
