@@ -178,11 +178,16 @@ def decided() -> World:
     return world
 
 
+def sign(world: World, name: str) -> None:
+    """The person accepts what was awarded."""
+    allocations.sign_agreement(allocation=world.allocation(name), by=world[name], now=DECIDED)
+
+
 def running() -> World:
     """Both agreements are signed and bound from the first of supply on."""
     world = decided()
     for name in ("ann", "bob"):
-        allocations.sign_agreement(allocation=world.allocation(name), by=world[name], now=DECIDED)
+        sign(world, name)
     for key in ("centre-a", "leased-b"):
         say(key, at=STARTED)
     return world

@@ -174,9 +174,8 @@ def _refused_by(violate: Callable[[type[models.Model], Change], None], name: str
     if name in said or not isinstance(constraint, UniqueConstraint):
         return name in said
     # SQLite names the columns of a unique constraint, not the constraint.
-    table = model._meta.db_table
-    columns = [f"{table}.{model._meta.get_field(f).column}" for f in constraint.fields]
-    return all(column in said for column in columns)
+    columns = {f.name: f"{model._meta.db_table}.{f.column}" for f in model._meta.concrete_fields}
+    return all(columns[field] in said for field in constraint.fields)
 
 
 @pytest.mark.django_db
