@@ -2,12 +2,15 @@
 
 - A stretch begins when the cluster's agent has bound the servers and ends when it has lowered
   them. Until then a signed award is not counted as held, nor is a pulled-back one as given back.
+- The word may come late: the agent was killed between binding and saying so, or the revision had
+  moved on by then. What an owner ran by then proves that it was bound: the stretch begins with it.
 - Level-triggered: a report that the newest revision is applied brings every stretch of the
   cluster into line with it; said again, it changes nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from dure.hub.allocations.models import Allocation, Stretch
@@ -48,9 +51,29 @@ def _end(stretch: Stretch, at: datetime) -> None:
 
 
 def _begin(allocation: Allocation, at: datetime) -> None:
+    if not allocation.stretches.exists():
+        work = allocation.usage.filter(kind="owner", starts_at__lt=at).order_by("starts_at")
+        at = work.values_list("starts_at", flat=True).first() or at
     Stretch.objects.create(
         allocation=allocation,
         servers=allocation.servers,
         starts_at=max(at, allocation.starts_at),
         ends_at=allocation.ends_at,
     )
+
+
+def worked(first_work: Mapping[int, datetime]) -> None:
+    """Allocation -> when work of its owner, now heard of, began: not before its first stretch."""
+    if not first_work:
+        return
+    stretches = (
+        Stretch.objects.filter(allocation__in=first_work)
+        .select_related("allocation")
+        .order_by("-starts_at")
+    )
+    earliest = {stretch.allocation_id: stretch for stretch in stretches}
+    for key, stretch in earliest.items():
+        begun = max(first_work[key], stretch.allocation.starts_at)
+        if begun < stretch.starts_at:
+            stretch.starts_at = begun
+            stretch.save(update_fields=["starts_at"])

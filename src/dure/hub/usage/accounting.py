@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from dure.hub.allocations.models import Stretch
@@ -21,7 +21,7 @@ CUT_REACHES_SITE = timedelta(minutes=10)
 
 
 def pool_facts(*, pool: Pool, period: Period) -> PoolFacts:
-    """All facts of the pool that touch the period. Three queries."""
+    """All facts of the pool that touch the period. Three queries, and one for each cut worked past."""
     per_node = pool.accelerators_per_node
     held = tuple(_held(pool, period))
     return PoolFacts(
@@ -70,24 +70,57 @@ def _entitled(pool: Pool, period: Period, held: Sequence[Held]) -> list[Entitled
     for one in held:
         if one.allocation is not None and one.kind == "owner":
             owners[one.allocation].append(one)
+    by_allocation: defaultdict[str, list[Stretch]] = defaultdict(list)
+    for stretch in stretches:
+        by_allocation[stretch.allocation.key].append(stretch)
     return [
-        Entitled(
-            start=stretch.starts_at,
-            end=_drained(stretch.ends_at, owners[stretch.allocation.key]),
-            allocation=stretch.allocation.key,
-            accelerators=stretch.servers * pool.accelerators_per_node,
-        )
-        for stretch in stretches
+        entitled
+        for key, cuts in by_allocation.items()
+        for stretch, lower in zip(cuts, [*cuts[1:], None], strict=True)
+        for entitled in _counted(stretch, lower, owners[key], pool.accelerators_per_node)
     ]
 
 
-def _attempt(one: Held) -> str:
-    return one.key.partition("@")[0]
+def _counted(
+    stretch: Stretch, lower: Stretch | None, held: Sequence[Held], per_node: int
+) -> Iterator[Entitled]:
+    """The stretch, and what it had beyond the lower one while work from before the cut ran on."""
+    key, cut = stretch.allocation.key, stretch.ends_at
+    yield Entitled(
+        start=stretch.starts_at,
+        end=cut,
+        allocation=key,
+        accelerators=stretch.servers * per_node,
+    )
+    left = lower.servers if lower and lower.starts_at == cut else 0
+    drained = _drained(stretch, held)
+    if drained > cut and left < stretch.servers:
+        yield Entitled(
+            start=cut,
+            end=drained,
+            allocation=key,
+            accelerators=(stretch.servers - left) * per_node,
+        )
 
 
-def _drained(cut: datetime, held: Sequence[Held]) -> datetime:
+def _drained(stretch: Stretch, held: Sequence[Held]) -> datetime:
     """When the last job attempt that ran as the cut reached the site had ended."""
-    running = {
-        _attempt(one) for one in held if one.start < cut + CUT_REACHES_SITE and one.end > cut
-    }
-    return max([cut, *(one.end for one in held if _attempt(one) in running)])
+    cut = stretch.ends_at
+    later = [one for one in held if one.end > cut]
+    if not later:
+        return cut
+    # Asked for and not looked up in `held`: the cut may lie in a month before this one.
+    running = set(
+        UsageSegment.objects.filter(
+            allocation=stretch.allocation,
+            kind="owner",
+            starts_at__lt=cut + CUT_REACHES_SITE,
+            ends_at__gt=cut,
+        ).values_list("job", "attempt")
+    )
+    return max([cut, *(one.end for one in later if _attempt(one) in running)])
+
+
+def _attempt(one: Held) -> tuple[str, int]:
+    job, _, attempt = one.key.rpartition("@")[0].rpartition("/")
+    return job, int(attempt)

@@ -47,8 +47,19 @@ def accept_report(*, cluster: Cluster, report: Report, now: datetime) -> Receipt
     UsageSegment.objects.bulk_create(new_usage, batch_size=BATCH)
     NodeOutage.objects.bulk_create(new_nodes, batch_size=BATCH)
     _note_agent(locked, report, differing, now)
+    binding.worked(_first_work(new_usage))
     accepted = len(new_usage) + len(new_nodes)
     return Receipt(accepted=accepted, known=len(report.usage) + len(report.nodes) - accepted)
+
+
+def _first_work(segments: list[UsageSegment]) -> dict[int, datetime]:
+    """Allocation -> when the first of its owner's segments began."""
+    first: dict[int, datetime] = {}
+    for segment in segments:
+        key = segment.allocation_id
+        if segment.kind == "owner" and key is not None:
+            first[key] = min(first.get(key, segment.starts_at), segment.starts_at)
+    return first
 
 
 def _note_agent(cluster: Cluster, report: Report, differing: list[Drift], now: datetime) -> None:
