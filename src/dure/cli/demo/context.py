@@ -45,6 +45,7 @@ class TakeBack:
 class Seen:
     """What the demo saw; the summary and the checks read it."""
 
+    home: Path
     seconds: dict[str, float] = field(default_factory=dict)
     accounts: dict[str, str] = field(default_factory=dict)
     refused_lessor: str = ""
@@ -68,7 +69,10 @@ class Context:
     progress: Progress
     world: World
     password: str
-    seen: Seen = field(default_factory=Seen)
+    seen: Seen = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.seen = Seen(home=self.home)
 
     @contextmanager
     def stage(self, title: str, total: int) -> Iterator[Callable[[], None]]:

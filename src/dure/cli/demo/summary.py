@@ -114,7 +114,8 @@ def print_tables(console: Console, seen: Seen, report: dict[str, object]) -> Non
     for path in seen.files:
         console.print(f"Wrote {path}")
     if report["ok"]:
-        console.print("[bold green]Every check holds.[/] Look at it: make run")
+        look = f"dure demo --serve-only --home {seen.home}"
+        console.print(f"[bold green]Every check holds.[/] Look at it: {look}")
     else:
         console.print("[bold red]A check does not hold; see above.[/]")
 

@@ -97,7 +97,7 @@ def _calls() -> tuple[CallDue, ...]:
 
 def _pending() -> tuple[Decision, ...]:
     found = Decision.objects.filter(state=Decision.State.PROPOSED)
-    light = found.defer("snapshot", "policy", "plan", "programme__document")
+    light = found.defer("snapshot", "policy", "plan")
     return tuple(light.select_related("programme", "call").order_by("-number")[:SHOWN])
 
 
@@ -130,7 +130,7 @@ def _idle(now: datetime) -> QuerySet[Allocation, Any]:
     recent = UsageSegment.objects.filter(
         allocation=OuterRef("pk"), kind="owner", ends_at__gt=now - IDLE_AFTER
     )
-    found = Allocation.objects.filter(
+    found = Allocation.objects.exclude(pool__arrangement="rehearsal").filter(
         ~Exists(recent),
         state=Allocation.State.ACTIVE,
         starts_at__lte=now - IDLE_AFTER,

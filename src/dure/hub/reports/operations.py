@@ -58,7 +58,10 @@ def preview_month(
     document = rules(programme)
     period = month(year, month_number, document.zone)
     pools = pools_in_service(programme)
-    problems = _not_said_all(pools, period, now, document.zone)
+    problems = [
+        *_never_heard(programme, pools),
+        *_not_said_all(pools, period, now, document.zone),
+    ]
     if problems:
         raise UnableToClose(problems)
     accounts = _accounts(pools, period)
@@ -115,6 +118,23 @@ def close_month(
         detail={"sha256": row.sha256},
     )
     return row
+
+
+def _never_heard(programme: Programme, pools: list[Pool]) -> list[Reason]:
+    """Clusters that hold allocations and have no agent: their month would be left out unseen."""
+    if not pools:
+        return [Reason(code="month.no_agent")]
+    silent = Pool.objects.filter(
+        cluster__provider__programme=programme,
+        cluster__last_seen_at__isnull=True,
+        allocations__state=Allocation.State.ACTIVE,
+    )
+    return [
+        Reason(code="month.agent_silent", params={"cluster": cluster})
+        for cluster in silent.values_list("cluster__key", flat=True)
+        .order_by("cluster__key")
+        .distinct()
+    ]
 
 
 def _not_said_all(pools: list[Pool], period: Period, now: datetime, zone: ZoneInfo) -> list[Reason]:

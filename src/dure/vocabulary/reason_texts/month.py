@@ -6,7 +6,10 @@ from dure.vocabulary.marking import gettext_noop as _
 
 TEXTS: Final[dict[str, str]] = {
     "month.not_over": _("The month ends on {end}; it can be closed after that."),
-    "month.agent_silent": _("The agent of cluster {cluster} has not reported yet."),
+    "month.no_agent": _("No site agent has reported yet: there is nothing to account for."),
+    "month.agent_silent": _(
+        "The agent of cluster {cluster} has not reported yet, and the cluster holds allocations."
+    ),
     "month.agent_incomplete": _(
         "The agent of cluster {cluster} has reported everything only until {through}."
     ),
