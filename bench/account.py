@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from random import Random
 
 from bench.report import Result, at_most, compared, measure, show, write
@@ -25,7 +26,7 @@ SERVERS, PER_SERVER = 255, 8
 ALLOCATIONS, SERVERS_EACH = 25, 8
 LENT_SERVERS = 54
 SIZES = (10_000, 100_000)
-WALKED = 10
+BEGIN, WALKED = SECONDS // 3, 10
 HOW = "make bench-account; median CPU of 3 runs; facts made before"
 
 
@@ -78,10 +79,10 @@ def jobs(draw: Random, lane: int, count: int, *, owner: bool) -> list[Held]:
     return made
 
 
-def walk(facts: PoolFacts, begin: int) -> Counter[str]:
+def walk(facts: PoolFacts) -> Counter[str]:
     """The tests' twin over a few seconds."""
     sums: Counter[str] = Counter()
-    for second in range(begin, begin + WALKED):
+    for second in range(BEGIN, BEGIN + WALKED):
         sums.update(one_second(facts, second))
     return sums
 
@@ -95,10 +96,9 @@ def main() -> None:
     results: list[Result] = []
     for size in SIZES:
         facts = month(size)
-        begin = SECONDS // 3
-        counted, spent = measure(lambda facts=facts: account(facts, MONTH), repeats=3)
-        walked, twin = measure(lambda facts=facts: walk(facts, begin), repeats=1)
-        few = account(facts, Period(at(begin), at(begin + WALKED))).split.model_dump()
+        counted, spent = measure(partial(account, facts, MONTH), repeats=3)
+        walked, twin = measure(partial(walk, facts), repeats=1)
+        few = account(facts, Period(at(BEGIN), at(BEGIN + WALKED))).split.model_dump()
         wrong = sum(abs(few[name] - walked[name]) for name in few)
         twin_s = twin.cpu_s / WALKED * SECONDS
         per_segment_us = 1e6 * spent.cpu_s / len(facts.held)
@@ -106,18 +106,26 @@ def main() -> None:
         results += [
             at_most(
                 f"accelerator-seconds of the month in none of the six, {size:,} segments",
-                unaccounted(facts, counted), "accelerator-seconds", bound=0, how=HOW,
+                unaccounted(facts, counted),
+                "accelerator-seconds",
+                bound=0,
+                how=HOW,
             ),
             at_most(
                 f"difference from the walk over {WALKED} seconds, {size:,} segments",
-                wrong, "accelerator-seconds", bound=0, how=HOW,
+                wrong,
+                "accelerator-seconds",
+                bound=0,
+                how=HOW,
             ),
             compared(f"the account of a month, {size:,} segments", spent.cpu_s, "CPU s", how=HOW),
             compared(
-                f"the walk's CPU over the account's, {size:,} segments", twin_s / spent.cpu_s,
-                "times", how=f"{HOW}; the walk EXTRAPOLATED from {WALKED} seconds to the month",
+                f"the walk's CPU over the account's, {size:,} segments",
+                twin_s / spent.cpu_s,
+                "times",
+                how=f"{HOW}; the walk EXTRAPOLATED from {WALKED} seconds to the month",
             ),
-        ]  # fmt: skip
+        ]
     show(
         "One month of one pool of 2,040 accelerators",
         (

@@ -135,11 +135,17 @@ def results(pages: list[Page], plain: Page) -> list[Result]:
     found = [
         at_most(
             f"queries of any page (most: {most.role} {most.address})",
-            most.queries, "queries", bound=QUERIES, how=HOW,
+            most.queries,
+            "queries",
+            bound=QUERIES,
+            how=HOW,
         ),
         at_most(
             f"server CPU of any page (most: {slowest.role} {slowest.address})",
-            slowest.cpu_ms, "ms", bound=CPU_MS, how=HOW,
+            slowest.cpu_ms,
+            "ms",
+            bound=CPU_MS,
+            how=HOW,
         ),
         compared(
             "server CPU, median page", statistics.median(p.cpu_ms for p in pages), "ms", how=HOW
@@ -147,8 +153,10 @@ def results(pages: list[Page], plain: Page) -> list[Result]:
         compared(
             "row by row: queries of the allocations", plain.queries / same.queries, "times", how=HOW
         ),
-        compared("row by row: CPU of the allocations", plain.cpu_ms / same.cpu_ms, "times", how=HOW),
-    ]  # fmt: skip
+        compared(
+            "row by row: CPU of the allocations", plain.cpu_ms / same.cpu_ms, "times", how=HOW
+        ),
+    ]
     over = [p for p in pages if p.queries > QUERIES or p.cpu_ms > CPU_MS]
     return found + [
         at_most(f"over a bar: {p.role} {p.address}", p.cpu_ms, "ms", bound=CPU_MS, how=HOW)

@@ -140,17 +140,15 @@ def main() -> None:
             for name, found in (("idle machine", floor), ("taken back from a lent job", waits))
         ],
     )
-    ratio = statistics.median(waits) / statistics.median(floor)
+    taken, idle = statistics.median(waits), statistics.median(floor)
     write(
         "take-back",
         [
             at_most("owner's start after a take-back, p95", p95(waits), "s", bound=1.5, how=HOW),
             at_most("lent jobs lost or ended with other weights", lost, "jobs", bound=0, how=HOW),
-            compared(
-                "owner's start after a take-back, p50", statistics.median(waits), "s", how=HOW
-            ),
-            compared("the same on an idle machine, p50", statistics.median(floor), "s", how=HOW),
-            compared("take-back over idle machine, p50", ratio, "times", how=HOW),
+            compared("owner's start after a take-back, p50", taken, "s", how=HOW),
+            compared("the same on an idle machine, p50", idle, "s", how=HOW),
+            compared("take-back over idle machine, p50", taken / idle, "times", how=HOW),
         ],
     )
 
