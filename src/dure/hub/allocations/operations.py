@@ -49,6 +49,9 @@ def solve_round(*, call: Call, by: Actor, now: datetime) -> Decision:
     if locked.state != Call.State.RANKED:
         raise NotAtThisStage(locked.key, locked.state, Call.State.RANKED)
     document = rules(locked.programme)
+    if document.unit != "server":
+        # Hours fit beside servers only over time; a round that compared the two would be wrong.
+        raise NotAtThisStage(locked.key, f"in {document.unit}s", "a programme in servers")
     header = decisions.next_header(programme=locked.programme, now=now, seed=_seed(locked))
     snapshot = _snapshot(locked, document)
     policy = engine.RoundPolicy(

@@ -9,23 +9,17 @@ from django.db.models import F
 
 from dure.engine import eligibility
 from dure.hub.allocations import decisions
-from dure.hub.allocations.models import Allocation, Decision
+from dure.hub.allocations.models import Decision
 from dure.hub.audit import operations as audit
+from dure.hub.calls import candidacy
 from dure.hub.calls.answers import typed
 from dure.hub.calls.models import Application, Call
 from dure.hub.people.gate import Action, Actor, require
-from dure.hub.people.models import Organisation, User
+from dure.hub.people.models import User
 from dure.hub.supply import models as supply
 from dure.hub.supply.queries import rules
 from dure.vocabulary.frozen import Text
 from dure.vocabulary.plans import Reason
-from dure.vocabulary.programme import Call as CallRules
-from dure.vocabulary.programme import Programme
-
-AMOUNT_FIELDS = ("servers", "hours", "accelerators")
-"""The form's question that holds the amount, by the programme's unit; the first one present."""
-
-ANY_MODEL = "either"
 
 
 class AnswersInvalid(Exception):
@@ -157,8 +151,10 @@ def check(*, application: Application, now: datetime) -> list[eligibility.Failur
     ]
     if missing:
         return missing
-    failures = list(eligibility.failures(_candidate(application, now), document.eligibility))
-    if _place(application, document) is None:
+    failures = list(
+        eligibility.failures(candidacy.candidate(application, now), document.eligibility)
+    )
+    if candidacy.place(application) is None:
         failures.append(_no_track(application))
     return failures
 
@@ -176,13 +172,13 @@ def submit_application(*, application: Application, by: User, now: datetime) -> 
     if locked.state != Application.State.DRAFT:
         raise NotAtThisStage(locked.number, locked.state, Application.State.DRAFT)
     _call_takes_applications(locked.call, now)
-    document = rules(locked.call.programme)
     failures = check(application=locked, now=now)
-    place = _place(locked, document)
+    place = candidacy.place(locked)
     if failures or place is None:
         raise UnableToSubmit(failures)
-    locked.track, locked.size_class, locked.models_accepted = place
-    locked.amount = _amount(locked)
+    track, size, locked.models_accepted = place
+    locked.track, locked.size_class = track.id, size.id
+    locked.amount = candidacy.amount(locked)
     locked.state = Application.State.SUBMITTED
     locked.submitted_at = now
     locked.save()
@@ -219,10 +215,10 @@ def screen_call(*, call: Call, by: Actor, now: datetime) -> Decision:
         .select_related("organisation", "call")
         .order_by("number")
     )
-    running = _running_awards(submitted, now)
+    running = candidacy.running_awards(submitted, now)
     snapshot = eligibility.ScreeningSnapshot(
         call=locked.key,
-        candidates=tuple(_candidate(a, now, running) for a in submitted),
+        candidates=tuple(candidacy.candidate(a, now, running) for a in submitted),
     )
     header = decisions.next_header(programme=locked.programme, now=now)
     plan = eligibility.plan(snapshot, document.eligibility, header)
@@ -267,78 +263,10 @@ def _call_takes_applications(call: Call, now: datetime) -> None:
 
 
 def _no_track(application: Application) -> eligibility.Failure:
-    amount, model = _amount(application), application.answers.get("model")
+    amount, model = candidacy.amount(application), application.answers.get("model")
     say = Text(
         ko=f"이 공모에는 {model} {amount} 규모를 신청할 수 있는 트랙이 없습니다.",
         en=f"No track of this call takes {amount} of {model} for an applicant of this sector.",
     )
-    field = next((name for name in AMOUNT_FIELDS if name in application.answers), None)
+    field = next((name for name in candidacy.AMOUNT_FIELDS if name in application.answers), None)
     return _failure("track", field, say)
-
-
-def _amount(application: Application) -> int:
-    answers = application.answers
-    return next((int(answers[name]) for name in AMOUNT_FIELDS if name in answers), 0)
-
-
-def _call_rules(application: Application, document: Programme) -> CallRules:
-    return next(c for c in document.calls if c.id == application.call.key)
-
-
-def _place(application: Application, document: Programme) -> tuple[str, str, list[str]] | None:
-    """The first track and size class of the call that take this request, and its models."""
-    call = _call_rules(application, document)
-    offered = {pool.id: pool.model for _, _, pool in document.pools()}
-    in_call = list(dict.fromkeys(offered[pool] for pool in call.pools))
-    wanted = str(application.answers.get("model", ANY_MODEL))
-    acceptable = in_call if wanted == ANY_MODEL else [m for m in in_call if m == wanted]
-    accelerators = application.answers.get("accelerators")
-    for track in document.tracks:
-        if track.id not in call.tracks or application.organisation.sector not in track.sectors:
-            continue
-        for model in acceptable:
-            size = track.size_class_of(
-                model=model,
-                amount=_amount(application),
-                accelerators=accelerators if isinstance(accelerators, int) else None,
-            )
-            if size is not None:
-                return track.id, size.id, acceptable
-    return None
-
-
-def _running_awards(applications: list[Application], now: datetime) -> dict[int, int]:
-    organisations = {a.organisation_id for a in applications}
-    held = Allocation.objects.filter(
-        project__organisation__in=organisations, state=Allocation.State.ACTIVE, ends_at__gt=now
-    ).values_list("project__organisation_id", flat=True)
-    counts: dict[int, int] = {}
-    for organisation in held:
-        if organisation is not None:
-            counts[organisation] = counts.get(organisation, 0) + 1
-    return counts
-
-
-def _leases(organisation: Organisation, document: Programme) -> bool:
-    """Whether the organisation is a provider with a leased pool now."""
-    number = organisation.registration_number
-    return bool(number) and any(
-        provider.registration_number == number and pool.arrangement == "leased"
-        for provider, _, pool in document.pools()
-    )
-
-
-def _candidate(
-    application: Application, now: datetime, running: dict[int, int] | None = None
-) -> eligibility.Candidate:
-    organisation = application.organisation
-    counts = running if running is not None else _running_awards([application], now)
-    return eligibility.Candidate(
-        application=application.number,
-        answers=application.answers,
-        applicant=eligibility.Applicant(
-            organisation=organisation.name,
-            leases_to_programme=_leases(organisation, rules(application.call.programme)),
-            running_awards=counts.get(organisation.pk, 0),
-        ),
-    )

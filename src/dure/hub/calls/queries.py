@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final
 
 from django.db.models import Prefetch, QuerySet
 
@@ -13,6 +13,20 @@ from dure.hub.people.gate import Action, Actor, require
 from dure.hub.people.models import User
 from dure.vocabulary.programme import Call as CallRules
 from dure.vocabulary.programme import FormField, Programme
+
+
+_OFFER: Final = (
+    "key",
+    "project",
+    "state",
+    "servers",
+    "starts_at",
+    "ends_at",
+    "pool__model",
+    "pool__cluster__name_ko",
+    "pool__cluster__name_en",
+)
+"""What an offer in a list shows: the rest is not fetched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +59,12 @@ def my_applications(by: User) -> QuerySet[Application]:
         return Application.objects.none()
     return (
         Application.objects.filter(organisation=by.organisation_id)
-        .select_related("call", "project", "waitlist_entry", "applicant")
-        .prefetch_related(_decided(), _granted())
+        .select_related("call", "project")
+        .defer("answers")
+        .prefetch_related(
+            Prefetch("outcomes", _decided().only("application", "decision", "reason")),
+            Prefetch("project__allocations", _granted().only(*_OFFER)),
+        )
         .order_by("-created_at", "-pk")
     )
 
@@ -64,7 +82,10 @@ def application_for(by: Actor, number: str) -> Application:
         Application.objects.select_related(
             "call__programme", "organisation", "applicant", "project", "waitlist_entry"
         )
-        .prefetch_related(_decided(), _granted())
+        .prefetch_related(
+            Prefetch("outcomes", _decided().select_related("pool__cluster")),
+            Prefetch("project__allocations", _granted()),
+        )
         .get(number=number)
     )
     require(by, Action.SEE_APPLICATION, found)
@@ -85,11 +106,10 @@ def _shown(field: FormField, answer: object) -> object:
     return next((c.label for c in field.choices if c.value == answer), answer)
 
 
-def _decided() -> Prefetch[Literal["outcomes"], QuerySet[Outcome], str]:
+def _decided() -> QuerySet[Outcome]:
     applied = Outcome.objects.filter(decision__state=Decision.State.APPLIED)
-    return Prefetch("outcomes", applied.select_related("pool__cluster").order_by("-decision_id"))
+    return applied.order_by("-decision_id")
 
 
-def _granted() -> Prefetch[Literal["project__allocations"], QuerySet[Allocation], str]:
-    held = Allocation.objects.select_related("pool__cluster").order_by("starts_at")
-    return Prefetch("project__allocations", held)
+def _granted() -> QuerySet[Allocation]:
+    return Allocation.objects.select_related("pool__cluster").order_by("starts_at")
