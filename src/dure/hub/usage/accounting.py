@@ -21,7 +21,7 @@ CUT_REACHES_SITE = timedelta(minutes=10)
 
 
 def pool_facts(*, pool: Pool, period: Period) -> PoolFacts:
-    """All facts of the pool that touch the period. Three queries, and one for each cut worked past."""
+    """All facts of the pool that touch the period. Three queries, and one a cut worked past."""
     per_node = pool.accelerators_per_node
     held = tuple(_held(pool, period))
     return PoolFacts(
