@@ -64,6 +64,9 @@ OPERATORS_ONLY: Final[dict[str, Try]] = {
     "supply.store_programme": lambda w, by: supply.store_programme(
         programme=rules(w.programme), by=by, now=NOW
     ),
+    "supply.provider_organisation": lambda _w, by: supply.provider_organisation(
+        provider=small.cluster().provider, by=by, now=NOW
+    ),
     "supply.issue_enrolment_token": lambda _w, by: supply.issue_enrolment_token(
         cluster=small.cluster(), by=by, now=NOW
     ),

@@ -21,14 +21,13 @@ from dure.cli.programme_library import (
     shipped_programmes,
 )
 from dure.cli.programme_tables import (
-    Language,
     form_table,
-    language,
     list_table,
     print_summary,
     rules_table,
     summary,
 )
+from dure.cli.terminal import Language, language
 from dure.vocabulary.programme import Programme
 from dure.vocabulary.programme_file import Problem, ProgrammeFileError
 

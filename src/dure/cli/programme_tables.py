@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from dure.cli.terminal import Language
 from dure.vocabulary.frozen import Text
 from dure.vocabulary.programme import Pool, Programme, SizeClass
-
-Language = Literal["ko", "en"]
 
 FIGURES: Final = {
     "accelerators": "accelerators",
     "programme_accelerators": "for the programme",
     "awardable_nodes": "servers to award",
 }
-
-
-def language(asked: str | None, environment: Mapping[str, str]) -> Language:
-    """What was asked for, else what the terminal speaks, else English."""
-    names = ("LC_ALL", "LC_MESSAGES", "LANG")
-    spoken = asked or next((environment[n] for n in names if environment.get(n)), "")
-    return "ko" if re.match(r"ko\b|ko_", spoken) else "en"
 
 
 def summary(programme: Programme) -> dict[str, Any]:

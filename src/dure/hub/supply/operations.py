@@ -10,7 +10,9 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 
 from dure.hub.audit import operations as audit
+from dure.hub.people import operations as people
 from dure.hub.people.gate import Action, Actor, require
+from dure.hub.people.models import Organisation
 from dure.hub.supply.models import (
     Cluster,
     EnrolmentToken,
@@ -118,6 +120,29 @@ def _store_pool(cluster: Cluster, pool: rules.Pool) -> None:
             "spare_nodes": pool.spare_nodes,
             "accelerators_per_node": pool.accelerators_per_node,
         },
+    )
+
+
+@transaction.atomic
+def provider_organisation(*, provider: Provider, by: Actor, now: datetime) -> Organisation:
+    """The organisation whose people see the provider's clusters; made when it is new.
+
+    It has no sector, so it applies for nothing; its region is that of its first cluster. The
+    provider has a registration number.
+    """
+    require(by, Action.MANAGE_PEOPLE)
+    number = provider.registration_number
+    found = Organisation.objects.filter(registration_number=number).first()
+    if found:
+        return found
+    first = provider.clusters.order_by("pk").first()
+    return people.add_organisation(
+        name=provider.name_ko,
+        sector="",
+        region=first.region if first else "",
+        registration_number=number,
+        by=by,
+        now=now,
     )
 
 

@@ -1,0 +1,191 @@
+"""`dure hub create-user` and what else concerns accounts, on the hub's own machine.
+
+- A person with an organisation is of one that the programme understands: a new one has a sector
+  and a region that the loaded programme knows.
+- A provider's people are known by the registration number in the programme file: `--provider`
+  takes it from there, so that they see their clusters.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dure.cli.hub_door import (
+    FAILED,
+    UNUSABLE,
+    AsJson,
+    account,
+    console,
+    end,
+    loaded_programme,
+    missing,
+    opened,
+    say,
+)
+
+if TYPE_CHECKING:
+    from dure.hub.people.models import Organisation
+
+app = typer.Typer()
+
+PasswordStdin = Annotated[
+    bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+]
+
+
+@app.command("create-user")
+def create_user(
+    username: str,
+    *,
+    role: Annotated[
+        str, typer.Option(help="applicant, reviewer, operator, provider or auditor.")
+    ] = "applicant",
+    organisation: Annotated[str, typer.Option(help="Name; made when it is new.")] = "",
+    sector: Annotated[str, typer.Option(help="Sector of a new organisation.")] = "",
+    region: Annotated[str, typer.Option(help="Region of a new organisation.")] = "",
+    registration_number: Annotated[
+        str, typer.Option(help="Its registration number; finds the organisation, or goes with it.")
+    ] = "",
+    provider: Annotated[
+        str, typer.Option(help="For --role provider: whose clusters, by the programme's name.")
+    ] = "",
+    fields: Annotated[
+        str, typer.Option(help="A reviewer's fields of expertise, comma-separated.")
+    ] = "",
+    password_stdin: PasswordStdin = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make an account. Without --password-stdin it asks for a password."""
+    with opened():
+        from django.db import transaction  # noqa: PLC0415
+
+        from dure.hub import clock  # noqa: PLC0415
+        from dure.hub.people import operations  # noqa: PLC0415
+        from dure.hub.people.models import Role, User  # noqa: PLC0415
+
+        if role not in Role.values:
+            end(f"There is no role {role}; choose of {', '.join(Role.values)}.", UNUSABLE)
+        if provider and (role != Role.PROVIDER or organisation):
+            end("--provider goes with --role provider and without --organisation.", UNUSABLE)
+        if User.objects.filter(username=username).exists():
+            end(f"There is an account {username} already.", FAILED)
+        password = _password(from_stdin=password_stdin)
+        with transaction.atomic():
+            belongs = (
+                _of_provider(provider)
+                if provider
+                else _organisation(
+                    organisation, sector=sector, region=region, number=registration_number
+                )
+            )
+            operations.add_user(
+                username=username,
+                role=Role(role),
+                organisation=belongs,
+                password=password,
+                fields_of_expertise=[f.strip() for f in fields.split(",") if f.strip()],
+                by=console(),
+                now=clock.now(),
+            )
+    say(
+        {"user": username, "role": role, "organisation": belongs and belongs.name},
+        as_json=as_json,
+        sentence=f"Made {username} ({role}{f', {belongs.name}' if belongs else ''}).",
+    )
+
+
+@app.command("create-token")
+def create_token(
+    username: str,
+    *,
+    label: Annotated[str, typer.Option(help="What the token is for.")] = "cli",
+    as_json: AsJson = False,
+) -> None:
+    """Make a personal token for the API (`dure round`, scripts). It is shown once."""
+    with opened():
+        from dure.hub import clock  # noqa: PLC0415
+        from dure.hub.people import operations  # noqa: PLC0415
+
+        token = operations.issue_token(
+            user=account(username), label=label, by=console(), now=clock.now()
+        )
+    say({"user": username, "token": token}, as_json=as_json, sentence=token)
+
+
+def _password(*, from_stdin: bool) -> str:
+    """What was typed, unless it is too easy to guess."""
+    from django.contrib.auth.password_validation import validate_password  # noqa: PLC0415
+    from django.core.exceptions import ValidationError  # noqa: PLC0415
+
+    typed = (
+        sys.stdin.readline().rstrip("\n")
+        if from_stdin
+        else typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    )
+    try:
+        validate_password(typed)
+    except ValidationError as error:
+        end(" ".join(error.messages), FAILED)
+    return str(typed)
+
+
+def _of_provider(key: str) -> Organisation:
+    """The organisation of a provider of the programme; made when it is new."""
+    from dure.hub import clock  # noqa: PLC0415
+    from dure.hub.supply.models import Provider  # noqa: PLC0415
+    from dure.hub.supply.operations import provider_organisation  # noqa: PLC0415
+
+    providers = Provider.objects.filter(programme=loaded_programme()).order_by("key")
+    found = providers.filter(key=key).first()
+    if found is None:
+        missing(f"There is no provider {key}", providers.values_list("key", flat=True))
+    if not found.registration_number:
+        end(
+            f"Provider {key} has no registration number in the programme file; its people are "
+            "known by it. Add it and load the file again.",
+            FAILED,
+        )
+    return provider_organisation(provider=found, by=console(), now=clock.now())
+
+
+def _organisation(name: str, *, sector: str, region: str, number: str) -> Organisation | None:
+    """The organisation named, made when it is new; None where none is named."""
+    from dure.hub import clock  # noqa: PLC0415
+    from dure.hub.people import operations  # noqa: PLC0415
+    from dure.hub.people.models import Organisation  # noqa: PLC0415
+
+    if not (name or number):
+        return None
+    found = Organisation.objects.filter(
+        **{"registration_number": number} if number else {"name": name}
+    ).first()
+    if found or not name:
+        return found or end(f"No organisation has the registration number {number}.", FAILED)
+    _known(sector=sector, region=region)
+    return operations.add_organisation(
+        name=name,
+        sector=sector,
+        region=region,
+        registration_number=number,
+        by=console(),
+        now=clock.now(),
+    )
+
+
+def _known(*, sector: str, region: str) -> None:
+    """Ends the command unless the loaded programme has the sector and the region."""
+    from dure.hub.supply.queries import rules  # noqa: PLC0415
+
+    document = rules(loaded_programme())
+    for option, given, named in (
+        ("sector", sector, document.sectors),
+        ("region", region, document.regions),
+    ):
+        keys = [one.id for one in named]
+        if not given:
+            missing(f"A new organisation needs --{option}", keys)
+        if given not in keys:
+            missing(f"There is no {option} {given} in the programme", keys)
