@@ -14,7 +14,6 @@ from dure.hub.people.models import User
 from dure.vocabulary.programme import Call as CallRules
 from dure.vocabulary.programme import FormField, Programme
 
-
 _OFFER: Final = (
     "key",
     "project",

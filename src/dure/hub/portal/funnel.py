@@ -15,6 +15,7 @@ from django.db.models import Count, F, Q, Sum
 
 from dure.hub.allocations.models import Allocation, Decision, Outcome
 from dure.hub.calls.models import Application, Call
+from dure.hub.usage.models import UsageSegment
 from dure.vocabulary.programme import Programme
 
 _ADMITTED = (
@@ -118,7 +119,7 @@ def _allocations(programme: Programme) -> list[Stage]:
         pool__cluster__applied_revision__gte=F("pool__cluster__desired_revision"),
         pool__cluster__desired_revision__gt=0,
     )
-    used = Q(pk__in=Allocation.objects.filter(usage__kind="owner").values("pk"))
+    used = Q(pk__in=UsageSegment.objects.filter(kind="owner").values("allocation"))
     stages: dict[StageKey, Q] = {"agreed": agreed, "bound": bound, "used": used}
     sums = (
         Allocation.objects.filter(
