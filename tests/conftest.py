@@ -2,6 +2,7 @@
 
 - A test that uses the hub's database is marked `database`: it runs on SQLite and on PostgreSQL.
 - A test under `browser/` is marked `browser`.
+- SQLite is a file here, as in an installation: one in memory locks other things in other ways.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from django.db import connections
 
 TESTS: Final = Path(__file__).parent
 DATABASE_FIXTURES: Final = frozenset(
@@ -29,3 +31,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _uses_the_database(item: pytest.Item) -> bool:
     asked = set(getattr(item, "fixturenames", ()))
     return item.get_closest_marker("django_db") is not None or bool(asked & DATABASE_FIXTURES)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Called by pytest-django before it makes the test database."""
+    connection = connections["default"]
+    if connection.vendor == "sqlite":
+        file = tmp_path_factory.mktemp("database") / "dure.sqlite3"
+        connection.settings_dict["TEST"]["NAME"] = str(file)

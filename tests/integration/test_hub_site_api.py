@@ -71,7 +71,10 @@ def enrolled() -> str:
 
 
 def refused(token: str) -> bool:
-    answer = Client(headers={"authorization": f"Bearer {token}"}).get("/api/v1/site/desired")
+    with httpx.Client(transport=httpx.WSGITransport(app=application)) as asking:
+        answer = asking.get(
+            "http://localhost/api/v1/site/desired", headers={"authorization": f"Bearer {token}"}
+        )
     return answer.status_code == 401
 
 
