@@ -45,8 +45,10 @@ fix: $(VENV)/.dev ## let ruff mend what it can
 	$(BIN)/ruff check --fix src tests
 	$(BIN)/ruff format src tests
 
-bench: $(VENV)/.dev ## the side-by-side figures under bench/
-	@for f in bench/*.py; do echo "== $$f"; $(BIN)/python $$f; done
+bench: bench-account bench-take-back bench-pages bench-round ## the side-by-side figures under bench/
+
+bench-%: $(VENV)/.dev ## one of them: bench-round, bench-pages, bench-take-back, bench-account
+	@$(BIN)/python -m bench.$(subst -,_,$*)
 
 lock: $(BIN)/uv ## pin the dependencies anew, with hashes and without a registry's name
 	$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --group build pyproject.toml -o requirements/agent.lock
