@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
-from typing import Self
+from typing import Final, Self
+
+_WRITTEN: Final = re.compile(
+    r"[+-]?(\d+/\d+|(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?)", re.ASCII | re.IGNORECASE
+)
+"""What `Fraction` reads, less exponents that take minutes to write out: a float has at most 3."""
 
 
 class ShareOutOfRangeError(ValueError):
@@ -25,6 +31,8 @@ class Share(Fraction):
     def parse(cls, written: str | float) -> Share:
         """Reads `0.12`, `"12%"` or `"3/25"` exactly (a float through its shortest decimal)."""
         text = str(written).strip()
-        if text.endswith("%"):
-            return cls(Fraction(text[:-1].strip()) / 100)
-        return cls(text)
+        number = text.removesuffix("%").strip()
+        if not _WRITTEN.fullmatch(number):
+            msg = f"not a share: {text[:50]}"
+            raise ValueError(msg)
+        return cls(Fraction(number) / 100 if text.endswith("%") else number)
