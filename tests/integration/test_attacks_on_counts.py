@@ -99,7 +99,8 @@ def test_what_runs_on_after_a_cut_is_entitled_once() -> None:
     work = hours_of(world, "ann", start=STARTED, hours=5, accelerators=24, job="long")
     capacity.shrink(allocation=mine, to=1, reason=WHY, by=STEWARD, now=cut)
     touch([small.cluster()])
-    small.say(at=cut, usage=work)
+    small.say(at=cut, usage=work[:2])
+    small.say(at=cut + 3 * HOUR, usage=work)
     line = next(a for a in closed(3, MARCH_ENDS + HOUR).allocations if a.allocation == mine.key)
     month = (MARCH_ENDS - STARTED) // timedelta(seconds=1)
     assert line.entitled == 5 * 3600 * 24 + (month - 5 * 3600) * 8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, Field, FiniteFloat, StringConstraints, model_validator
 
 from dure.vocabulary.frozen import Frozen
 
@@ -13,6 +13,12 @@ Outcome = Literal["running", "completed", "failed", "cancelled", "preempted"]
 
 Name = Annotated[str, StringConstraints(max_length=100, pattern=r"^[^\x00]*$")]
 """What a record calls something by: what every database stores, and no more."""
+
+LARGEST_COUNT: Final = 2**31 - 1
+"""What a database's ordinary integer holds."""
+
+Words = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+"""Any text that every database stores."""
 
 LARGEST_REVISION: Final = 2**62
 """Half of what a database's integer holds, so that it can be counted on from."""
@@ -40,13 +46,13 @@ class UsageRecord(_Segment):
     """
 
     job: Name
-    attempt: int = Field(ge=1)
+    attempt: int = Field(ge=1, le=LARGEST_COUNT)
     kind: WorkKind
     allocation: Name | None
     project: Name
     pool: Name
     username: Name
-    accelerators: int = Field(gt=0)
+    accelerators: int = Field(gt=0, le=LARGEST_COUNT)
     outcome: Outcome
     busy_permille: int | None = Field(default=None, ge=0, le=1000)
 
@@ -62,8 +68,8 @@ class NodeRecord(_Segment):
 
     node: Name
     pool: Name
-    accelerators: int = Field(gt=0)
-    reason: str = ""
+    accelerators: int = Field(gt=0, le=LARGEST_COUNT)
+    reason: Words = ""
 
 
 class PoolInventory(Frozen):
@@ -73,8 +79,8 @@ class PoolInventory(Frozen):
     None where the engine cannot say.
     """
 
-    pool: str
-    model: str
+    pool: Words
+    model: Words
     nodes: int = Field(ge=0)
     accelerators: int = Field(ge=0)
     nodes_down: int = Field(default=0, ge=0)
@@ -85,22 +91,22 @@ class PoolInventory(Frozen):
 class Capabilities(Frozen):
     """What this site can really enforce; the hub shows it and promises no more."""
 
-    engine: str
-    engine_version: str = ""
+    engine: Words
+    engine_version: Words = ""
     enforces_limits: bool
     preempts_lent: bool
     requeues_lent: bool
     grace_s: int | None = None
-    take_back_bound_s: float | None = None
-    notes: tuple[str, ...] = ()
+    take_back_bound_s: FiniteFloat | None = None
+    notes: tuple[Words, ...] = ()
 
 
 class Drift(Frozen):
     """Something on the cluster that is not as the applied revision says."""
 
-    subject: str
-    expected: str
-    found: str
+    subject: Words
+    expected: Words
+    found: Words
 
 
 class Report(Frozen):

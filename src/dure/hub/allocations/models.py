@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dure.hub.calls.models import Application, Call
 from dure.hub.people.gate import same_organisation
-from dure.hub.people.models import Organisation, User
+from dure.hub.people.models import Organisation, Role, User
 from dure.hub.supply.models import Pool, Programme
 
 
@@ -83,8 +83,8 @@ class Project(models.Model):
     members = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="projects")
 
     def is_of(self, user: User) -> bool:
-        """A project belongs to the people of its organisation."""
-        return same_organisation(user, self.organisation)
+        """A project belongs to the people of its organisation who apply for it."""
+        return user.role == Role.APPLICANT and same_organisation(user, self.organisation)
 
 
 class Allocation(models.Model):

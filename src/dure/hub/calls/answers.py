@@ -1,7 +1,7 @@
 """Typed answers from what a form or an API sent.
 
 - A draft may be incomplete, never mistyped: what is there has its field's type and bounds.
-- An empty answer is no answer.
+- An empty answer is no answer. Null bytes, which no database keeps in a text, are left out.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def typed(
 
 
 def _text(field: FormField, value: object) -> str:
-    text = str(value).strip()
+    text = str(value).replace("\x00", "").strip()
     if len(text) > field.max_length:
         raise _Mistyped("answer.too_long", limit=field.max_length, length=len(text))
     return text

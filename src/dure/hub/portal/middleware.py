@@ -42,12 +42,17 @@ class ProgrammeZone:
 
 
 class HideWhatIsBarred:
-    """To who may not see it, an object is not there: the page says 404, never 403."""
+    """To who may not see it, an object is not there: the page says 404, never 403.
+
+    Nothing has a null byte in its address, and PostgreSQL would not even look.
+    """
 
     def __init__(self, get_response: Respond) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "\x00" in request.path:
+            raise Http404
         return self.get_response(request)
 
     def process_exception(self, _request: HttpRequest, error: Exception) -> None:

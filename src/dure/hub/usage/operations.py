@@ -3,12 +3,14 @@
 - A record's natural key makes it one row however often it is said.
 - A record that names what this hub does not know, or that falls into a closed month, refuses the
   whole batch with the record named: the agent keeps it in its spool, nothing is half taken.
+- So does a word of the future: taken as said, it would let a month close that has facts to come.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from django.db import transaction
 
@@ -20,6 +22,9 @@ from dure.hub.usage.models import NodeOutage, UsageSegment
 from dure.protocol import Drift, NodeRecord, Receipt, Report, UsageRecord
 
 BATCH = 1000
+
+CLOCKS_APART: Final = timedelta(minutes=5)
+"""A site's clock may be this far ahead of the hub's: what Kerberos lets two clocks differ by."""
 
 
 class ReportRefused(Exception):
@@ -39,6 +44,7 @@ def accept_report(*, cluster: Cluster, report: Report, now: datetime) -> Receipt
     """Stores what is new in the report and the agent's last word. Raises ReportRefused."""
     if report.cluster != cluster.key:
         raise OtherCluster(report.cluster)
+    _of_the_past(report, now)
     locked = Cluster.objects.select_for_update(no_key=True).get(pk=cluster.pk)
     pools = {p.key: p for p in locked.pools.all()}
     closed = closed_until(cluster.provider.programme)
@@ -50,6 +56,17 @@ def accept_report(*, cluster: Cluster, report: Report, now: datetime) -> Receipt
     binding.worked(_first_work(new_usage))
     accepted = len(new_usage) + len(new_nodes)
     return Receipt(accepted=accepted, known=len(report.usage) + len(report.nodes) - accepted)
+
+
+def _of_the_past(report: Report, now: datetime) -> None:
+    """The agent keeps what is refused and says it again: a clock put right is enough."""
+    said = {"said_at": report.said_at, "complete_through": report.complete_through}
+    said |= {_segment_name(record): record.end for record in report.usage}
+    said |= {_outage_name(record): record.end for record in report.nodes}
+    for name, instant in said.items():
+        if instant is not None and instant > now + CLOCKS_APART:
+            why = f"{instant.isoformat()} is yet to come; compare the site's clock with the hub's"
+            raise ReportRefused(name, why)
 
 
 def _first_work(segments: list[UsageSegment]) -> dict[int, datetime]:
