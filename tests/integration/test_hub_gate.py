@@ -209,7 +209,7 @@ ENDPOINTS: Final[dict[tuple[str, str], int]] = {
     ("get", "/api/v1/ledger"): 404,
     ("get", "/api/v1/audit/verify"): 404,
 }
-PUBLIC: Final = {"/api/v1/programme", "/api/v1/calls", "/api/v1/site/enrol"}
+PUBLIC: Final = {"/api/v1/site/enrol"}  # asks for no bearer; others refuse a bad one, even if open
 
 
 def ask(method: str, path: str, token: str = "", **body: object) -> tuple[int, object]:

@@ -1,21 +1,28 @@
 """`dure round`: solve, read and approve a call's round through the hub's API.
 
 - Exit 0: done. Exit 1: the hub refused or is away. Exit 2: address or token are missing.
+- Times are those of the programme's zone; a call closes at 24:00 of its last day, as the portal
+  says it too. Reasons come in the language of the terminal.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import os
 import sys
 from collections import Counter
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Annotated, Final
+from zoneinfo import ZoneInfo
 
+import httpx
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
-from dure.client import ClientError, HubClient
+from dure.cli.terminal import language
+from dure.client import ClientError, HubClient, Refused
 from dure.client.models import RoundView
 
 FAILED: Final = 1
@@ -37,18 +44,19 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @app.command()
 def calls(*, hub: Hub, token: Token, as_json: AsJson = False) -> None:
     """List the calls and how far they have come."""
+    client = _client(hub, token)
     try:
-        found = HubClient(hub, token).calls()
+        found = client.calls()
+        zone = UTC if as_json or not found else ZoneInfo(client.programme().time_zone)
     except ClientError as error:
         raise _failed(error) from None
     if as_json:
         typer.echo("[" + ",".join(call.model_dump_json() for call in found) + "]")
         return
-    table = Table("Call", "State", "Opens", "Closes", "Applications")
+    table = Table(Column("Call", no_wrap=True), "State", "Opens", "Closes", "Applications")
     for call in found:
-        table.add_row(
-            call.id, call.state, f"{call.opens:%F}", f"{call.closes:%F}", str(call.applications)
-        )
+        opens = f"{call.opens.astimezone(zone):%F, %H:%M}"
+        table.add_row(call.id, call.state, opens, _until(call.closes, zone), str(call.applications))
     Console().print(table)
 
 
@@ -56,9 +64,9 @@ def calls(*, hub: Hub, token: Token, as_json: AsJson = False) -> None:
 def solve(call: str, *, hub: Hub, token: Token, as_json: AsJson = False) -> None:
     """Propose a round. Nothing is given until a person approves the plan."""
     try:
-        view = HubClient(hub, token).solve(call)
+        view = _client(hub, token).solve(call)
     except ClientError as error:
-        raise _failed(error) from None
+        raise _failed(error, f"call {call}") from None
     _show(view, as_json=as_json)
 
 
@@ -73,9 +81,9 @@ def show(
 ) -> None:
     """Show the latest plan: who gets what, and why."""
     try:
-        view = HubClient(hub, token).round(call)
+        view = _client(hub, token).round(call)
     except ClientError as error:
-        raise _failed(error) from None
+        raise _failed(error, f"round of call {call}") from None
     if as_csv:
         typer.echo(_csv(view), nl=False)
         return
@@ -93,20 +101,33 @@ def approve(
     as_json: AsJson = False,
 ) -> None:
     """Approve a plan: awards are offered, the waitlist is made. Cannot be undone."""
-    client = HubClient(hub, token)
+    client = _client(hub, token)
     try:
         if not yes:
             typer.echo(_headline(client.round(call)), err=True)
             typer.confirm(f"Approve plan {plan}?", abort=True, err=True)
         view = client.approve(call, plan=plan)
     except ClientError as error:
-        raise _failed(error) from None
+        raise _failed(error, f"plan {plan} of call {call}") from None
     _show(view, as_json=as_json)
 
 
-def _failed(error: ClientError) -> typer.Exit:
-    typer.echo(str(error), err=True)
+def _client(hub: str, token: str) -> HubClient:
+    return HubClient(hub, token, language=language(None, os.environ))
+
+
+def _failed(error: ClientError, asked: str = "") -> typer.Exit:
+    absent = isinstance(error, Refused) and error.status == httpx.codes.NOT_FOUND and asked
+    typer.echo(f"There is no {asked} for you." if absent else str(error), err=True)
     return typer.Exit(FAILED)
+
+
+def _until(end: datetime, zone: tzinfo) -> str:
+    """The end of a half-open period: 24:00 of its last day, not 0:00 after it."""
+    local = end.astimezone(zone)
+    if local.time() == time():
+        return f"{local - timedelta(days=1):%F}, 24:00"
+    return f"{local:%F, %H:%M}"
 
 
 def _headline(view: RoundView) -> str:
@@ -125,7 +146,9 @@ def _show(view: RoundView, *, as_json: bool) -> None:
         typer.echo(view.model_dump_json())
         return
     typer.echo(_headline(view))
-    table = Table("Rank", "Application", "Sector", "Outcome", "Servers", "Pool", "Why")
+    table = Table(
+        "Rank", Column("Application", no_wrap=True), "Sector", "Outcome", "Servers", "Pool", "Why"
+    )
     for row in view.outcomes:
         table.add_row(
             str(row.rank or ""),

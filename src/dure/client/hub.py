@@ -37,7 +37,7 @@ SOLVE_TIMEOUT_S: Final = 120.0
 
 
 class HubClient(Connection):
-    """The hub's user API as the bearer of a personal token."""
+    """The hub's user API as the bearer of a personal token; its sentences in `language`."""
 
     def __init__(
         self,
@@ -47,6 +47,7 @@ class HubClient(Connection):
         timeout_s: float = 10.0,
         *,
         patience: Patience | None = None,
+        language: str | None = None,
     ) -> None:
         super().__init__(
             base_url=base_url,
@@ -54,6 +55,7 @@ class HubClient(Connection):
             transport=transport,
             timeout_s=timeout_s,
             patience=patience or Patience(),
+            language=language,
         )
 
     def programme(self) -> ProgrammeView:

@@ -56,8 +56,11 @@ class Connection:
         transport: httpx.BaseTransport | None,
         timeout_s: float,
         patience: Patience,
+        language: str | None = None,
     ) -> None:
         headers = {"Accept": "application/json", "User-Agent": "dure"}
+        if language is not None:
+            headers["Accept-Language"] = language
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         self.base_url = base_url.rstrip("/")

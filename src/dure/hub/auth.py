@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.http import HttpRequest
 from ninja.security import HttpBearer
 
@@ -43,3 +45,11 @@ class UserRequest(HttpRequest):
     """A request whose bearer is a person's program."""
 
     auth: User
+
+
+def _without_token(request: HttpRequest) -> bool:
+    return "Authorization" not in request.headers
+
+
+OPEN: Final = (PersonalToken(), _without_token)
+"""Everybody may ask; but a token that is shown is a good one, or its bearer is told."""

@@ -6,13 +6,15 @@ from django.db.models import Count, Q
 from ninja import Router
 
 from dure.client.models import CallView
+from dure.hub.auth import OPEN
 from dure.hub.calls.models import Application, Call
+from dure.hub.problems import Problem
 from dure.hub.supply.queries import rules
 
 router = Router(tags=["calls"])
 
 
-@router.get("calls", response=list[CallView])
+@router.get("calls", auth=OPEN, response={200: list[CallView], 401: Problem})
 def calls(request: object) -> list[CallView]:
     """All calls with the number of submissions."""
     submitted = ~Q(applications__state__in=[Application.State.DRAFT, Application.State.WITHDRAWN])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from django.http import HttpRequest
 from ninja import Router
 
 from dure.client.models import ClusterView, PoolView, ProgrammeView
-from dure.hub.auth import PersonalToken, UserRequest
+from dure.hub.auth import OPEN, PersonalToken, UserRequest
 from dure.hub.people.gate import Action, may
 from dure.hub.problems import Problem
 from dure.hub.supply.models import Cluster
@@ -15,8 +16,8 @@ from dure.protocol import Capabilities, Drift
 router = Router(tags=["supply"])
 
 
-@router.get("programme", response={200: ProgrammeView, 404: Problem})
-def programme(request: UserRequest) -> ProgrammeView:
+@router.get("programme", auth=OPEN, response={200: ProgrammeView, 401: Problem, 404: Problem})
+def programme(request: HttpRequest) -> ProgrammeView:
     """The programme in force, as everyone may see it."""
     document = current()
     if document is None:
