@@ -45,8 +45,8 @@ def differences(seen: Seen) -> list[str]:
     most = max(moved, key=lambda sector: abs(moved[sector]))
     left_over = (
         f"Servers left over: {OFFERED - given} here, {OFFERED - PUBLISHED_SERVERS} published. "
-        "The exact model looks for the whole requests that fill what is left; going down the "
-        "ranking until the pool is empty leaves servers over."
+        "Here whole requests were found for all that fits; why servers were left over in the real "
+        "round is not published."
     )
     largest = (
         f"Largest difference: {most}, {moved[most]:+d} servers. The published demand by sector is "
