@@ -2,15 +2,18 @@
 
 - A test that uses the hub's database is marked `database`: it runs on SQLite and on PostgreSQL.
 - A test under `browser/` is marked `browser`.
+- What a command sets for logging ends with the test that ran it.
 - SQLite is a file here, as in an installation: one in memory locks other things in other ways.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
+import structlog
 from django.db import connections
 
 TESTS: Final = Path(__file__).parent
@@ -31,6 +34,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _uses_the_database(item: pytest.Item) -> bool:
     asked = set(getattr(item, "fixturenames", ()))
     return item.get_closest_marker("django_db") is not None or bool(asked & DATABASE_FIXTURES)
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()  # a logger kept writes to the stderr that its test had captured
 
 
 @pytest.fixture(scope="session")

@@ -14,16 +14,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
-from tests.integration.small import MARCH_ENDS, STARTED
+from tests.integration.small import APRIL, MARCH_ENDS, STARTED
 
 from dure.agent.loop import Agent
 from dure.agent.state import Home, StateFolder
@@ -35,6 +36,10 @@ pytestmark = [pytest.mark.processes, pytest.mark.database]
 
 SERVE = "from dure.cli.main import app; app()"
 CONTROL = Path(__file__).with_name("killed_hub.py")
+POOLS = {
+    "centre-a": SimulatedPool(pool="pool-a", model="H200", nodes=8),
+    "leased-b": SimulatedPool(pool="pool-b", model="H200", nodes=4),
+}
 LIVES = 5
 BETWEEN_STEPS_S = 0.2
 """Slow enough that the hub dies several times while the month is reported."""
@@ -112,6 +117,7 @@ def hub(tmp_path: Path, database: dict[str, str]) -> Iterator[Hub]:
     ours = {
         "DURE_HOME": str(tmp_path / "hub"),
         "DJANGO_SETTINGS_MODULE": "dure.hub.settings",
+        "DURE_CLOCK_OFFSET_S": str(round((APRIL - datetime.now(UTC)).total_seconds())),
         "PYTHONPATH": str(Path(__file__).parents[2]),
     }
     made = Hub({**kept, **ours, **database}, port)
@@ -168,8 +174,9 @@ class Site:
         """Sends what waits; whether all was taken."""
         return self.agent.send().error is None
 
-    def generated(self, until_: datetime) -> list[UsageRecord]:
-        return list(self.backend.usage(None, until_).usage)
+    def generated(self) -> list[UsageRecord]:
+        """Every segment that the cluster has closed so far."""
+        return list(self.backend.usage(None, self.now).usage)
 
 
 def as_segment(cluster: str, record: UsageRecord) -> Segment:
@@ -177,28 +184,30 @@ def as_segment(cluster: str, record: UsageRecord) -> Segment:
     return (cluster, record.job, record.attempt, str(start), str(end), record.accelerators)
 
 
-def test_a_hub_killed_while_agents_report_counts_every_segment_once(
-    tmp_path: Path, hub: Hub
-) -> None:
-    chance = random.Random(20260302)  # noqa: S311  # when to kill, not a secret
+@pytest.fixture
+def agents(tmp_path: Path, hub: Hub) -> Iterator[dict[str, Site]]:
+    """Both clusters' agents, enrolled, with what was signed bound and its owners at work."""
     made = hub.do("prepare")
     tokens, owners = made["tokens"], made["owners"]
     assert isinstance(tokens, dict)
     assert isinstance(owners, list)
     hub.start()
-    sites = {
-        "centre-a": SimulatedPool(pool="pool-a", model="H200", nodes=8),
-        "leased-b": SimulatedPool(pool="pool-b", model="H200", nodes=4),
-    }
-    agents = {key: Site(tmp_path, hub, key, pool, tokens[key]) for key, pool in sites.items()}
-    for site in agents.values():
-        site.agent.step()
-        for owner in owners:
-            site.backend.set_activity(owner, Activity(busy=(700, 900, 300)))
+    with ExitStack() as ending:
+        sites = {key: Site(tmp_path, hub, key, pool, tokens[key]) for key, pool in POOLS.items()}
+        for site in sites.values():
+            ending.callback(site.close)
+            site.agent.step()
+            for owner in owners:
+                site.backend.set_activity(owner, Activity(busy=(700, 900, 300)))
+        yield sites
 
+
+def lived_through_deaths(hub: Hub, agents: Iterable[Site]) -> int:
+    """The agents live to the end while the hub is killed again and again; how often it was."""
+    chance = random.Random(20260302)  # noqa: S311  # when to kill, not a secret
+    deaths = 0
     with ThreadPoolExecutor() as threads:
-        lives = [threads.submit(site.live, END) for site in agents.values()]
-        deaths = 0
+        lives = [threads.submit(site.live, END) for site in agents]
         while not all(life.done() for life in lives):
             time.sleep(chance.uniform(0.05, 1.0))
             hub.kill()
@@ -206,23 +215,25 @@ def test_a_hub_killed_while_agents_report_counts_every_segment_once(
             hub.start()
     for life in lives:
         life.result()
+    return deaths
+
+
+def test_a_hub_killed_while_agents_report_counts_every_segment_once(
+    hub: Hub, agents: dict[str, Site]
+) -> None:
+    assert lived_through_deaths(hub, agents.values()) >= LIVES
     for site in agents.values():
         until(site.said_all)
-        site.close()
         assert site.taken
         assert site.lost
-    assert deaths >= LIVES
 
     facts = hub.do("facts")
     assert isinstance(facts["segments"], list)
-    counted = sorted(tuple(one) for one in facts["segments"])
     generated = sorted(
-        as_segment(key, record)
-        for key, site in agents.items()
-        for record in site.generated(site.now)
+        as_segment(key, record) for key, site in agents.items() for record in site.generated()
     )
     assert len(generated) > 50
-    assert counted == generated
+    assert sorted(tuple(one) for one in facts["segments"]) == generated
     assert (facts["audit"], facts["drift"]) == (True, 0)
     closed = hub.do("close")
     assert closed["totals"] == closed["accelerator_seconds"]
