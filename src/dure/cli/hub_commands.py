@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -70,14 +71,16 @@ def load(
 @app.command()
 def serve(
     *,
-    port: Annotated[int, typer.Option(help="TCP port.")] = 8000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="TCP port.")] = 8000,
     address: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     workers: Annotated[int, typer.Option(min=1)] = 1,
 ) -> None:
     """Serve the portal and the API, until interrupted."""
     with opened():
+        from dure.hub.server import check_free  # noqa: PLC0415
         from dure.hub.server import serve as serve_hub  # noqa: PLC0415
 
+        check_free(address=address, port=port)
         typer.echo(f"Serving http://{address}:{port}/ (Ctrl-C ends it)")
         serve_hub(address=address, port=port, workers=workers)
 
@@ -139,9 +142,10 @@ def close_month(
 ) -> None:
     """Close a month: account for every pool, charge, write CSV and XLSX. Again: the same files."""
     try:
-        year, number = (int(part) for part in month.split("-"))
+        asked = date.fromisoformat(f"{month}-01")
     except ValueError:
         end(f"{month!r} is not a month; write it as 2026-03.", UNUSABLE)
+    year, number = asked.year, asked.month
     with opened():
         from dure.hub import clock  # noqa: PLC0415
         from dure.hub.portal.reasons import sentence  # noqa: PLC0415

@@ -37,14 +37,19 @@ def opened() -> Iterator[None]:
         import django  # noqa: PLC0415  # an agent's installation has none
     except ModuleNotFoundError:
         end("The hub is not installed here: pip install 'dure[hub]'.", UNUSABLE)
-    django.setup()
-    from django.db import OperationalError, ProgrammingError  # noqa: PLC0415
+    from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415
+    from django.db import DatabaseError, DataError, IntegrityError  # noqa: PLC0415
     from django.utils import translation  # noqa: PLC0415
 
     try:
+        django.setup()
         with translation.override(language(None, os.environ)):
             yield
-    except (OperationalError, ProgrammingError) as error:
+    except ImproperlyConfigured as error:
+        end(str(error), UNUSABLE)
+    except (DataError, IntegrityError):
+        raise  # a fault of ours
+    except DatabaseError as error:
         end(f"The database is not ready ({error}). Run `dure hub migrate` first.", FAILED)
 
 

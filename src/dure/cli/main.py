@@ -41,7 +41,9 @@ def demo(
     home: Annotated[
         str, typer.Option(envvar="DURE_DEMO_HOME", help="Folder for the demo's database and files.")
     ] = ".demo",
-    port: Annotated[int, typer.Option(help="Port of the portal, on loopback.")] = 8000,
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Port of the portal, on loopback.")
+    ] = 8000,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summary as JSON; progress goes to stderr.")
     ] = False,
@@ -55,7 +57,10 @@ def demo(
         typer.echo("The demo needs the hub: pip install 'dure[hub]'.", err=True)
         raise typer.Exit(2)
     from dure.cli.demo.run import run, serve_portal  # noqa: PLC0415  # needs the hub's packages
+    from dure.hub.server import check_free  # noqa: PLC0415  # needs the hub's packages
 
+    if serve or serve_only:
+        check_free(address="127.0.0.1", port=port)
     if not serve_only:
         code = run(home=home, as_json=as_json)
         if code:
@@ -65,8 +70,15 @@ def demo(
 
 
 def main() -> None:
-    """The entry point: an interrupted command ends quietly with the shell's code for it."""
+    """The entry point: an interrupted command ends quietly with the shell's code for it.
+
+    What the system refuses (a folder, a port) is said in its words, with the place.
+    """
     try:
         app()
     except KeyboardInterrupt:
         sys.exit(130)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"{place}{error.strerror or error}", err=True)
+        sys.exit(2)

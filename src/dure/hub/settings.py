@@ -15,6 +15,7 @@ import secrets
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 BASE = Path(__file__).resolve().parent
@@ -33,6 +34,14 @@ def _secret_key() -> str:
     return key
 
 
+def _seconds(name: str) -> int:
+    written = os.environ.get(name, "0")
+    try:
+        return int(written)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} is a number of seconds, not {written!r}") from error
+
+
 def _database(url: str | None) -> dict[str, object]:
     if not url:
         return {
@@ -48,14 +57,20 @@ def _database(url: str | None) -> dict[str, object]:
         }
     parts = urlsplit(url)
     if parts.scheme not in {"postgres", "postgresql"}:
-        raise ValueError(f"DURE_DATABASE_URL must start with postgresql://, not {parts.scheme}://")
+        raise ImproperlyConfigured(
+            f"DURE_DATABASE_URL must start with postgresql://, not {parts.scheme}://"
+        )
+    try:
+        port = parts.port
+    except ValueError as error:
+        raise ImproperlyConfigured(f"DURE_DATABASE_URL: {error}") from error
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": parts.path.lstrip("/"),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": parts.hostname or "",
-        "PORT": str(parts.port or ""),
+        "PORT": str(port or ""),
         "CONN_MAX_AGE": 60,
     }
 
@@ -155,7 +170,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024  # one report of an agent: about 20,000 segments
 
-DURE_CLOCK_OFFSET_S = int(os.environ.get("DURE_CLOCK_OFFSET_S", "0"))
+DURE_CLOCK_OFFSET_S = _seconds("DURE_CLOCK_OFFSET_S")
 
 LOGGING = {
     "version": 1,
