@@ -183,8 +183,9 @@ def test_a_report_of_another_cluster_is_a_conflict() -> None:
     assert Cluster.objects.get(key="leased-b").last_seen_at is None
 
 
-def test_a_record_that_cannot_be_true_is_named_in_the_problem() -> None:
+def test_a_record_that_cannot_be_true_is_named_in_the_problem(hubs_clock: Clock) -> None:
     world = small.running()
+    hubs_clock.at = STARTED + timedelta(days=1)
     record = small.work(world.allocation("ann"), start=STARTED, job="J", project="nobody")
     report = Report(cluster="centre-a", sequence=1, said_at=STARTED, usage=(record,))
     with pytest.raises(Refused) as error:
