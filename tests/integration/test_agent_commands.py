@@ -18,8 +18,10 @@ from typer.testing import CliRunner, Result
 from dure.agent import jobs_socket
 from dure.agent.site import SiteConfig, open_engine
 from dure.agent.state import StateFolder
+from dure.backends.contract import JobRequest, JobStatus
 from dure.cli.agent_commands import app
 from dure.protocol import Binding, Desired, MemberAccess
+from dure.vocabulary.plans import Reason
 
 pytestmark = pytest.mark.processes
 
@@ -69,7 +71,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 def test_a_site_is_enrolled_run_once_and_looked_at(desk: Desk) -> None:
     assert f"cluster {CLUSTER}" in desk.enrol().output
     desk.want()
-    assert "1 sent" in desk.dure("run", "--once").output
+    assert "sent: 1" in desk.dure("run", "--once").output
     found = json.loads(desk.dure("status", "--json").output)
     assert (found["cluster"], found["applied_revision"], found["running"]) == (CLUSTER, 4, False)
     assert found["waiting_reports"] == 0
@@ -86,7 +88,7 @@ def test_a_dry_run_prints_the_difference_and_changes_nothing(desk: Desk) -> None
     desk.want()
     for _ in range(2):
         output = desk.dure("run", "--dry-run").output
-        assert "allocation A on p: nothing -> 2 accelerators, active" in output
+        assert "allocation A on p: nothing -> accelerators: 2, active" in output
     assert not (desk.state / "desired.json").exists()
     assert not (desk.state / "engine").exists()
     assert desk.hub.reports() == []
@@ -122,7 +124,7 @@ def test_a_hub_that_is_away_fails_the_single_step_and_keeps_its_report(desk: Des
 def test_reports_are_said_again_for_a_restored_hub(desk: Desk) -> None:
     desk.enrol()
     desk.dure("run", "--once")
-    assert desk.dure("replay").output.startswith("1 reports")
+    assert "said again: 1;" in desk.dure("replay").output
     desk.dure("run", "--once")
     assert [report.sequence for report in desk.hub.reports()] == [0, 0]
 
@@ -160,12 +162,40 @@ def test_jobs_are_handed_in_listed_refused_and_ended(desk: Desk) -> None:
         assert job in desk.dure("jobs").output
         refused = CliRunner().invoke(app, [*submit, *state, "--lent", "--", "true"])
         assert (refused.exit_code, "no lent share" in refused.output) == (1, True)
+        strange = ["submit", "--project", "own", "--accelerators", "1", *state]
+        refused = CliRunner().invoke(app, [*strange, "--allocation", "A", "--", "true"])
+        assert (refused.exit_code, "--user NAME" in refused.output) == (1, True)
         neither = CliRunner().invoke(app, [*submit, *state, "--", "true"])
         assert (neither.exit_code, "--lent" in neither.output) == (2, True)
         assert "no job no-such" in desk.dure("cancel", "no-such", code=1).output
         desk.dure("cancel", job)
         assert engine.wait(job, timeout_s=10).state == "cancelled"
         assert json.loads(desk.dure("jobs", "--json").output)[0]["job"] == job
+
+
+def test_a_jobs_id_is_whole_on_a_narrow_terminal(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = "job-65f1a2b3c4d5-000123"
+    request = JobRequest(
+        project="project-of-a-long-name-0001", allocation="project-of-a-long-name-0001-a1",
+        pool="p", accelerators=8, command=("true",), username="u", working_directory="/",
+    )  # fmt: skip
+    waiting = JobStatus(
+        job=job, request=request, state="pending", attempt=1, submitted=datetime.now(UTC),
+        waits=Reason(code="job.waits_for_accelerators"),
+    )  # fmt: skip
+    monkeypatch.setattr(jobs_socket, "ask", lambda *_: jobs_socket.Answer(jobs=(waiting,)))
+    monkeypatch.setenv("COLUMNS", "80")
+    assert job in desk.dure("jobs").output
+
+
+def test_an_expired_credential_is_said_to_be_expired(desk: Desk) -> None:
+    desk.enrol()
+    assert "until 2" in desk.dure("doctor").output
+    years = str(40 * 365 * 24 * 3600)
+    late = desk.dure("doctor", "--clock-offset-s", years, code=1).output
+    assert "problem  credential: of cluster here, expired on 2" in late
 
 
 def test_a_second_agent_on_the_same_folder_is_refused(desk: Desk) -> None:

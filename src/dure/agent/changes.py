@@ -86,16 +86,16 @@ def line(change: Change, observed: Observed) -> str:
 
 def _binding(binding: Binding) -> str:
     return (
-        f"{binding.accelerators} accelerators, {binding.state}, "
+        f"accelerators: {binding.accelerators}, {binding.state}, "
         f"{binding.starts:%Y-%m-%d %H:%M} to {binding.ends:%Y-%m-%d %H:%M}, "
-        f"{len(binding.members)} members, generation {binding.generation}"
+        f"members: {len(binding.members)}, generation {binding.generation}"
     )
 
 
 def _share(share: LentShare) -> str:
     return (
-        f"up to {share.max_accelerators} accelerators, place {share.order}, "
-        f"{len(share.members)} members"
+        f"accelerators: up to {share.max_accelerators}, place {share.order}, "
+        f"members: {len(share.members)}"
     )
 
 

@@ -15,7 +15,7 @@ from dure.agent import changes, site, spool
 from dure.agent.state import StateError, StateFolder
 from dure.backends.reconcile import diff
 from dure.client import ClientError, HubAway, SiteClient
-from dure.protocol import Capabilities, Desired, Drift
+from dure.protocol import Capabilities, Credential, Desired, Drift
 from dure.vocabulary.frozen import Frozen
 
 
@@ -88,11 +88,7 @@ def examined(state: StateFolder, hub: SiteClient, *, now: datetime) -> tuple[Fin
     return (
         _site(state),
         _hub(hub, home.hub),
-        Finding(
-            about="credential",
-            ok=now < home.credential.expires,
-            says=f"of cluster {home.credential.cluster}, until {home.credential.expires:%Y-%m-%d}",
-        ),
+        _credential(home.credential, now=now),
         _backlog(state),
     )
 
@@ -121,11 +117,19 @@ def _hub(hub: SiteClient, address: str) -> Finding:
     return Finding(about="hub", ok=True, says=f"{address} answers and knows the credential")
 
 
+def _credential(credential: Credential, *, now: datetime) -> Finding:
+    of, day = f"of cluster {credential.cluster}", f"{credential.expires:%Y-%m-%d}"
+    if now < credential.expires:
+        return Finding(about="credential", ok=True, says=f"{of}, until {day}")
+    says = f"{of}, expired on {day}; ask the hub's operator for a token and enrol again"
+    return Finding(about="credential", ok=False, says=says)
+
+
 def _backlog(state: StateFolder) -> Finding:
     waiting = spool.look(state.root / "spool").backlog
     return Finding(
         about="spool",
         ok=waiting.size_bytes < spool.WAITING_BYTES // 2,
-        says=f"{waiting.reports} reports wait ({waiting.size_bytes} of "
+        says=f"reports waiting: {waiting.reports} ({waiting.size_bytes} of "
         f"{spool.WAITING_BYTES} bytes)",
     )

@@ -15,13 +15,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, NoReturn
 
 import structlog
 import typer
 from pydantic import ValidationError
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from dure.agent import inspection, jobs_socket
 from dure.agent.loop import Agent
@@ -50,6 +50,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Pool = Annotated[str | None, typer.Option(help="This machine's pool in the programme.")]
 Model = Annotated[str | None, typer.Option(help="Its accelerator model in the programme.")]
 Slots = Annotated[int | None, typer.Option(min=1, help="How many accelerators to hand out.")]
+ClockOffset = Annotated[
+    int,
+    typer.Option(
+        help="For rehearsals: live this many seconds in the future (or past, if negative). "
+        "Use it from the first run of a state folder on, or not at all."
+    ),
+]
 
 
 @app.command()
@@ -91,13 +98,7 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would change; change nothing.")
     ] = False,
-    clock_offset_s: Annotated[
-        int,
-        typer.Option(
-            help="For rehearsals: live this many seconds in the future (or past, if negative). "
-            "Use it from the first run of a state folder on, or not at all."
-        ),
-    ] = 0,
+    clock_offset_s: ClockOffset = 0,
 ) -> None:
     """Keep this site as the hub wants it, and report what is used.
 
@@ -133,12 +134,12 @@ def run(
 
 
 @app.command()
-def doctor(state: State, *, as_json: AsJson = False) -> None:
+def doctor(state: State, *, clock_offset_s: ClockOffset = 0, as_json: AsJson = False) -> None:
     """Look at all the agent needs, and at what this site can really enforce."""
-    folder = StateFolder(state)
+    folder, now = StateFolder(state), _clock(clock_offset_s)()
     with _errors_said():
         with _connect(folder.home()) as client:
-            findings = inspection.examined(folder, client, now=datetime.now(UTC))
+            findings = inspection.examined(folder, client, now=now)
         can = inspection.capabilities(folder)
     if as_json:
         _print_json(
@@ -179,7 +180,7 @@ def replay(state: State) -> None:
     folder = StateFolder(state)
     with _errors_said(), folder.held():
         count = folder.spool().say_again()
-    typer.echo(f"{count} reports wait to be said again; start the agent")
+    typer.echo(f"reports waiting to be said again: {count}; start the agent")
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
@@ -215,7 +216,12 @@ def submit(
             username=user or getpass.getuser(),
             working_directory=str(directory.resolve()),
         )
-        answer = jobs_socket.ask(state, jobs_socket.Submit(request=request))
+        try:
+            answer = jobs_socket.ask(state, jobs_socket.Submit(request=request))
+        except jobs_socket.JobNotTaken as refusal:
+            stranger = str(refusal).startswith(f"{request.username} is not a member")
+            hint = "; say whose job it is with --user NAME" if stranger and user is None else ""
+            _stop(f"{refusal}{hint}", FAILED)
     if as_json:
         _print_json({"job": answer.job})
     else:
@@ -238,7 +244,8 @@ def jobs(state: State, *, as_json: AsJson = False) -> None:
     if as_json:
         _print_json([job.model_dump(mode="json") for job in found])
         return
-    table = Table("job", "project", "under", "accelerators", "state", "attempt", "waits for")
+    job_id = Column("job", no_wrap=True)  # what `cancel` needs
+    table = Table(job_id, "project", "under", "accelerators", "state", "attempt", "waits for")
     for job in found:
         table.add_row(
             job.job,
@@ -275,7 +282,7 @@ def _once(agent: Agent) -> None:
     done = agent.step()
     problems = [*done.site.problems, *(str(e.error) for e in (done.pulled, done.sent) if e.error)]
     changed, sent = len(done.site.reconciled.changes), done.sent.moved
-    typer.echo(f"{changed} changes, {done.site.spooled} reports written, {sent} sent")
+    typer.echo(f"changes: {changed}, reports written: {done.site.spooled}, sent: {sent}")
     for problem in dict.fromkeys(problems):
         typer.echo(problem, err=True)
     if problems:
@@ -296,7 +303,7 @@ def _errors_said() -> Iterator[None]:
         _stop(str(error), FAILED)
 
 
-def _stop(message: str, code: int) -> None:
+def _stop(message: str, code: int) -> NoReturn:
     typer.echo(message, err=True)
     raise typer.Exit(code)
 
