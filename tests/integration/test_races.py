@@ -1,8 +1,7 @@
 """What several people do at once: each waits for the other, and none fails because of it.
 
 - Real transactions in threads, each slowed down between two of its locks.
-- SQLite lets one transaction write at a time, so nothing can come between its locks; and the tests'
-  database in memory refuses where one in a file waits. The races are run on PostgreSQL.
+- SQLite lets one transaction write at a time; on PostgreSQL others come between its locks.
 """
 
 from __future__ import annotations
@@ -31,10 +30,7 @@ from dure.hub.people.gate import STEWARD
 from dure.hub.usage import operations as usage_operations
 from dure.hub.usage.models import UsageSegment
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(connection.vendor == "sqlite", reason="one transaction writes at a time"),
-]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 PATIENCE_S: Final = 10
 WORST_MOMENT_S: Final = 0.5
