@@ -20,6 +20,7 @@ import pytest
 pytestmark = pytest.mark.processes
 
 DURE = [sys.executable, "-m", "dure"]
+PUBLISHED = Path(__file__).parents[1] / "published"
 
 CHECKS_OF = """
 import json, os, sys
@@ -73,12 +74,10 @@ def test_it_ends_with_every_check_held_and_the_published_identities(
 
 
 def test_it_sets_each_sector_beside_the_published_outcome_and_says_why_they_differ(
-    played: tuple[Path, dict[str, Any]], shared: Path
+    played: tuple[Path, dict[str, Any]],
 ) -> None:
     _, report = played
-    published = json.loads(
-        (shared / "data" / "programmes" / "kr_round1_2026.json").read_text(encoding="utf-8")
-    )
+    published = json.loads((PUBLISHED / "kr_round1_2026.json").read_text(encoding="utf-8"))
     by_sector = report["round_by_sector"]
     assert {name: row["published_servers"] * 8 for name, row in by_sector.items()} == published[
         "awards"

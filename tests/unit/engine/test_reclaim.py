@@ -375,9 +375,7 @@ def test_the_check_finds_a_withdrawal_of_no_notice_and_a_cap_on_the_award_passed
 @pytest.fixture(scope="module")
 def published() -> dict[str, Any]:
     """The rules and worked cases that real programmes published."""
-    repository = Path(__file__).resolve().parents[3]
-    path = repository.parent / "shared/data/programmes/pullback_rules.json"
-    assert path.is_file(), f"the published pull-back rules are not at ../shared: {path.name}"
+    path = Path(__file__).parents[2] / "published" / "pullback_rules.json"
     rules: dict[str, Any] = json.loads(path.read_text())
     return rules
 
