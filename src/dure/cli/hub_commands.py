@@ -77,12 +77,15 @@ def serve(
 ) -> None:
     """Serve the portal and the API, until interrupted."""
     with opened():
-        from dure.hub.server import check_free  # noqa: PLC0415
-        from dure.hub.server import serve as serve_hub  # noqa: PLC0415
+        from dure.hub import server  # noqa: PLC0415
 
-        check_free(address=address, port=port)
+        server.check_free(address=address, port=port)
+        try:
+            server.check_migrated()
+        except server.DatabaseBehind as error:
+            end(f"The database is not ready ({error}). Run `dure hub migrate` first.", FAILED)
         typer.echo(f"Serving http://{address}:{port}/ (Ctrl-C ends it)")
-        serve_hub(address=address, port=port, workers=workers)
+        server.serve(address=address, port=port, workers=workers)
 
 
 @app.command("create-enrolment")

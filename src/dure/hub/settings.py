@@ -172,10 +172,18 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024  # one report of an agent: about 2
 
 DURE_CLOCK_OFFSET_S = _seconds("DURE_CLOCK_OFFSET_S")
 
+_LINE = {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {"line": _LINE, "bare": {"()": "dure.hub.log.WithoutTraceback", **_LINE}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
+        "bare": {"class": "logging.StreamHandler", "formatter": "bare"},
+    },
     "root": {"handlers": ["stderr"], "level": "WARNING"},
+    "loggers": {
+        # Anybody may ask for a foreign host.
+        "django.security.DisallowedHost": {"handlers": ["bare"], "propagate": False},
+    },
 }
