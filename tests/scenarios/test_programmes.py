@@ -48,7 +48,7 @@ def test_koreas_supply_adds_up_to_the_published_totals(korea: Programme) -> None
     assert korea.total("accelerators", "acquired") == 13_136
     assert korea.total("programme_accelerators", "acquired") == 10_456
     assert korea.total("accelerators", "leased") == 2_560
-    assert korea.total("accelerators", "rehearsal") == 4
+    assert korea.total("accelerators", "rehearsal") == 0
 
 
 def test_koreas_first_round_offers_542_servers(korea: Programme) -> None:
