@@ -77,7 +77,7 @@ TIERS: Final = (
         postgresql=True,
     ),
     Tier("processes", ("tests",), "processes"),
-    Tier("browser", ("tests/browser",), needs=("chromium", "fonts-noto-cjk")),
+    Tier("browser", ("tests/browser",), workers=WORKERS, needs=("chromium", "fonts-noto-cjk")),
     Tier("system", ("tests/system",)),
 )
 
