@@ -97,7 +97,7 @@ def test_who_stays_reads_the_nearest_pool_and_what_it_lacked_at_its_turn() -> No
         "waitlist.too_large",
         {"short": 3, "pool": "q", "minimum": 8},
     )
-    assert "q came nearest and was 3 servers short" in CATALOGUE[reason.code].format(
+    assert "q came nearest. Servers short of its minimum of 8: 3." in CATALOGUE[reason.code].format(
         **reason.params
     )
 

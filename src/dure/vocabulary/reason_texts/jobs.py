@@ -8,7 +8,7 @@ TEXTS: Final[dict[str, str]] = {
     "job.no_binding": _("The allocation {allocation} is not in force on this cluster now."),
     "job.binding_closed": _("The allocation {allocation} is {state} and starts nothing new."),
     "job.over_guarantee": _(
-        "The allocation {allocation} already uses {held} of its {limit} accelerators; "
+        "Accelerators in use by the allocation {allocation}: {held} of {limit}; "
         "the job starts when enough of them are free."
     ),
     "job.taking_back": _(
@@ -16,12 +16,14 @@ TEXTS: Final[dict[str, str]] = {
         "{accelerators} of them are free."
     ),
     "job.pool_short": _(
-        "The pool cannot free {accelerators} accelerators now: "
+        "The pool cannot free what the job needs now (accelerators: {accelerators}): "
         "the rest is in guaranteed use or down."
     ),
     "job.not_lent": _("The project {project} may not use lent capacity of this pool now."),
     "job.lent_share_full": _(
-        "The project {project} already uses what it may borrow here ({limit} accelerators)."
+        "The project {project} already uses what it may borrow here (accelerators: {limit})."
     ),
-    "job.nothing_idle": _("The job needs {accelerators} idle accelerators; {idle} are idle now."),
+    "job.nothing_idle": _(
+        "Idle accelerators that the job needs: {accelerators}; idle now: {idle}."
+    ),
 }

@@ -9,7 +9,7 @@ TEXTS: Final[dict[str, str]] = {
     "ledger.charge": _("Used by the project: {amount} accelerator-seconds on pool {pool}."),
     "ledger.refund": _("Given back: {amount} accelerator-seconds on pool {pool} are not charged."),
     "ledger.pullback": _(
-        "Taken back by rule for lack of use: {amount} accelerator-seconds on pool {pool}."
+        "Pulled back by rule for lack of use: {amount} accelerator-seconds on pool {pool}."
     ),
     "ledger.void": _("Entry {voids} was wrong and is undone."),
 }

@@ -6,7 +6,7 @@ from dure.vocabulary.marking import gettext_noop as _
 
 TEXTS: Final[dict[str, str]] = {
     "lending.idle_capacity": _(
-        "Pool {pool} has {idle} idle accelerators; the project is number {position} on the "
+        "Idle accelerators in pool {pool}: {idle}; the project is number {position} on the "
         "waitlist and may use up to {offered} of them until their owner returns."
     ),
     "lending.no_idle": _("Pool {pool} has no idle accelerators left: their owners use them."),

@@ -8,7 +8,8 @@ TEXTS: Final[dict[str, str]] = {
     "reclaim.notice_occupancy": _(
         # xgettext:no-python-format
         "Over the last {days} days the project used {use}% of its servers; the rule asks for "
-        "{below}%. Unless use recovers, {servers} of {of_servers} servers go back on {deadline}."
+        "{below}%. Servers that go back on {deadline} unless use recovers: "
+        "{servers} of {of_servers}."
     ),
     "reclaim.notice_award": _(
         # xgettext:no-python-format
@@ -27,8 +28,8 @@ TEXTS: Final[dict[str, str]] = {
     "reclaim.pull_back_occupancy": _(
         # xgettext:no-python-format
         "Notice was given and its deadline passed. Over the last {days} days the project used "
-        "{use}% of its servers; the rule asks for {below}%. {servers} of {of_servers} servers "
-        "go back."
+        "{use}% of its servers; the rule asks for {below}%. Servers that go back: "
+        "{servers} of {of_servers}."
     ),
     "reclaim.pull_back_award": _(
         # xgettext:no-python-format
@@ -48,13 +49,13 @@ TEXTS: Final[dict[str, str]] = {
     "reclaim.rule_gone": _("The programme no longer has this rule: its notice is withdrawn."),
     "reclaim.exempt": _("The project is exempt from this rule."),
     "reclaim.enough_use": _("Use is what the rule asks for."),
-    "reclaim.nothing_to_remove": _("There is nothing left that the rule could take back."),
+    "reclaim.nothing_to_remove": _("There is nothing left that the rule could pull back."),
     "reclaim.no_metric": _(
         "Use is not known for all of the time that the rule looks at. No metric is not zero use: "
         "nothing is decided."
     ),
     "reclaim.no_plan": _("The project has no plan of use up to now to compare its use with."),
-    "reclaim.notice_running": _("Notice was given; nothing is taken back before {deadline}."),
+    "reclaim.notice_running": _("Notice was given; nothing is pulled back before {deadline}."),
     "reclaim.other_notice": _("A notice under rule {other} comes first."),
     "reclaim.first_days": _("The rule does not look at the project before {until}."),
     "reclaim.window_not_full": _(

@@ -9,7 +9,9 @@ from typing import Final
 from dure.vocabulary.marking import gettext_noop as _
 
 TEXTS: Final[dict[str, str]] = {
-    "round.awarded": _("Awarded all {servers} servers requested, in pool {pool}, at rank {rank}."),
+    "round.awarded": _(
+        "Awarded all that was requested, in pool {pool}, at rank {rank}. Servers: {servers}."
+    ),
     "round.reduced": _(
         "Awarded {servers} of the {wanted} servers requested, in pool {pool}, at rank {rank}:"
         " the pool has no server left."
@@ -24,30 +26,29 @@ TEXTS: Final[dict[str, str]] = {
     ),
     "round.better_ranked_ahead": _(
         "On the waitlist at rank {rank}. In the pools it accepts, better-ranked applications of the"
-        " same class came first; the last one served was at rank {cutoff}. The application needs"
-        " {minimum} servers in one pool; the most room left is {room} in pool {limit}, {short} too"
-        " few."
+        " same class came first; the last one served was at rank {cutoff}. Servers needed in one"
+        " pool: {minimum}; the most room left is {room} in pool {limit}, {short} too few."
     ),
     "round.pool_full": _(
-        "On the waitlist at rank {rank}. The application needs {minimum} servers in one pool; the"
+        "On the waitlist at rank {rank}. Servers needed in one pool: {minimum}; the"
         " most room left is {room} in pool {limit}, {short} too few. Of the same class, only"
         " smaller requests were served after it, down to rank {cutoff}."
     ),
     "round.other_classes_ahead": _(
-        "On the waitlist at rank {rank}. The application needs {minimum} servers in one pool; the"
+        "On the waitlist at rank {rank}. Servers needed in one pool: {minimum}; the"
         " most room left is {room} in pool {limit}, {short} too few. No application of the same"
         " class was served from the pools it accepts."
     ),
     "round.quota_full": _(
-        "On the waitlist at rank {rank}. The quota {limit} has room for {room} more servers; the"
+        "On the waitlist at rank {rank}. Servers left in the quota {limit}: {room}; the"
         " application needs {minimum}, {short} more than that."
     ),
     "round.organisation_cap": _(
-        "On the waitlist at rank {rank}. The organisation {limit} may hold {room} more servers; the"
-        " application needs {minimum}, {short} more than that."
+        "On the waitlist at rank {rank}. Servers that the organisation {limit} may still hold:"
+        " {room}; the application needs {minimum}, {short} more than that."
     ),
     "round.pool_too_small": _(
-        "On the waitlist. The application needs {minimum} servers in one pool; the largest pool of"
+        "On the waitlist. Servers needed in one pool: {minimum}; the largest pool of"
         " this round with an acceptable model ({models}) has {largest}, {short} too few."
     ),
     "round.no_pool": _(

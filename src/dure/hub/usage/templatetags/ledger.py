@@ -16,7 +16,7 @@ ENTRY_KINDS: Final[dict[str, Promise]] = {
     "DEPOSIT": pgettext_lazy("kind of ledger entry", "Award"),
     "CHARGE": pgettext_lazy("kind of ledger entry", "Use"),
     "REFUND": pgettext_lazy("kind of ledger entry", "Given back"),
-    "PULLBACK": pgettext_lazy("kind of ledger entry", "Taken back"),
+    "PULLBACK": pgettext_lazy("kind of ledger entry", "Pull-back"),
     "VOID": pgettext_lazy("kind of ledger entry", "Undone"),
 }
 
