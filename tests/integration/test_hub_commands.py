@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
+from django.test import Client
 from tests.integration import small
 from typer.testing import CliRunner, Result
 
 from dure.cli.main import app
+from dure.hub.allocations import desired
+from dure.hub.audit.models import Event
 from dure.hub.people.models import Organisation, User
 from dure.hub.supply.models import Provider
 
@@ -90,3 +93,49 @@ def test_results_can_be_read_by_a_program() -> None:
     loaded = json.loads(dure("load", file, "--json").output)
     assert loaded == {"programme": "small", "loaded": True, "pools": 2, "calls": ["first"]}
     assert json.loads(dure("migrate", "--json").output) == {"up_to_date": True}
+
+
+def test_a_forgotten_password_is_set_anew() -> None:
+    create("kim")
+    dure("set-password", "kim", "--password-stdin", typed="seven hills of iron")
+    assert User.objects.get(username="kim").check_password("seven hills of iron")
+    assert "too short" in dure("set-password", "kim", "--password-stdin", code=1, typed="x").output
+    assert "There is no account lee." in dure("set-password", "lee", code=1).output
+    assert Event.objects.filter(what="password.set", subject="user:kim").count() == 1
+
+
+def test_a_standing_allocation_gets_members_and_its_agent_hears_of_it() -> None:
+    small.load()
+    create("kim")
+    before = small.cluster("leased-b").desired_revision
+    for _ in range(2):
+        assert "members: kim" in dure("add-member", "s-team", "kim").output
+    (binding,) = desired.document(small.cluster("leased-b")).bindings
+    assert [member.username for member in binding.members] == ["kim"]
+    assert small.cluster("leased-b").desired_revision == before + 1
+    assert small.cluster("centre-a").desired_revision == 0
+    assert "members: none" in dure("remove-member", "s-team", "kim").output
+    assert small.cluster("leased-b").desired_revision == before + 2
+    assert [e.what for e in Event.objects.filter(subject="s-team", what__startswith="member")] == [
+        "member.added",
+        "member.removed",
+    ]
+    said = dure("add-member", "s-nobody", "kim", code=1).output
+    assert "There is no project s-nobody; there are: s-team." in said
+
+
+def test_a_person_changes_their_own_password_and_stays_signed_in() -> None:
+    small.load()
+    create("kim")
+    visitor = Client(headers={"accept-language": "en"})
+    assert visitor.get("/password/").status_code == 302
+    visitor.login(username="kim", password=PASSWORD)
+    assert 'href="/password/"' in visitor.get("/calls/").content.decode()
+    typed = {"old_password": PASSWORD, "new_password1": "x", "new_password2": "x"}
+    assert "too short" in visitor.post("/password/", typed).content.decode()
+    new = "seven hills of iron"
+    good = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
+    shown = visitor.post("/password/", good, follow=True).content.decode()
+    assert "Your password has been changed." in shown
+    assert User.objects.get(username="kim").check_password(new)
+    assert Event.objects.filter(what="password.set").count() == 1

@@ -17,8 +17,8 @@ from tests.integration import small
 from tests.integration.small import DECIDED, NOW, POINTS, World
 
 from dure.hub import clock, programmes
+from dure.hub.allocations import members, reclaiming
 from dure.hub.allocations import operations as allocations
-from dure.hub.allocations import reclaiming
 from dure.hub.api import api
 from dure.hub.audit.models import Event
 from dure.hub.calls import operations as calls
@@ -37,7 +37,7 @@ from dure.hub.supply.queries import rules
 pytestmark = pytest.mark.django_db
 
 MODULES: Final[tuple[ModuleType, ...]] = (
-    people, supply, calls, reviews, allocations, reports, programmes,
+    people, supply, calls, reviews, allocations, members, reports, programmes,
 )  # fmt: skip
 
 Try = Callable[[World, User], object]
@@ -60,6 +60,9 @@ OPERATORS_ONLY: Final[dict[str, Try]] = {
     ),
     "people.issue_token": lambda w, by: people.issue_token(
         user=w.operator, label="x", by=by, now=NOW
+    ),
+    "people.set_password": lambda w, by: people.set_password(
+        user=w.operator, password="x", by=by, now=NOW
     ),
     "supply.store_programme": lambda w, by: supply.store_programme(
         programme=rules(w.programme), by=by, now=NOW
@@ -113,6 +116,14 @@ ANNS_ONLY: Final[dict[str, Try]] = {
         allocation=w.allocation("ann"), by=by, now=DECIDED
     ),
 }
+ANNS_OR_OPERATORS: Final[dict[str, Try]] = {
+    "allocations.add": lambda w, by: members.add(
+        project=w.allocation("ann").project, user=w["cho"], by=by, now=NOW
+    ),
+    "allocations.remove": lambda w, by: members.remove(
+        project=w.allocation("ann").project, user=w["ann"], by=by, now=NOW
+    ),
+}
 REVIEWERS_ONLY: Final[dict[str, Try]] = {
     "reviews.submit_review": lambda w, by: reviews.submit_review(
         assignment=_assignment(w), points=POINTS, comment="", by=by, now=NOW
@@ -127,6 +138,7 @@ APPLICANTS_ONLY: Final[dict[str, Try]] = {
 BARRED: Final[tuple[tuple[dict[str, Try], tuple[str, ...]], ...]] = (
     (OPERATORS_ONLY, ("ann", "reviewer1", "supplier", "auditor")),
     (ANNS_ONLY, ("bob", "reviewer1", "supplier", "auditor", "operator")),
+    (ANNS_OR_OPERATORS, ("bob", "reviewer1", "reviewer3", "supplier", "auditor")),
     (REVIEWERS_ONLY, ("ann", "reviewer2", "supplier", "auditor", "operator")),
     (APPLICANTS_ONLY, ("reviewer1", "supplier", "auditor", "operator")),
 )

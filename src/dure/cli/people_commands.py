@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -27,9 +27,13 @@ from dure.cli.hub_door import (
 )
 
 if TYPE_CHECKING:
+    from dure.hub.allocations.models import Project
     from dure.hub.people.models import Organisation
 
 app = typer.Typer()
+
+MOST_NAMED: Final = 20
+"""Projects named to who mistyped one: a screenful (our choice)."""
 
 PasswordStdin = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from standard input.")
@@ -113,6 +117,70 @@ def create_token(
             user=account(username), label=label, by=console(), now=clock.now()
         )
     say({"user": username, "token": token}, as_json=as_json, sentence=token)
+
+
+@app.command("set-password")
+def set_password(
+    username: str, *, password_stdin: PasswordStdin = False, as_json: AsJson = False
+) -> None:
+    """Give an account a new password; it ends the person's sessions."""
+    with opened():
+        from dure.hub import clock  # noqa: PLC0415
+        from dure.hub.people import operations  # noqa: PLC0415
+
+        user = account(username)
+        operations.set_password(
+            user=user,
+            password=_password(from_stdin=password_stdin),
+            by=console(),
+            now=clock.now(),
+        )
+    say({"user": username}, as_json=as_json, sentence=f"{username} has a new password.")
+
+
+@app.command("add-member")
+def add_member(project: str, username: str, *, as_json: AsJson = False) -> None:
+    """Let a person run jobs for a project, also one of a standing allocation."""
+    with opened():
+        from dure.hub import clock  # noqa: PLC0415
+        from dure.hub.allocations import members  # noqa: PLC0415
+
+        found = _project(project)
+        members.add(project=found, user=account(username), by=console(), now=clock.now())
+        _say_members(found, as_json=as_json)
+
+
+@app.command("remove-member")
+def remove_member(project: str, username: str, *, as_json: AsJson = False) -> None:
+    """Let a person start nothing new for a project. What runs is not ended."""
+    with opened():
+        from dure.hub import clock  # noqa: PLC0415
+        from dure.hub.allocations import members  # noqa: PLC0415
+
+        found = _project(project)
+        members.remove(project=found, user=account(username), by=console(), now=clock.now())
+        _say_members(found, as_json=as_json)
+
+
+def _project(key: str) -> Project:
+    """The project of that key; ends the command where there is none."""
+    from dure.hub.allocations.models import Allocation, Project  # noqa: PLC0415
+
+    found = Project.objects.filter(key=key).first()
+    if found is None:
+        active = Project.objects.filter(allocations__state=Allocation.State.ACTIVE).distinct()
+        keys = active.order_by("key").values_list("key", flat=True)
+        missing(f"There is no project {key}", keys[:MOST_NAMED])
+    return found
+
+
+def _say_members(project: Project, *, as_json: bool) -> None:
+    names = sorted(project.members.values_list("username", flat=True))
+    say(
+        {"project": project.key, "members": names},
+        as_json=as_json,
+        sentence=f"{project.key}; members: {', '.join(names) or 'none'}",
+    )
 
 
 def _password(*, from_stdin: bool) -> str:

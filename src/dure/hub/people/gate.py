@@ -28,6 +28,7 @@ class Action(StrEnum):
     APPROVE_DECISION = "approve decision"
     SEE_ALLOCATION = "see allocation"
     SIGN_AGREEMENT = "sign agreement"
+    MANAGE_MEMBERS = "manage members"
     SEE_CLUSTER = "see cluster"
     MANAGE_CLUSTER = "manage cluster"
     SEE_LEDGER = "see ledger"
@@ -75,6 +76,12 @@ def _owner(role: Role) -> Callable[[User, Owned | None], bool]:
     return lambda user, subject: user.role == role and (subject is None or subject.is_of(user))
 
 
+def _either(
+    one: Callable[[User, Owned | None], bool], other: Callable[[User, Owned | None], bool]
+) -> Callable[[User, Owned | None], bool]:
+    return lambda user, subject: one(user, subject) or other(user, subject)
+
+
 _OPERATOR = _role(Role.OPERATOR)
 _OVERSEERS = _role(Role.OPERATOR, Role.AUDITOR)
 
@@ -90,6 +97,7 @@ POLICY: Final[dict[Action, Callable[[User, Owned | None], bool]]] = {
     Action.APPROVE_DECISION: _OPERATOR,
     Action.SEE_ALLOCATION: _role_or_owner(Role.OPERATOR, Role.AUDITOR),
     Action.SIGN_AGREEMENT: _owner(Role.APPLICANT),
+    Action.MANAGE_MEMBERS: _either(_OPERATOR, _owner(Role.APPLICANT)),
     Action.SEE_CLUSTER: _role_or_owner(Role.OPERATOR, Role.AUDITOR),
     Action.MANAGE_CLUSTER: _OPERATOR,
     Action.SEE_LEDGER: _role_or_owner(Role.OPERATOR, Role.AUDITOR),

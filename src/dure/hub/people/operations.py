@@ -74,6 +74,16 @@ def add_user(
 
 
 @transaction.atomic
+def set_password(*, user: User, password: str, by: Actor, now: datetime) -> None:
+    """A new password; it ends the person's sessions. A person sets only their own."""
+    if by != user:
+        require(by, Action.MANAGE_PEOPLE)
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    audit.record(by=by, what="password.set", subject=f"user:{user.username}", at=now)
+
+
+@transaction.atomic
 def issue_token(*, user: User, label: str, by: Actor, now: datetime) -> str:
     """A personal token for the API, shown once. A person makes only their own."""
     if by != user:

@@ -1,13 +1,20 @@
-"""Signing in and out, and where each role starts."""
+"""Signing in and out, one's own password, and where each role starts."""
 
 from __future__ import annotations
 
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.views.decorators.http import require_GET
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_http_methods
 
-from dure.hub.people.forms import LoginForm
+from dure.hub import clock
+from dure.hub.people import operations
+from dure.hub.people.forms import LoginForm, PasswordForm
 from dure.hub.people.models import User
 from dure.hub.portal.navigation import first_page
 from dure.hub.portal.signed_in import signed_in
@@ -20,6 +27,22 @@ class Login(LoginView):
     authentication_form = LoginForm
     redirect_authenticated_user = True
     extra_context = {"signing_in": True}
+
+
+@never_cache
+@sensitive_post_parameters()
+@require_http_methods(["GET", "POST"])
+@signed_in
+def password(request: HttpRequest, by: User) -> HttpResponse:
+    """One's own password. This session goes on; the person's others end."""
+    form = PasswordForm(by, request.POST if request.method == "POST" else None)
+    if not form.is_valid():
+        return render(request, "people/password.html", {"form": form})
+    new = form.cleaned_data["new_password1"]
+    operations.set_password(user=by, password=new, by=by, now=clock.now())
+    update_session_auth_hash(request, by)
+    messages.success(request, gettext("Your password has been changed."))
+    return redirect("home")
 
 
 @require_GET
