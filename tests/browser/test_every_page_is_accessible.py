@@ -66,6 +66,7 @@ def test_no_page_breaks_a_rule_of_wcag_2_1_aa(
             f"/applications/{draft}/edit/",
             f"/applications/{draft}/submit/",
             "/notices/",
+            "/password/",
         ),
     )
     found += walk(arrive(), "reviewer1", ("/reviews/", f"/reviews/{review}/"))
