@@ -25,7 +25,12 @@ def promote(*, programme: Programme, by: Actor, now: datetime) -> Decision | Non
         for e in WaitlistEntry.objects.filter(
             state=WaitlistEntry.State.WAITING, project__programme=programme
         )
-        .select_related("application__organisation", "application__call__programme", "project")
+        .select_related(
+            "application__organisation",
+            "application__applicant",
+            "application__call__programme",
+            "project",
+        )
         .order_by("position", "pk")
     }
     document = rules(programme)
@@ -65,7 +70,7 @@ def promote(*, programme: Programme, by: Actor, now: datetime) -> Decision | Non
         )
         WaitlistEntry.objects.filter(pk=entry.pk).update(state=WaitlistEntry.State.PROMOTED)
         notices.tell(
-            people=list(entry.project.members.all()),
+            people={entry.application.applicant, *entry.project.members.all()},
             subject=entry.application.number,
             reason=intent.reason,
             now=now,
