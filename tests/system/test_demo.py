@@ -55,7 +55,10 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dic
     done = subprocess.run(
         command, env=environment(), capture_output=True, text=True, timeout=400, check=False
     )
-    assert done.returncode == 0, done.stderr[-3000:]
+    failed = [
+        check for check in json.loads(done.stdout or "{}").get("checks", []) if not check["holds"]
+    ]
+    assert done.returncode == 0, (failed, done.stderr[-3000:])
     yield home, json.loads(done.stdout)
     shutil.rmtree(home, ignore_errors=True)
 

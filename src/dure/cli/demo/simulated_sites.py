@@ -88,7 +88,7 @@ class SimulatedSites:
             spool=state.spool(),
             backend=backend,
             connect=connect,
-            clock=clock.now,
+            clock=lambda: backend.now,  # what it says was so at the instant that is simulated
             report_every_s=1,
         )
         return Site(backend, agent)
