@@ -65,6 +65,15 @@ def close(world: World) -> ClosedMonth:
     )
 
 
+def test_a_month_before_the_first_agent_is_not_closed() -> None:
+    world = used()
+    with pytest.raises(UnableToClose) as unable:
+        close_month(
+            programme=world.programme, year=2026, month_number=2, by=world.operator, now=APRIL
+        )
+    assert [p.code for p in unable.value.problems] == ["month.no_agent"]
+
+
 def test_a_month_is_not_closed_before_it_has_ended() -> None:
     world = used()
     with pytest.raises(UnableToClose) as unable:

@@ -143,7 +143,7 @@ def close_month(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Close a month: account for every pool, charge, write CSV and XLSX. Again: the same files."""
+    """Close a month: account for every pool, charge, write CSV and XLSX. Again: the same."""
     try:
         asked = date.fromisoformat(f"{month}-01")
     except ValueError:
@@ -160,7 +160,8 @@ def close_month(
                 operations.preview_month(
                     programme=programme, year=year, month_number=number, by=by, now=now
                 )
-                typer.echo(f"{month} can be closed.")
+                before = programme.months.filter(year=year, month=number).exists()
+                typer.echo(f"{month} {'is closed already' if before else 'can be closed'}.")
                 return
             closed = operations.close_month(
                 programme=programme, year=year, month_number=number, by=by, now=now

@@ -26,7 +26,7 @@ def _secret_key() -> str:
     file = Path(os.environ.get("DURE_SECRET_KEY_FILE", HOME / "secret-key"))
     if file.exists():
         return file.read_text().strip()
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)  # the database stands here too
     descriptor = os.open(file, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
     key = secrets.token_urlsafe(50)
     with os.fdopen(descriptor, "w") as out:

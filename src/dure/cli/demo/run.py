@@ -41,7 +41,7 @@ def prepare(home: Path) -> None:
                 f"{home} holds something else than a demo; name another folder with --home"
             )
         shutil.rmtree(home)
-    home.mkdir(parents=True)
+    home.mkdir(parents=True, mode=0o700)
     (home / MARKER).touch()
 
 

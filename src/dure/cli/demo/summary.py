@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Final
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from dure.cli.demo import world
 from dure.cli.demo.context import Seen
@@ -142,7 +142,9 @@ def _sectors(seen: Seen) -> Table:
 
 def _month(seen: Seen) -> Table:
     names = tuple(SixWay.model_fields)
-    table = Table("Pool", *names, title="March 2026: accelerator-hours, six ways")
+    table = Table(
+        Column("Pool", no_wrap=True), *names, title="March 2026: accelerator-hours, six ways"
+    )
     if seen.month is None:
         return table
     statement = statement_of(seen.month)
@@ -166,7 +168,7 @@ def _story(seen: Seen) -> Table:
         table.add_row("This machine: idle slots lent after", f"{back.idle_to_lent_s} s")
         table.add_row(
             "This machine: owner's gang started",
-            f"{back.owner_start_s} s after submission (bound {TAKE_BACK_BOUND_S} s)",
+            f"{back.owner_start_s} s after submission (limit {TAKE_BACK_BOUND_S} s)",
         )
         table.add_row(
             "Lent job",

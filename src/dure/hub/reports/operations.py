@@ -39,11 +39,11 @@ class UnableToClose(Exception):
         self.problems = problems
 
 
-def pools_in_service(programme: Programme) -> list[Pool]:
-    """The pools whose cluster has a site agent: only these have facts to account for."""
+def pools_in_service(programme: Programme, period: Period) -> list[Pool]:
+    """The pools whose cluster had a site agent in the period: only these have facts of it."""
     return list(
         Pool.objects.filter(
-            cluster__provider__programme=programme, cluster__last_seen_at__isnull=False
+            cluster__provider__programme=programme, cluster__in_service_since__lt=period.end
         )
         .select_related("cluster__provider")
         .order_by("key")
@@ -57,7 +57,7 @@ def preview_month(
     require(by, Action.CLOSE_MONTH)
     document = rules(programme)
     period = month(year, month_number, document.zone)
-    pools = pools_in_service(programme)
+    pools = pools_in_service(programme, period)
     problems = [
         *_never_heard(programme, pools),
         *_not_said_all(pools, period, now, document.zone),

@@ -56,6 +56,7 @@ class Cluster(models.Model):
     engine = models.CharField(max_length=16)
     desired_revision = models.PositiveBigIntegerField(default=0)
     applied_revision = models.PositiveBigIntegerField(null=True)
+    in_service_since = models.DateTimeField(null=True)
     last_seen_at = models.DateTimeField(null=True)
     complete_through = models.DateTimeField(null=True)
     capabilities = models.JSONField(null=True)

@@ -81,6 +81,7 @@ def _first_work(segments: list[UsageSegment]) -> dict[int, datetime]:
 
 def _note_agent(cluster: Cluster, report: Report, differing: list[Drift], now: datetime) -> None:
     cluster.last_seen_at = now
+    cluster.in_service_since = cluster.in_service_since or report.said_at
     if report.applied_revision is not None:
         _catch_up(cluster, report.applied_revision)
         cluster.applied_revision = report.applied_revision
