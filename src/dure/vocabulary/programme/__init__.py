@@ -4,6 +4,7 @@ A programme file (YAML) is this model; `dure.vocabulary.programme_file` reads on
 line and field of whatever is wrong. Real programmes stand under `programmes/`.
 """
 
+from dure.vocabulary.programme.allotment import Allotment, Bound, GroupRule
 from dure.vocabulary.programme.calls import (
     Call,
     Criterion,
@@ -31,6 +32,8 @@ from dure.vocabulary.programme.supply import (
 
 __all__ = [
     "AcceleratorModel",
+    "Allotment",
+    "Bound",
     "Call",
     "Certification",
     "Cluster",
@@ -38,6 +41,7 @@ __all__ = [
     "Criterion",
     "EligibilityRule",
     "FormField",
+    "GroupRule",
     "MarketPrice",
     "Pool",
     "Programme",

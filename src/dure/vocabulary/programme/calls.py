@@ -73,7 +73,8 @@ class SizeClass(Frozen):
 
     Amounts are in the programme's unit. `min_amount_by_model` and `max_amount_by_model` replace the
     bounds for the models they name; `max_accelerators` bounds what is held at one time, for
-    programmes that award hours.
+    programmes that award hours; `max_months` shortens the track's term. `contiguity`: servers of one
+    cluster, or whole blocks of one cluster.
     """
 
     id: Key
@@ -83,6 +84,8 @@ class SizeClass(Frozen):
     min_amount_by_model: dict[str, Amount] = {}
     max_amount_by_model: dict[str, Amount] = {}
     max_accelerators: int | None = Field(default=None, gt=0)
+    max_months: int | None = Field(default=None, gt=0)
+    contiguity: Literal["cluster", "blocks"] = "cluster"
     review: Literal["verifier", "panel", "peer"] = "panel"
 
     @model_validator(mode="after")
@@ -137,14 +140,15 @@ class Track(Frozen):
 class Quota(Frozen):
     """A split of the whole programme, over all rounds.
 
-    `target` is reported against; `cap` binds: no round may take the group beyond it.
+    `target` is reported against; `cap` binds: no round may take the group beyond it; `floor` binds
+    from below: a round gives the group at least what is missing, as far as it asks for it.
     """
 
     id: Key
     label: Text
     sectors: tuple[Key, ...] = ()
     share: Portion
-    enforcement: Literal["target", "cap"]
+    enforcement: Literal["target", "cap", "floor"]
     source: str = ""
 
 
@@ -171,11 +175,3 @@ class Call(Frozen):
         if self.opens > self.closes or first_supply_after > self.supply_from:
             raise ValueError("the dates must run: opens, closes, supply_from")
         return self
-
-
-class Allotment(Frozen):
-    """How the allocator chooses among ranked applications."""
-
-    policy: Literal["strict-rank"] = "strict-rank"
-    organisation_cap: int | None = Field(default=None, gt=0)
-    region_bonus_points: dict[str, int] = {}

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator, model_validator
 
 from dure.vocabulary.frozen import Frozen, Text
-from dure.vocabulary.programme.calls import Allotment, Call, FormField, Quota, Rubric, Track
+from dure.vocabulary.programme.allotment import Allotment
+from dure.vocabulary.programme.calls import Call, FormField, Quota, Rubric, Track
 from dure.vocabulary.programme.eligibility import EligibilityRule
 from dure.vocabulary.programme.money import CostShare, Lending, MarketPrice
 from dure.vocabulary.programme.reclaim import ReclaimRule
@@ -87,6 +88,7 @@ class Programme(Frozen):
             *self._figures_that_differ(),
             *self._over_split(),
             *self._unknown_lessors(),
+            *self._unknown_size_classes(),
         ]
         if problems:
             raise ReferencesError(tuple(problems))
@@ -118,6 +120,16 @@ class Programme(Frozen):
                         ("providers", index, "registration_number"),
                         "this provider leases and a rule excludes lessors, so its number is needed",
                     )
+
+    def _unknown_size_classes(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Tracks may each have a class of the same name, so these are not declared once."""
+        known = {size.id for track in self.tracks for size in track.size_classes}
+        for index, rule in enumerate(self.allotment.rules):
+            for place, name in enumerate(rule.size_classes):
+                if name not in known:
+                    where = ("allotment", "rules", index, "size_classes", place)
+                    listed = ", ".join(sorted(known))
+                    yield where, f"there is no size class '{name}'; declared: {listed}"
 
     @property
     def zone(self) -> ZoneInfo:

@@ -36,6 +36,7 @@ DECLARED: Final[dict[str, str]] = {
     "eligibility rule": "eligibility[].id",
     "reclaim rule": "reclaim[].id",
     "quota": "quotas[].id",
+    "group rule": "allotment.rules[].id",
     "criterion": "rubric.criteria[].id",
 }
 
@@ -51,6 +52,10 @@ REFERRED: Final[tuple[tuple[str, str], ...]] = (
     ("tracks[].size_classes[].max_amount_by_model{}", "accelerator"),
     ("quotas[].sectors[]", "sector"),
     ("allotment.region_bonus_points{}", "region"),
+    ("allotment.rules[].sectors[]", "sector"),
+    ("allotment.rules[].regions[]", "region"),
+    ("allotment.rules[].tracks[]", "track"),
+    ("allotment.rules[].models[]", "accelerator"),
     ("eligibility[].field", "form field"),
     ("eligibility[].when{}", "form field"),
     ("calls[].tracks[]", "track"),

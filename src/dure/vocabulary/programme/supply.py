@@ -50,6 +50,15 @@ class Pool(Frozen):
     accelerators_per_node: int = Field(default=8, gt=0)
     block_nodes: int = Field(default=32, gt=0)
     arrangement: Arrangement = "acquired"
+    available_from: date | None = None
+    available_until: date | None = None
+
+    @model_validator(mode="after")
+    def _available_for_a_time(self) -> Pool:
+        first, last = self.available_from, self.available_until
+        if first is not None and last is not None and last <= first:
+            raise ValueError("available_until must be after available_from (the first day without)")
+        return self
 
     @model_validator(mode="after")
     def _has_room(self) -> Pool:
