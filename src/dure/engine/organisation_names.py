@@ -80,3 +80,14 @@ def _words(name: str) -> str:
 
 def _joined(name: str) -> str:
     return "".join(_words(name).split())
+
+
+def name_keys(name: str) -> frozenset[str]:
+    """What a written organisation may be compared by; two are one where any key is shared."""
+    canonical = canonical_name(name)
+    return frozenset({canonical} if canonical else ())
+
+
+def same_organisation(a: str, b: str) -> bool:
+    """Whether two written names mean one organisation, in Korean or in English."""
+    return not name_keys(a).isdisjoint(name_keys(b))
