@@ -23,6 +23,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from dure.engine.placement import BlockShare
 from dure.vocabulary.frozen import Frozen
 from dure.vocabulary.plans import Intent, Plan, Reason
 from dure.vocabulary.programme.allotment import PolicyName
@@ -213,13 +214,6 @@ class RoundPolicy(Frozen):
     def _each_once(self) -> RoundPolicy:
         _refuse_repeats("group", (g.group for g in self.groups))
         return self
-
-
-class BlockShare(Frozen):
-    """Servers in one block of the pool, for all the months of the award."""
-
-    block: int
-    servers: int = Field(gt=0)
 
 
 class Outcome(Intent):
