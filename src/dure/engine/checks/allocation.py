@@ -1,11 +1,10 @@
 """Refuses a round plan that breaks a rule; written apart from the planner and without a solver.
 
-- Each application of the round has exactly one outcome, in the form its kind demands, and a reason
-  from the catalogue that fits the outcome and fills its sentence.
-- No pool, capping quota or organisation cap is exceeded; a pool's model is one the applicant takes.
-- Rank: whoever waits has no justified complaint. One is justified if a worse-ranked request of the
-  same class holds servers that would do for it and no limit of its own is full.
-- Nothing that fits is left out, and nothing that could grow is left reduced.
+- Each application of the round has exactly one outcome, at its place in the order, in the form its
+  kind demands, and a reason from the catalogue that fits the outcome and fills its sentence.
+- In no month is a pool, its whole blocks or a group's `most` exceeded; each `least` is reached.
+- Rank: whoever waits has no cause to complain; nothing that fits is left out (`allocation_rank`).
+- Awards stand in blocks that are there, whole ones where they were promised (`allocation_blocks`).
 - The merit claimed is the merit reached, and no more than the bound.
 """
 
@@ -13,25 +12,25 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from typing import Final
 
-from dure.engine.allocation.facts import (
-    Outcome,
-    PoolOffer,
-    Request,
-    RoundPlan,
-    RoundPolicy,
-    RoundSnapshot,
-)
-from dure.vocabulary.plans import Violation
+from dure.engine.allocation.facts import Outcome, Request, RoundPlan, RoundPolicy, RoundSnapshot
+from dure.engine.checks.allocation_blocks import misplaced
+from dure.engine.checks.allocation_rank import State, complaints, left_out, places
+from dure.engine.checks.allocation_use import Served
+from dure.vocabulary.plans import Reason, Violation
 from dure.vocabulary.reasons import CATALOGUE
 
 _SAID_OF: Final = {
     "awarded": frozenset({"round.awarded"}),
     "reduced": frozenset(
-        {"round.reduced", "round.reduced_quota", "round.reduced_organisation_cap"}
+        {
+            "round.reduced",
+            "round.reduced_quota",
+            "round.reduced_organisation_cap",
+            "round.reduced_rule",
+        }
     ),
     "waitlisted": frozenset(
         {
@@ -40,6 +39,10 @@ _SAID_OF: Final = {
             "round.other_classes_ahead",
             "round.quota_full",
             "round.organisation_cap",
+            "round.rule_full",
+            "round.floor_ahead",
+            "round.blocks_full",
+            "round.outscored",
             "round.pool_too_small",
             "round.no_pool",
         }
@@ -47,172 +50,138 @@ _SAID_OF: Final = {
 }
 
 
-@dataclass
-class _Tally:
-    """What the plan's well-formed outcomes use up; a bound is a (kind, name) pair."""
-
-    requests: Mapping[str, Request]
-    offers: Mapping[str, PoolOffer]
-    left: dict[tuple[str, str], int]
-    served: dict[str, Outcome] = field(default_factory=dict)
-
-
 def violations(
     snapshot: RoundSnapshot, policy: RoundPolicy, plan: RoundPlan
 ) -> tuple[Violation, ...]:
     """Everything wrong with `plan`; empty means that it may be applied."""
-    tally = _Tally(
-        requests={r.application: r for r in snapshot.requests},
-        offers={o.pool: o for o in snapshot.offers},
-        left=_bounds(snapshot, policy),
+    outcomes = {outcome.application: outcome for outcome in reversed(plan.intents)}
+    place = places(snapshot, policy, plan.header.seed)
+    state = State(snapshot, policy, place, served=_served(snapshot, outcomes))
+    return (
+        *_one_outcome_each(snapshot, plan),
+        *_in_order(state, plan),
+        *_forms(snapshot, plan),
+        *state.use.exceeded(),
+        *_rank_broken(state),
+        *left_out(state),
+        *misplaced(state.served, {name: outcomes[name].blocks for name in state.served}),
+        *_claims(state, plan),
     )
-    broken = [*_one_outcome_each(tally, plan), *_forms(tally, plan)]
-    for outcome in tally.served.values():
-        for bound in (("pool", str(outcome.pool)), *_binding(snapshot, policy, tally, outcome)):
-            tally.left[bound] -= outcome.servers
-    broken += _overdrawn(tally)
-    broken += _complaints(snapshot, policy, tally)
-    broken += _room_unused(snapshot, policy, tally)
-    broken += _claims(tally, plan)
-    return tuple(broken)
 
 
-def _bounds(snapshot: RoundSnapshot, policy: RoundPolicy) -> dict[tuple[str, str], int]:
-    left = {("pool", o.pool): o.servers for o in snapshot.offers}
-    left |= {("quota", q.quota): q.servers_left for q in snapshot.quotas}
-    if policy.organisation_cap is not None:
-        for name in {r.organisation for r in snapshot.requests}:
-            used = snapshot.organisation_used.get(name, 0)
-            left["organisation", name] = max(0, policy.organisation_cap - used)
-    return left
+def _served(snapshot: RoundSnapshot, outcomes: dict[str, Outcome]) -> dict[str, Served]:
+    """The awards that can be counted: of a pool that is offered and a model that was asked for."""
+    offers = {o.pool: o for o in snapshot.offers}
+    served = {}
+    for request in snapshot.requests:
+        outcome = outcomes.get(request.application)
+        offer = None if outcome is None else offers.get(outcome.pool or "")
+        wish = next((w for w in request.wishes if offer and w.model == offer.model), None)
+        if outcome is None or offer is None or wish is None or outcome.servers < 1:
+            continue
+        start, end = max(0, outcome.start), min(outcome.start + outcome.months, snapshot.months)
+        if start < end:
+            served[request.application] = Served(
+                request=request,
+                wish=wish,
+                offer=offer,
+                servers=outcome.servers,
+                start=start,
+                end=end,
+            )
+    return served
 
 
-def _limits(
-    snapshot: RoundSnapshot, policy: RoundPolicy, request: Request
-) -> frozenset[tuple[str, str]]:
-    """The quotas and the cap that bind a request."""
-    binding = {("quota", q.quota) for q in snapshot.quotas if request.sector in q.sectors}
-    if policy.organisation_cap is not None:
-        binding.add(("organisation", request.organisation))
-    return frozenset(binding)
-
-
-def _binding(
-    snapshot: RoundSnapshot, policy: RoundPolicy, tally: _Tally, outcome: Outcome
-) -> frozenset[tuple[str, str]]:
-    return _limits(snapshot, policy, tally.requests[outcome.application])
-
-
-def _one_outcome_each(tally: _Tally, plan: RoundPlan) -> Iterator[Violation]:
+def _one_outcome_each(snapshot: RoundSnapshot, plan: RoundPlan) -> Iterator[Violation]:
     said = Counter(outcome.application for outcome in plan.intents)
-    for name in tally.requests:
+    asked = {request.application for request in snapshot.requests}
+    for name in sorted(asked):
         if said[name] != 1:
             rule = "outcome_missing" if said[name] == 0 else "outcome_repeated"
             yield Violation(rule=rule, detail=f"application {name} has {said[name]} outcomes")
-    for name in said:
-        if name not in tally.requests:
-            yield Violation(rule="application_unknown", detail=f"{name} is not in this round")
+    for name in sorted(said.keys() - asked):
+        yield Violation(rule="application_unknown", detail=f"{name} is not in this round")
 
 
-def _forms(tally: _Tally, plan: RoundPlan) -> Iterator[Violation]:
-    """Checks each outcome by itself; those that hold servers enter the tally."""
+def _in_order(state: State, plan: RoundPlan) -> Iterator[Violation]:
+    """The outcomes come in the order of the round, and say their place in it."""
+    said = [outcome.place for outcome in plan.intents]
+    if said != sorted(said):
+        yield Violation(rule="place_wrong", detail="the outcomes do not stand in their order")
     for outcome in plan.intents:
-        request = tally.requests.get(outcome.application)
+        place = state.place.get(outcome.application, outcome.place)
+        if outcome.place != place:
+            yield _about(outcome, "place_wrong", f"is put at place {outcome.place}, not {place}")
+
+
+def _forms(snapshot: RoundSnapshot, plan: RoundPlan) -> Iterator[Violation]:
+    """Checks each outcome by itself."""
+    requests = {r.application: r for r in snapshot.requests}
+    for outcome in plan.intents:
+        request = requests.get(outcome.application)
         if request is None:
             continue
         yield from _reason(outcome)
-        if outcome.outcome == "waitlisted":
-            if outcome.pool is not None or outcome.servers != 0:
-                yield _about(outcome, "waitlisted_holds_servers", "waits but is given servers")
-            continue
-        yield from _holding(tally, request, outcome)
+        if outcome.outcome != "waitlisted":
+            yield from _holding(snapshot, request, outcome)
+        elif outcome.pool is not None or outcome.servers or outcome.months or outcome.blocks:
+            yield _about(outcome, "waitlisted_holds_servers", "waits but is given servers")
 
 
-def _holding(tally: _Tally, request: Request, outcome: Outcome) -> Iterator[Violation]:
-    offer = tally.offers.get(outcome.pool or "")
+def _holding(snapshot: RoundSnapshot, request: Request, outcome: Outcome) -> Iterator[Violation]:
+    if not request.earliest <= outcome.start <= request.latest:
+        asked = f"asked for {request.earliest} to {request.latest}"
+        yield _about(outcome, "start_wrong", f"starts in month {outcome.start}; {asked}")
+    if outcome.months != request.months:
+        asked = f"asked for {request.months}"
+        yield _about(outcome, "months_wrong", f"is given {outcome.months} months; {asked}")
+    offer = next((o for o in snapshot.offers if o.pool == outcome.pool), None)
     if offer is None:
         yield _about(outcome, "pool_unknown", f"is given pool {outcome.pool}, not offered")
         return
-    tally.served.setdefault(outcome.application, outcome)
-    if offer.model not in request.models:
+    wish = next((w for w in request.wishes if w.model == offer.model), None)
+    if wish is None:
         yield _about(outcome, "model_not_accepted", f"is given {offer.model} in {offer.pool}")
-    whole = outcome.servers == request.servers
-    part = request.minimum <= outcome.servers < request.servers
-    if not (whole if outcome.outcome == "awarded" else part):
-        asked = f"asked {request.servers}, needs {request.minimum}"
+        return
+    whole, part = wish.servers, range(wish.minimum, wish.servers)
+    if not (outcome.servers == whole if outcome.outcome == "awarded" else outcome.servers in part):
+        asked = f"asked {whole} of {wish.model}, needs {wish.minimum}"
         yield _about(outcome, "amount_wrong", f"is {outcome.outcome} {outcome.servers}; {asked}")
 
 
 def _reason(outcome: Outcome) -> Iterator[Violation]:
+    for reason in (outcome.reason, outcome.change):
+        if reason is not None:
+            yield from _unsaid(outcome, reason)
     code = outcome.reason.code
-    if code not in CATALOGUE:
-        yield _about(outcome, "reason_unknown", f"has the reason {code!r}, not in the catalogue")
-        return
-    if code not in _SAID_OF[outcome.outcome]:
+    if code in CATALOGUE and code not in _SAID_OF[outcome.outcome]:
         yield _about(outcome, "reason_unfit", f"is {outcome.outcome} with the reason {code}")
-    missing = set(re.findall(r"{(\w+)}", CATALOGUE[code])) - outcome.reason.params.keys()
+
+
+def _unsaid(outcome: Outcome, reason: Reason) -> Iterator[Violation]:
+    """A code without a sentence, or a sentence with gaps."""
+    if reason.code not in CATALOGUE:
+        what = f"has the reason {reason.code!r}, not in the catalogue"
+        yield _about(outcome, "reason_unknown", what)
+        return
+    missing = set(re.findall(r"{(\w+)}", CATALOGUE[reason.code])) - reason.params.keys()
     if missing:
         yield _about(outcome, "reason_incomplete", f"its reason lacks {', '.join(sorted(missing))}")
 
 
-def _overdrawn(tally: _Tally) -> Iterator[Violation]:
-    for (kind, name), left in sorted(tally.left.items()):
-        if left < 0:
-            yield Violation(rule=f"{kind}_exceeded", detail=f"{kind} {name} by {-left} servers")
+def _rank_broken(state: State) -> Iterator[Violation]:
+    for ahead, held in complaints(state):
+        behind = held.request.application
+        yield Violation(
+            rule="rank_broken",
+            detail=f"{ahead.application} at place {state.place[ahead.application]} waits while"
+            f" {behind} at place {state.place[behind]} holds servers of {held.offer.pool}"
+            " that would do for it",
+        )
 
 
-def _complaints(snapshot: RoundSnapshot, policy: RoundPolicy, tally: _Tally) -> Iterator[Violation]:
-    for ahead in _waiting(snapshot, tally):
-        full = {
-            bound for bound in _limits(snapshot, policy, ahead) if tally.left[bound] < ahead.minimum
-        }
-        for outcome in tally.served.values():
-            behind = tally.requests[outcome.application]
-            offer = tally.offers[str(outcome.pool)]
-            if (
-                (behind.track, behind.size_class) == (ahead.track, ahead.size_class)
-                and behind.rank > ahead.rank
-                and behind.minimum >= ahead.minimum
-                and offer.model in ahead.models
-                and full <= _limits(snapshot, policy, behind)
-            ):
-                yield Violation(
-                    rule="rank_broken",
-                    detail=f"{ahead.application} at rank {ahead.rank} waits while"
-                    f" {behind.application} at rank {behind.rank} holds servers of {offer.pool}"
-                    " that would do for it",
-                )
-
-
-def _room_unused(
-    snapshot: RoundSnapshot, policy: RoundPolicy, tally: _Tally
-) -> Iterator[Violation]:
-    for request in _waiting(snapshot, tally):
-        for offer in snapshot.offers:
-            bounds = {("pool", offer.pool), *_limits(snapshot, policy, request)}
-            if offer.model in request.models and all(
-                tally.left[bound] >= request.minimum for bound in bounds
-            ):
-                yield Violation(
-                    rule="unserved_but_fits",
-                    detail=f"{request.application} waits but {offer.pool} has room for it",
-                )
-    for outcome in tally.served.values():
-        request = tally.requests[outcome.application]
-        bounds = {("pool", str(outcome.pool)), *_limits(snapshot, policy, request)}
-        if outcome.servers < request.servers and all(tally.left[b] > 0 for b in bounds):
-            yield _about(outcome, "reduced_but_fits", f"could hold more of {outcome.pool}")
-
-
-def _waiting(snapshot: RoundSnapshot, tally: _Tally) -> list[Request]:
-    return [r for r in snapshot.requests if r.application not in tally.served]
-
-
-def _claims(tally: _Tally, plan: RoundPlan) -> Iterator[Violation]:
-    reached = sum(
-        outcome.servers * tally.requests[name].merit_per_server
-        for name, outcome in tally.served.items()
-    )
+def _claims(state: State, plan: RoundPlan) -> Iterator[Violation]:
+    reached = sum(a.servers * a.request.merit(a.wish) for a in state.served.values())
     if plan.objective != reached:
         detail = f"claims merit {plan.objective}, reaches {reached}"
         yield Violation(rule="objective_wrong", detail=detail)
