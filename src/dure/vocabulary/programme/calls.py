@@ -49,12 +49,19 @@ class Criterion(Frozen):
 
 
 class Rubric(Frozen):
-    """How reviewers score; the points are the weights and add up to `total`."""
+    """How reviewers score; the points are the weights and add up to `total`.
+
+    `correction` says how the mean of the reviewers' totals is corrected for the reviewers: `none`;
+    `mixed-effects`, for how lenient and how spread out each reviewer's points are, as estimated
+    from the panel; `rank-based`, by the ranks that each reviewer's points make. The raw mean and
+    its rank stay beside the corrected ones.
+    """
 
     criteria: tuple[Criterion, ...] = Field(min_length=1)
     total: int = 100
     reviews_per_application: int = Field(default=3, gt=0)
     pass_mark: Exact = Fraction(0)
+    correction: Literal["none", "mixed-effects", "rank-based"] = "none"
     note: str = ""
 
     @model_validator(mode="after")
