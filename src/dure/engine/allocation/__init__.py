@@ -1,30 +1,42 @@
-"""The allocation round: which applications are served, from which pool, and why.
+"""The allocation round: which applications are served, from which pool, from when, and why.
 
-- `facts` says what goes in and comes out; `limits` and `precedence` say the rules; `fill` serves
-  by rank; `solve` finds the most merit; `explain` gives the reasons; `planning` puts it together.
+- `facts` says what goes in and comes out; `policy` turns a programme's rules into a round's.
+- `limits` and `precedence` say the rules; `fill` serves by place; `relaxation` prices what is
+  scarce; `exact` finds the most merit; `solve` joins them; `explain` gives the reasons;
+  `planning` puts it together.
 - Importing this costs no solver: OR-Tools is loaded by the first call of `plan`.
 """
 
 from dure.engine.allocation.facts import (
+    Group,
+    Held,
     Outcome,
     PoolOffer,
-    QuotaRoom,
+    Price,
     Request,
     RoundPlan,
     RoundPolicy,
     RoundSnapshot,
+    Wish,
 )
 from dure.engine.allocation.planning import plan
-from dure.engine.allocation.solve import UnableToSolve
+from dure.engine.allocation.policy import policy_of
+from dure.engine.allocation.solve import UnableToMeetFloors
+from dure.engine.placement import BlockShare
 
 __all__ = [
+    "BlockShare",
+    "Group",
+    "Held",
     "Outcome",
     "PoolOffer",
-    "QuotaRoom",
+    "Price",
     "Request",
     "RoundPlan",
     "RoundPolicy",
     "RoundSnapshot",
-    "UnableToSolve",
+    "UnableToMeetFloors",
+    "Wish",
     "plan",
+    "policy_of",
 ]

@@ -1,39 +1,119 @@
-"""Serving by rank whatever still fits.
+"""Serving in order of place whatever still fits.
 
-- From nothing it is the spreadsheet's way: rank until the pools are empty, smaller requests after.
+- From nothing it is the spreadsheet's way, done with care: best place first, smaller ones after.
 - It keeps strict rank: whoever does not fit now will not fit later, as room only shrinks.
 - From a solver's plan it adds what adds no merit, so that nothing that fits is left out.
+- Of the ways that fit, the one of most gain: merit less the price of what it uses. Without prices
+  that is the most merit. Then the more wanted model, the earlier start, the pool with least room.
 """
 
 from __future__ import annotations
 
-from dure.engine.allocation.facts import Request
-from dure.engine.allocation.limits import Award, Awards, Room, Round
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from dure.engine.allocation.facts import Request, Wish
+from dure.engine.allocation.limits import Award, Awards, Room, Round, Whole
+from dure.engine.allocation.prices import Prices
 
 
-def fill(round_: Round, awards: Awards) -> dict[str, Award]:
-    """`awards`, enlarged and extended in order of rank until nothing more fits."""
+def fill(
+    round_: Round,
+    awards: Awards,
+    *,
+    order: Iterable[Request] | None = None,
+    prices: Prices | None = None,
+) -> dict[str, Award]:
+    """`awards`, enlarged and extended in this order (else of place) until nothing more fits."""
     filled = dict(awards)
     room = round_.room(awards)
-    for request in round_.requests:
+    for request in order if order is not None else round_.requests:
         held = filled.get(request.application)
-        more = _fitting(request, held, round_, room)
-        if more is not None:
-            room.take(more, round_.limits[request.application])
-            total = more.servers + (held.servers if held else 0)
-            filled[request.application] = Award(more.pool, total)
+        if held is not None:
+            filled[request.application] = _enlarged(request, held, round_, room)
+        elif (award := best_way(request, round_, room, prices)) is not None:
+            room.take(request, award)
+            filled[request.application] = award
     return filled
 
 
-def _fitting(request: Request, held: Award | None, round_: Round, room: Room) -> Award | None:
-    """The first pool with the most it can add; the pool it holds, if it holds one."""
-    application = request.application
-    pools = [held.pool] if held else [offer.pool for offer in round_.pools[application]]
-    wanted = request.servers - (held.servers if held else 0)
-    least = 1 if held else request.minimum
-    under = room.under(round_.limits[application])
-    parts = [
-        Award(p, min(wanted, room.pools[p], wanted if under is None else under)) for p in pools
-    ]
-    best = max(parts, key=lambda part: part.servers, default=None)
-    return best if best is not None and best.servers >= least else None
+def _enlarged(request: Request, held: Award, round_: Round, room: Room) -> Award:
+    offer = round_.offers[held.pool]
+    wish = next(w for w in request.wishes if w.model == offer.model)
+    if held.servers >= wish.servers:
+        return held
+    more = min(wish.servers - held.servers, room.growing(request, held))
+    if more <= 0:
+        return held
+    grown = Award(held.pool, held.servers + more, held.start)
+    room.grow(request, held, more)
+    return grown
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    gain: float
+    award: Award
+
+
+def best_way(
+    request: Request, round_: Round, room: Room, prices: Prices | None = None
+) -> Award | None:
+    """How the request is best served in this room; None if in no way."""
+    best: _Way | None = None
+    for wish in request.wishes:
+        found = _best_of(request, wish, round_, room, prices)
+        if found is not None and (best is None or found.gain > best.gain):
+            best = found
+    return best.award if best is not None else None
+
+
+def _best_of(
+    request: Request, wish: Wish, round_: Round, room: Room, prices: Prices | None
+) -> _Way | None:
+    offers = round_.by_model.get(wish.model, ())
+    if not offers:
+        return None
+    rows = round_.rows_of(wish.model)
+    fits = _most(request, wish, round_, room, rows)
+    amount = np.minimum(fits, wish.servers)
+    can = amount >= wish.minimum
+    if not can.any():
+        return None
+    unit = np.full(fits.shape[1], float(request.merit(wish)))
+    if prices is not None:
+        unit -= prices.of(request, wish.model)
+    # Among equal gains the fullest pool; gains differ by far more than 2**-20 a server.
+    gain = np.where(can, amount * unit[None, :] - fits * 2.0**-20, -np.inf)
+    start = int(gain.max(axis=0).argmax())
+    row = int(gain[:, start].argmax())
+    award = Award(offers[row].pool, int(amount[row, start]), request.earliest + start)
+    return _Way(float(amount[row, start] * unit[start]), award)
+
+
+def _most(
+    request: Request, wish: Wish, round_: Round, room: Room, rows: npt.NDArray[np.intp]
+) -> Whole:
+    """For each pool of the model and each start, the most servers in all the months."""
+    fits = _least(room.servers[rows], request)
+    offers = round_.by_model[wish.model]
+    if request.contiguity == "blocks":
+        sizes = np.array([[o.block_servers] for o in offers], dtype=np.int64)
+        fits = np.minimum(fits, _least(room.blocks[rows], request) * sizes)
+    for limit in round_.bound(request, wish.model):
+        if limit.room is not None:
+            fits = np.minimum(fits, _least(room.most[limit.index][None, :], request))
+    return fits
+
+
+def _least(table: Whole, request: Request) -> Whole:
+    """The least of each row over the request's months, for each of its starts."""
+    first, last = request.earliest, request.latest + request.months
+    if request.months == 1:
+        return table[:, first:last]
+    windows = np.lib.stride_tricks.sliding_window_view(table[:, first:last], request.months, axis=1)
+    least: Whole = windows.min(axis=2)
+    return least

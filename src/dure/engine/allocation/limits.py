@@ -90,6 +90,17 @@ class Round:
             found.setdefault(offer.model, []).append(offer)
         return {model: tuple(offers) for model, offers in found.items()}
 
+    def rows_of(self, model: str) -> npt.NDArray[np.intp]:
+        """The rows in the arrays of `Room` of the pools of a model."""
+        return self._rows[model]
+
+    @cached_property
+    def _rows(self) -> Mapping[str, npt.NDArray[np.intp]]:
+        return {
+            model: np.array([self.pool_index[o.pool] for o in offers], dtype=np.intp)
+            for model, offers in self.by_model.items()
+        }
+
     @property
     def ranked(self) -> bool:
         """Whether nobody may be passed over without a named constraint."""
@@ -166,6 +177,31 @@ class Room:
             self.blocks[self.round_.pool_index[award.pool], when] -= taken
         for limit in self.round_.binding(request, offer):
             self.most[limit.index, when] -= award.servers
+
+    def growing(self, request: Request, held: Award) -> int:
+        """How many servers more the request could hold where it stands."""
+        offer = self.round_.offers[held.pool]
+        when = slice(held.start, held.start + request.months)
+        row = self.round_.pool_index[held.pool]
+        most = int(self.servers[row, when].min())
+        if request.contiguity == "blocks":
+            blocks = blocks_for(held.servers, offer) + int(self.blocks[row, when].min())
+            most = min(most, blocks * offer.block_servers - held.servers)
+        for limit in self.round_.binding(request, offer):
+            most = min(most, int(self.most[limit.index, when].min()))
+        return most
+
+    def grow(self, request: Request, held: Award, more: int) -> None:
+        """Takes what an award grows by."""
+        offer = self.round_.offers[held.pool]
+        when = slice(held.start, held.start + request.months)
+        row = self.round_.pool_index[held.pool]
+        self.servers[row, when] -= more
+        if request.contiguity == "blocks":
+            before = blocks_for(held.servers, offer)
+            self.blocks[row, when] -= blocks_for(held.servers + more, offer) - before
+        for limit in self.round_.binding(request, offer):
+            self.most[limit.index, when] -= more
 
     def fitting(self, request: Request, offer: PoolOffer, start: int) -> int:
         """The most servers the request could take here from this start, if it held none."""

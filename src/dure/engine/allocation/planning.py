@@ -1,27 +1,37 @@
-"""One round: read the facts, find the awards, give each application its outcome and reason."""
+"""One round: read the facts, find the awards, place them, give each its outcome and reason.
+
+- An award of whole blocks that cannot stand anywhere closes that way, and the round is solved
+  again; the bound of the first solution holds for all, as closing a way only takes away.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dure.engine.allocation.explain import Explainer
 from dure.engine.allocation.facts import Outcome, Request, RoundPlan, RoundPolicy, RoundSnapshot
-from dure.engine.allocation.limits import Award, read
-from dure.engine.allocation.solve import solve
-from dure.vocabulary.plans import Header, Reason
+from dure.engine.allocation.limits import Award, Awards, Round, read
+from dure.engine.allocation.options import Way
+from dure.engine.allocation.solve import Solution, solve
+from dure.engine.placement import BlockShare, Holding, place
+from dure.vocabulary.plans import Header
+
+Shares = dict[str, tuple[BlockShare, ...]]
 
 
 def plan(snapshot: RoundSnapshot, policy: RoundPolicy, header: Header) -> RoundPlan:
-    """The round's plan: one outcome per request, in order of rank.
+    """The round's plan: one outcome per request, in order of place.
 
     The order of the snapshot's entries changes nothing; the same inputs give the same plan.
+    Raises UnableToMeetFloors.
     """
-    round_ = read(snapshot, policy)
-    solution = solve(round_)
+    round_ = read(snapshot, policy, header.seed)
+    solution, shares = _placed(round_)
     explainer = Explainer(round_, solution.awards)
     return RoundPlan(
         header=header,
         intents=tuple(
-            _outcome(request, solution.awards.get(request.application), explainer.why(request))
-            for request in round_.requests
+            _outcome(r, round_, solution.awards, shares, explainer) for r in round_.requests
         ),
         objective=solution.merit,
         bound=solution.bound,
@@ -29,16 +39,73 @@ def plan(snapshot: RoundSnapshot, policy: RoundPolicy, header: Header) -> RoundP
     )
 
 
-def _outcome(request: Request, award: Award | None, reason: Reason) -> Outcome:
+def _placed(round_: Round) -> tuple[Solution, Shares]:
+    """The awards, and the blocks they stand in."""
+    solution = first = solve(round_)
+    closed: frozenset[Way] = frozenset()
+    while True:
+        shares = _shares(round_, solution.awards)
+        homeless = {
+            (r.application, award.pool, award.start)
+            for r in round_.requests
+            if r.contiguity == "blocks"
+            and (award := solution.awards.get(r.application)) is not None
+            and r.application not in shares
+        }
+        if not homeless:
+            return replace(solution, bound=first.bound), shares
+        closed |= homeless
+        solution = solve(round_, closed=closed)
+
+
+def _shares(round_: Round, awards: Awards) -> Shares:
+    holdings: dict[str, list[Holding]] = {pool: [] for pool in round_.offers}
+    for request in round_.requests:
+        award = awards.get(request.application)
+        if award is not None:
+            holdings[award.pool].append(_holding(request, award))
+    return {
+        application: shares
+        for pool, held in holdings.items()
+        for application, shares in place(round_.offers[pool], held).items()
+    }
+
+
+def _holding(request: Request, award: Award) -> Holding:
+    return Holding(
+        application=request.application,
+        servers=award.servers,
+        start=award.start,
+        months=request.months,
+        whole_blocks=request.contiguity == "blocks",
+    )
+
+
+def _outcome(
+    request: Request, round_: Round, awards: Awards, shares: Shares, explainer: Explainer
+) -> Outcome:
     application = request.application
+    reason, standing = explainer.why(request), round_.place[application]
+    award = awards.get(application)
     if award is None:
         return Outcome(
-            application=application, outcome="waitlisted", pool=None, servers=0, reason=reason
+            application=application,
+            outcome="waitlisted",
+            pool=None,
+            servers=0,
+            place=standing,
+            reason=reason,
         )
+    model = round_.offers[award.pool].model
+    wanted = next(w.servers for w in request.wishes if w.model == model)
     return Outcome(
         application=application,
-        outcome="awarded" if award.servers == request.servers else "reduced",
+        outcome="awarded" if award.servers == wanted else "reduced",
         pool=award.pool,
         servers=award.servers,
+        start=award.start,
+        months=request.months,
+        place=standing,
+        blocks=shares.get(application, ()),
         reason=reason,
     )

@@ -1,86 +1,178 @@
 """Strict rank as constraints: who must be served before whom.
 
-- Within one track and size class, a better-ranked request `ahead` may be left out while a
-  worse-ranked `behind` holds servers only if those servers would not do for it: another pool than
-  it accepts, a smaller amount than it needs, or a limit that binds only `ahead` and is full.
-- "Full" means: the limit's room left in the final plan is less than `ahead` needs.
+- Within one track and size class, a better-placed request `ahead` may be left out while a
+  worse-placed `behind` holds servers only if those would not do for it: a pool it does not take,
+  an amount too small, months that do not cover its own, no whole blocks; or with an excuse.
+- Excuses: a cap that binds only `ahead` is full in one of the months it would need; a floor that
+  counts only `behind` would not be met without it.
 - A rule that follows from two others is left out; what remains says exactly the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
-from dure.engine.allocation.facts import Request
-from dure.engine.allocation.limits import Limit, Round
+from dure.engine.allocation.facts import PoolOffer, Request, Wish
+from dure.engine.allocation.limits import Limit, Round, blocks_for
+from dure.engine.allocation.options import Option
 
-Full = tuple[Limit, int]
-"""A limit that has not room for so many servers any more."""
+Place = tuple[str, int]
+"""A pool and a start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """A cap that has not room for so many servers any more in this month."""
+
+    limit: Limit
+    month: int
+    servers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """A floor that is missed without so many server-months."""
+
+    limit: Limit
+    server_months: int
+
+
+Excuse = Full | Needed
 
 
 @dataclass(frozen=True, slots=True)
 class Precedence:
-    """`behind` in one of `pools` implies: `ahead` is served, or one of `excuses` holds."""
+    """`behind` in one of `places` implies: `ahead` is served, or one of `excuses` holds."""
 
     ahead: Request
     behind: Request
-    pools: frozenset[str]
-    excuses: frozenset[Full]
+    places: frozenset[Place]
+    excuses: frozenset[Excuse]
 
 
-@dataclass(frozen=True, slots=True)
-class _Likeness:
-    """All of a request that matters here besides its rank."""
-
-    minimum: int
-    pools: frozenset[str]
-    limits: frozenset[Limit]
-
-
-def precedences(round_: Round) -> Iterator[Precedence]:
+def precedences(round_: Round, options: Mapping[str, tuple[Option, ...]]) -> Iterator[Precedence]:
     """Every rule of strict rank, directly or through others, in a fixed order."""
-    by_class = sorted(round_.requests, key=lambda r: (r.track, r.size_class, r.rank))
-    for _, members in groupby(by_class, key=lambda r: (r.track, r.size_class)):
-        latest: dict[_Likeness, Request] = {}
-        for behind in members:
-            candidates = [
-                rule
-                for ahead in latest.values()
-                if (rule := _between(ahead, behind, round_)) is not None
-            ]
-            yield from (r for r in candidates if not _follows(r, candidates, round_))
-            latest[_likeness(behind, round_)] = behind
+    yield from _Rules(round_, options).all()
 
 
-def _likeness(request: Request, round_: Round) -> _Likeness:
-    application = request.application
-    pools = frozenset(offer.pool for offer in round_.pools[application])
-    return _Likeness(request.minimum, pools, round_.limits[application])
+class _Rules:
+    def __init__(self, round_: Round, options: Mapping[str, tuple[Option, ...]]) -> None:
+        self._round = round_
+        self._options = options
+        self._known: dict[tuple[str, str], tuple[Precedence, ...]] = {}
+
+    def all(self) -> Iterator[Precedence]:
+        by_class = sorted(
+            self._round.requests,
+            key=lambda r: (r.track, r.size_class, self._round.place[r.application]),
+        )
+        for _, members in groupby(by_class, key=lambda r: (r.track, r.size_class)):
+            latest: dict[object, Request] = {}
+            for behind in members:
+                if not self._options[behind.application]:
+                    continue
+                candidates = [
+                    rule for ahead in latest.values() for rule in self._between(ahead, behind)
+                ]
+                yield from (rule for rule in candidates if not self._follows(rule, candidates))
+                latest[self._likeness(behind)] = behind
+
+    def _likeness(self, request: Request) -> object:
+        """All of a request that matters here besides its place.
+
+        Who could never be served complains of nobody, so its options are part of the likeness.
+        """
+        return (
+            frozenset((w.model, w.minimum) for w in request.wishes),
+            request.months,
+            request.earliest,
+            request.latest,
+            request.contiguity,
+            frozenset(self._limits(request)),
+        )
+
+    def _limits(self, request: Request) -> Iterator[tuple[str, Limit]]:
+        for wish in request.wishes:
+            for limit in self._round.bound(request, wish.model):
+                yield wish.model, limit
+
+    def _between(self, ahead: Request, behind: Request) -> tuple[Precedence, ...]:
+        key = (ahead.application, behind.application)
+        if key not in self._known:
+            self._known[key] = self._rules_between(ahead, behind)
+        return self._known[key]
+
+    def _rules_between(self, ahead: Request, behind: Request) -> tuple[Precedence, ...]:
+        """One rule for each set of excuses: none of the starts `ahead` could have must be free."""
+        found: dict[frozenset[Excuse], set[Place]] = {}
+        for option in self._options[behind.application]:
+            wish = next((w for w in ahead.wishes if w.model == option.wish.model), None)
+            if wish is None or not _would_do(ahead, wish, option):
+                continue
+            for start in _starts_within(ahead, option):
+                excuses = self._excuses(ahead, wish, option, start)
+                found.setdefault(excuses, set()).add((option.offer.pool, option.start))
+        return tuple(
+            Precedence(ahead, behind, frozenset(places), excuses)
+            for excuses, places in found.items()
+            if not any(fewer < excuses and places <= others for fewer, others in found.items())
+        )
+
+    def _excuses(self, ahead: Request, wish: Wish, option: Option, start: int) -> frozenset[Excuse]:
+        own = self._round.bound(ahead, wish.model)
+        theirs = self._round.bound(option.request, wish.model)
+        full = {
+            Full(limit, month, wish.minimum)
+            for limit in own
+            if limit.room is not None and limit not in theirs
+            for month in range(start, start + ahead.months)
+        }
+        needed = {
+            Needed(limit, option.wish.minimum * option.request.months)
+            for limit in theirs
+            if limit.least is not None and limit not in own
+        }
+        return frozenset(full | needed)
+
+    def _follows(self, rule: Precedence, others: list[Precedence]) -> bool:
+        """Whether serving `behind` already implies `ahead` by way of a third request."""
+        for step in others:
+            if step.ahead is rule.ahead or not rule.places <= step.places:
+                continue
+            if (
+                self._round.place[step.ahead.application]
+                < self._round.place[rule.ahead.application]
+            ):
+                continue
+            first = self._between(rule.ahead, step.ahead)
+            if len(first) != 1:
+                continue
+            everywhere = {(o.offer.pool, o.start) for o in self._options[step.ahead.application]}
+            if everywhere <= first[0].places and first[0].excuses | step.excuses <= rule.excuses:
+                return True
+        return False
 
 
-def _between(ahead: Request, behind: Request, round_: Round) -> Precedence | None:
-    if ahead.rank >= behind.rank or ahead.minimum > behind.minimum:
-        return None
-    first, second = _likeness(ahead, round_), _likeness(behind, round_)
-    common = first.pools & second.pools
-    if not common:
-        return None
-    excuses = frozenset((limit, ahead.minimum) for limit in first.limits - second.limits)
-    return Precedence(ahead, behind, common, excuses)
+def _would_do(ahead: Request, wish: Wish, option: Option) -> bool:
+    """Whether what the option gives at the least is enough for `ahead`, whole blocks included."""
+    if wish.minimum > option.wish.minimum:
+        return False
+    if ahead.contiguity != "blocks":
+        return True
+    behind = option.request
+    return behind.contiguity == "blocks" and _blocks(wish, option.offer) <= _blocks(
+        option.wish, option.offer
+    )
 
 
-def _follows(rule: Precedence, others: list[Precedence], round_: Round) -> bool:
-    """Whether serving `behind` already implies `ahead` by way of a third request."""
-    own = _likeness(rule.ahead, round_).pools
-    for step in others:
-        first = _between(rule.ahead, step.ahead, round_)
-        if (
-            first is not None
-            and rule.pools <= step.pools
-            and _likeness(step.ahead, round_).pools <= own
-            and first.excuses | step.excuses <= rule.excuses
-        ):
-            return True
-    return False
+def _blocks(wish: Wish, offer: PoolOffer) -> int:
+    return blocks_for(wish.minimum, offer)
+
+
+def _starts_within(ahead: Request, option: Option) -> range:
+    """The starts of `ahead` whose months lie within the option's."""
+    first = max(ahead.earliest, option.start)
+    last = min(ahead.latest, option.start + option.request.months - ahead.months)
+    return range(first, last + 1)
