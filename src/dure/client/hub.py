@@ -1,7 +1,7 @@
 """What a person's program asks of the hub, with a personal token.
 
-- Reads and `approve` (guarded by the plan's number) are safe to repeat; `solve` makes a new plan
-  and is not.
+- Reads, `replay`, and `approve` and `withdraw` (guarded by the plan's number) are safe to repeat;
+  `solve` makes a new plan and is not.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from dure.client.models import (
     CallView,
     ClusterView,
     LedgerEntryView,
+    OutcomeView,
     ProgrammeView,
+    ReplayView,
     RoundView,
 )
 from dure.client.transport import Connection, Patience, read
@@ -27,6 +29,8 @@ from dure.client.transport import Connection, Patience, read
 _PROGRAMME: Final = TypeAdapter(ProgrammeView)
 _CALLS: Final = TypeAdapter(tuple[CallView, ...])
 _ROUND: Final = TypeAdapter(RoundView)
+_OUTCOME: Final = TypeAdapter(OutcomeView)
+_REPLAY: Final = TypeAdapter(ReplayView)
 _ALLOCATIONS: Final = TypeAdapter(tuple[AllocationView, ...])
 _LEDGER: Final = TypeAdapter(tuple[LedgerEntryView, ...])
 _CLUSTERS: Final = TypeAdapter(tuple[ClusterView, ...])
@@ -79,6 +83,21 @@ class HubClient(Connection):
         """Approves that plan; `Refused` where a later one exists. Twice is once."""
         path = f"/api/v1/rounds/{quote(call, safe='')}/approve"
         return read(_ROUND, self.ask("POST", path, repeatable=True, body=Approval(plan=plan)))
+
+    def withdraw(self, call: str, *, plan: int) -> RoundView:
+        """Takes one's approval of that plan back, while it waits for others'. Twice is once."""
+        path = f"/api/v1/rounds/{quote(call, safe='')}/withdraw"
+        return read(_ROUND, self.ask("POST", path, repeatable=True, body=Approval(plan=plan)))
+
+    def outcome(self, call: str, application: str) -> OutcomeView:
+        """What the latest plan of a call's round means for one application."""
+        path = f"/api/v1/rounds/{quote(call, safe='')}/outcomes/{quote(application, safe='')}"
+        return read(_OUTCOME, self._get(path))
+
+    def replay(self, *, plan: int) -> ReplayView:
+        """Has the hub make a plan again from what was stored with it. Blocks while it is solved."""
+        path = f"/api/v1/decisions/{plan}/replay"
+        return read(_REPLAY, self.ask("POST", path, repeatable=True, extra_wait_s=SOLVE_TIMEOUT_S))
 
     def allocations(self) -> tuple[AllocationView, ...]:
         """Every allocation the bearer may see."""

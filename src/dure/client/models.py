@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
 
 from dure.protocol import Capabilities, Drift
 from dure.vocabulary.frozen import Text
@@ -54,11 +54,23 @@ class CallView(View):
     applications: int
 
 
-Outcome = Literal["awarded", "reduced", "waitlisted"]
+Outcome = Literal["awarded", "reduced", "waitlisted", "ineligible"]
+
+
+class BlockView(View):
+    """Servers of an award that stand in one block of its pool."""
+
+    block: int
+    servers: int
 
 
 class OutcomeView(View):
-    """What a round means for one application, and why."""
+    """What a round means for one application, and why.
+
+    `place` is where it stands in the round's order. `start` counts months from first supply;
+    `starts` and `ends` say the same as times. `change` is the smallest change that would have
+    served it; `failures` the eligibility rules it no longer meets.
+    """
 
     application: str
     title: str
@@ -67,20 +79,56 @@ class OutcomeView(View):
     pool: str | None
     outcome: Outcome
     rank: int | None
+    place: int | None = None
     score: str | None
+    start: int | None = None
+    months: int = 0
+    starts: AwareDatetime | None = None
+    ends: AwareDatetime | None = None
+    blocks: tuple[BlockView, ...] = ()
     reason_code: str
     reason: str
+    change_code: str | None = None
+    change: str | None = None
+    failures: tuple[str, ...] = ()
+
+
+class ApprovalView(View):
+    """One person's approval of a plan."""
+
+    by: str
+    at: AwareDatetime
 
 
 class RoundView(View):
-    """One plan of an allocation round."""
+    """One plan of an allocation round. `objective` and `bound` are merit."""
 
     call: str
     plan: int
     status: Literal["proposed", "applied", "superseded"]
     optimal: bool
+    objective: int = 0
+    bound: int = 0
     offered: int
+    approvals: tuple[ApprovalView, ...] = ()
+    approvals_needed: int = 1
     outcomes: tuple[OutcomeView, ...]
+
+
+class DifferenceView(View):
+    """Where a plan made again differs from the stored one."""
+
+    where: str
+    stored: JsonValue
+    made: JsonValue
+
+
+class ReplayView(View):
+    """A plan made again from what was stored with it."""
+
+    plan: int
+    same: bool
+    differences: tuple[DifferenceView, ...]
 
 
 class Approval(View):

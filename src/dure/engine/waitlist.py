@@ -1,11 +1,12 @@
-"""The waitlist: freed capacity goes to the next who can use it.
+"""The waitlist: freed capacity goes to the next who can use it, by the allocator of the rounds.
 
-- Strictly in order of position. Each in turn is served if one pool with a model it accepts has
-  room; a place in the queue is never lost, and nobody ahead who fits is passed over.
-- It gets all it asked for where one pool has that: of the most wanted model first, then in the
-  pool with the least room that fits, which keeps large rooms whole.
-- Otherwise it gets the largest part that one pool has, if that is no less than its minimum.
-- Who is skipped stays in place, and reads which pool came nearest and how many servers it lacked.
+- Strictly in order: a request's rank is its place on the list. Each in turn is a round by itself,
+  over what those ahead of it have left in the coming months; nobody ahead who fits is passed over,
+  and a place on the list is never lost.
+- Every cap of the programme binds, counting what is held and what those ahead just got. A floor
+  does not: it holds nobody back.
+- Who is promoted reads how many ahead of it could use none of what is free; who stays reads what
+  stood in the way at its turn.
 """
 
 from __future__ import annotations
@@ -13,61 +14,64 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from dure.vocabulary.distinct import require_distinct
+from dure.engine import allocation
+from dure.engine.allocation import BlockShare
+from dure.engine.allocation.facts import (
+    Held,
+    Outcome,
+    PoolOffer,
+    Request,
+    RoundPolicy,
+    RoundSnapshot,
+)
 from dure.vocabulary.frozen import Frozen
 from dure.vocabulary.plans import Header, Intent, Plan, Reason
 
 
-class Waiting(Frozen):
-    """`models`: acceptable ones, the most wanted first; `minimum`: least useful servers."""
-
-    application: str
-    position: int
-    models: tuple[str, ...]
-    servers: int = Field(gt=0)
-    minimum: int = Field(gt=0)
-    sector: str
-    organisation: str
-
-    @model_validator(mode="after")
-    def _minimum_within_request(self) -> Waiting:
-        if self.minimum > self.servers:
-            msg = f"{self.application} asks for {self.servers} servers, below its minimum"
-            raise ValueError(msg)
-        return self
-
-
-class FreeCapacity(Frozen):
-    pool: str
-    model: str
-    servers: int = Field(ge=0)
-
-
-class WaitlistSnapshot(Frozen):
-    """Equal positions (of two calls) are ordered by the application's id."""
-
-    waiting: tuple[Waiting, ...]
-    free: tuple[FreeCapacity, ...]
-
-    @model_validator(mode="after")
-    def _once_each(self) -> WaitlistSnapshot:
-        require_distinct("application", (w.application for w in self.waiting))
-        require_distinct("pool", (f.pool for f in self.free))
-        return self
-
-
 class Promote(Intent):
+    """`allotted` is the allocator's own reason for the award."""
+
     act: Literal["promote"] = "promote"
     application: str
     pool: str
-    servers: int
+    servers: int = Field(gt=0)
+    start: int = 0
+    months: int = Field(gt=0)
+    blocks: tuple[BlockShare, ...] = ()
+    reduced: bool = False
+    allotted: Reason
+
+    def as_outcome(self) -> Outcome:
+        """The award as the outcome of a round of this one request."""
+        return Outcome(
+            application=self.application,
+            outcome="reduced" if self.reduced else "awarded",
+            pool=self.pool,
+            servers=self.servers,
+            start=self.start,
+            months=self.months,
+            place=1,
+            blocks=self.blocks,
+            reason=self.allotted,
+        )
 
 
 class Stay(Intent):
     act: Literal["stay"] = "stay"
     application: str
+
+    def as_outcome(self) -> Outcome:
+        """Its waiting as the outcome of a round of this one request."""
+        return Outcome(
+            application=self.application,
+            outcome="waitlisted",
+            pool=None,
+            servers=0,
+            place=1,
+            reason=self.reason,
+        )
 
 
 class WaitlistPlan(Plan):
@@ -77,58 +81,117 @@ class WaitlistPlan(Plan):
     intents: tuple[Annotated[Promote | Stay, Field(discriminator="act")], ...]
 
 
-def plan(snapshot: WaitlistSnapshot, header: Header) -> WaitlistPlan:
+class Turn(Frozen):
+    """What is left for the next in line: what the pools have free, and what is held by then."""
+
+    offers: tuple[PoolOffer, ...]
+    held: tuple[Held, ...]
+
+    def of(self, request: Request, snapshot: RoundSnapshot) -> RoundSnapshot:
+        """The round of this one request."""
+        return snapshot.model_copy(
+            update={"requests": (request,), "offers": self.offers, "held": self.held}
+        )
+
+    def after(self, request: Request, promoted: Promote) -> Turn:
+        """What is left when the request has been promoted."""
+        when = range(promoted.start, promoted.start + promoted.months)
+        offers = [
+            _less(offer, promoted, when) if offer.pool == promoted.pool else offer
+            for offer in self.offers
+        ]
+        model = next(o.model for o in self.offers if o.pool == promoted.pool)
+        months = len(self.offers[0].servers)
+        held = Held(
+            organisation=request.organisation,
+            region=request.region,
+            sector=request.sector,
+            track=request.track,
+            size_class=request.size_class,
+            model=model,
+            servers=tuple(promoted.servers if m in when else 0 for m in range(months)),
+        )
+        return Turn(offers=tuple(offers), held=(*self.held, held))
+
+
+def plan(snapshot: RoundSnapshot, policy: RoundPolicy, header: Header) -> WaitlistPlan:
     """Serves the waitlist in order from what is free."""
-    free = sorted(snapshot.free, key=lambda f: f.pool)
-    room = {f.pool: f.servers for f in free}
+    rules = caps_of(policy)
+    turn = Turn(offers=snapshot.offers, held=snapshot.held)
     intents: list[Promote | Stay] = []
-    for waiting in sorted(snapshot.waiting, key=lambda w: (w.position, w.application)):
-        intent = _turn(waiting, free, room)
+    skipped = 0
+    for request in in_order(snapshot):
+        made = allocation.plan(turn.of(request, snapshot), rules, header).intents[0]
+        intent = _intent(request, made, skipped)
         if isinstance(intent, Promote):
-            room[intent.pool] -= intent.servers
+            turn = turn.after(request, intent)
+        else:
+            skipped += 1
         intents.append(intent)
     return WaitlistPlan(header=header, intents=tuple(intents))
 
 
-def _turn(waiting: Waiting, free: Sequence[FreeCapacity], room: dict[str, int]) -> Promote | Stay:
-    acceptable = sorted(
-        (f for f in free if f.model in waiting.models), key=lambda f: waiting.models.index(f.model)
+def in_order(snapshot: RoundSnapshot) -> list[Request]:
+    """Who waits, the first in line first."""
+    return sorted(snapshot.requests, key=lambda request: request.rank)
+
+
+def caps_of(policy: RoundPolicy) -> RoundPolicy:
+    """The rules that bind a promotion: every cap, and no floor."""
+    groups = tuple(
+        group.model_copy(update={"least": None})
+        for group in policy.groups
+        if group.most is not None
     )
-    if not acceptable:
-        return Stay(application=waiting.application, reason=Reason(code="waitlist.no_pool"))
-    whole = [f for f in acceptable if room[f.pool] >= waiting.servers]
-    if whole:
-        # The first of equals wins in min and max, so ties go by pool id.
-        best = min(whole, key=lambda f: (waiting.models.index(f.model), room[f.pool]))
-        return _promote(waiting, best.pool, waiting.servers)
-    nearest = max(acceptable, key=lambda f: room[f.pool])
-    if room[nearest.pool] >= waiting.minimum:
-        return _promote(waiting, nearest.pool, room[nearest.pool])
-    return _too_large(waiting, nearest.pool, short=waiting.minimum - room[nearest.pool])
+    return RoundPolicy(policy="strict-rank", groups=groups)
 
 
-def _promote(waiting: Waiting, pool: str, servers: int) -> Promote:
-    reason = (
-        Reason(code="waitlist.promoted", params={"servers": servers, "pool": pool})
-        if servers == waiting.servers
-        else Reason(
-            code="waitlist.promoted_reduced",
-            params={
-                "servers": servers,
-                "asked": waiting.servers,
-                "minimum": waiting.minimum,
-                "pool": pool,
-            },
-        )
-    )
-    return Promote(application=waiting.application, pool=pool, servers=servers, reason=reason)
-
-
-def _too_large(waiting: Waiting, pool: str, *, short: int) -> Stay:
-    return Stay(
-        application=waiting.application,
+def _intent(request: Request, made: Outcome, skipped: int) -> Promote | Stay:
+    if made.pool is None:
+        return Stay(application=request.application, reason=made.reason)
+    reduced = made.outcome == "reduced"
+    params: dict[str, int | str] = {
+        "servers": made.servers,
+        "pool": made.pool,
+        "place": request.rank,
+        "skipped": skipped,
+    }
+    if reduced:
+        params["asked"] = max(wish.servers for wish in request.wishes)
+    return Promote(
+        application=request.application,
+        pool=made.pool,
+        servers=made.servers,
+        start=made.start,
+        months=request.months,
+        blocks=made.blocks,
+        reduced=reduced,
+        allotted=made.reason,
         reason=Reason(
-            code="waitlist.too_large",
-            params={"short": short, "pool": pool, "minimum": waiting.minimum},
+            code="waitlist.promoted_reduced" if reduced else "waitlist.promoted", params=params
         ),
     )
+
+
+def _less(offer: PoolOffer, promoted: Promote, when: range) -> PoolOffer:
+    servers = [n - promoted.servers * (m in when) for m, n in enumerate(offer.servers)]
+    placed = {share.block: share.servers for share in promoted.blocks}
+    blocks = [list(block) for block in offer.blocks]
+    for index, block in enumerate(blocks):
+        for month in when:
+            block[month] -= placed.get(index, 0)
+    if not placed:
+        _take_last(blocks, promoted.servers, when)
+    return offer.model_copy(
+        update={"servers": tuple(servers), "blocks": tuple(tuple(block) for block in blocks)}
+    )
+
+
+def _take_last(blocks: Sequence[list[int]], servers: int, when: range) -> None:
+    """An award without a placement is counted where it does least harm: in the last blocks."""
+    for month in when:
+        left = servers
+        for block in reversed(blocks):
+            taken = min(block[month], left)
+            block[month] -= taken
+            left -= taken

@@ -11,7 +11,8 @@ from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, ValidationError
 
 from dure.hub.allocations.capacity import NoRoom
-from dure.hub.allocations.decisions import PlanRefused, StalePlan
+from dure.hub.allocations.decisions import ApprovedAlready, PlanRefused, StalePlan
+from dure.hub.allocations.rounds import GroupsInConflict
 from dure.hub.calls.operations import NotAtThisStage
 from dure.hub.people.gate import NotPermitted
 from dure.hub.supply.operations import TokenRefused
@@ -35,6 +36,8 @@ KNOWN: Final[dict[type[Exception], tuple[int, str, str]]] = {
     TokenRefused: (401, "token-refused", "The token is unknown, used or expired"),
     OtherCluster: (409, "other-cluster", "The report is of another cluster than the credential"),
     StalePlan: (409, "stale-plan", "The programme has moved on since the plan was made"),
+    ApprovedAlready: (409, "approved-already", "Each approval is another person's"),
+    GroupsInConflict: (409, "groups-in-conflict", "The rules cannot be met together"),
     PlanRefused: (409, "plan-refused", "The independent check did not accept the plan"),
     NotAtThisStage: (409, "not-at-this-stage", "This step comes at another stage"),
     NoRoom: (409, "no-room", "The pool has too few free servers"),

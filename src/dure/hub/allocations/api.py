@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from ninja import Router
 
-from dure.client.models import AllocationView, Approval, OutcomeView, RoundView
+from dure.client.models import (
+    AllocationView,
+    Approval,
+    ApprovalView,
+    BlockView,
+    DifferenceView,
+    OutcomeView,
+    ReplayView,
+    RoundView,
+)
 from dure.hub import clock
-from dure.hub.allocations import operations
-from dure.hub.allocations.models import Allocation, Decision
+from dure.hub.allocations import operations, replays, round_queries, rounds
+from dure.hub.allocations.models import Allocation, Decision, Outcome
+from dure.hub.allocations.round_months import RoundMonths
 from dure.hub.auth import PersonalToken, UserRequest
 from dure.hub.calls.models import Call
 from dure.hub.people.gate import Action, may, require
 from dure.hub.people.models import User
 from dure.hub.portal.reasons import sentence
+from dure.hub.portal.templatetags.dure import words
 from dure.hub.problems import Problem
 
 router = Router(tags=["allocations"], auth=PersonalToken())
@@ -25,6 +36,7 @@ def _latest(call: str, by: User) -> Decision:
     found = (
         Decision.objects.filter(call__key=call, kind="round")
         .exclude(state=Decision.State.SUPERSEDED)
+        .select_related("programme", "call__programme")
         .order_by("-number")
         .first()
     )
@@ -39,6 +51,13 @@ def latest_round(request: UserRequest, call: str) -> RoundView:
     return _round(_latest(call, request.auth))
 
 
+@router.get("rounds/{call}/outcomes/{application}", response={200: OutcomeView, **REFUSALS})
+def outcome(request: UserRequest, call: str, application: str) -> OutcomeView:
+    """What the latest plan means for one application; to its own people once it is applied."""
+    row = round_queries.an_outcome(call=call, application=application, by=request.auth)
+    return _outcome(row, rounds.months_of(row.decision))
+
+
 @router.post("rounds/{call}/solve", response={200: RoundView, **REFUSALS})
 def solve(request: UserRequest, call: str) -> RoundView:
     """Makes a new proposal."""
@@ -48,42 +67,84 @@ def solve(request: UserRequest, call: str) -> RoundView:
 
 @router.post("rounds/{call}/approve", response={200: RoundView, 422: Problem, **REFUSALS})
 def approve(request: UserRequest, call: str, body: Approval) -> RoundView:
-    """Approves the plan of that number. Approved already: the same answer again."""
+    """Approves the plan of that number. Approved by the bearer already: the same answer again."""
     require(request.auth, Action.APPROVE_DECISION)
     decision = Decision.objects.get(call__key=call, kind="round", number=body.plan)
-    if decision.state != Decision.State.APPLIED:
+    if not decision.approvals.filter(user=request.auth).exists():
         decision = operations.approve_decision(decision=decision, by=request.auth, now=clock.now())
     return _round(decision)
 
 
-def _round(decision: Decision) -> RoundView:
-    outcomes = decision.outcomes.select_related("application__organisation", "pool").order_by(
-        "application__rank"
+@router.post("rounds/{call}/withdraw", response={200: RoundView, 422: Problem, **REFUSALS})
+def withdraw(request: UserRequest, call: str, body: Approval) -> RoundView:
+    """Takes the bearer's approval of a plan back, while it waits for others'."""
+    require(request.auth, Action.APPROVE_DECISION)
+    decision = Decision.objects.get(call__key=call, kind="round", number=body.plan)
+    return _round(operations.withdraw_approval(decision=decision, by=request.auth, now=clock.now()))
+
+
+@router.post("decisions/{number}/replay", response={200: ReplayView, **REFUSALS})
+def replay(request: UserRequest, number: int) -> ReplayView:
+    """Makes a stored plan again from its own inputs and says whether it comes out the same."""
+    require(request.auth, Action.SEE_ROUND)
+    found = replays.replay(decision=Decision.objects.get(number=number), by=request.auth)
+    return ReplayView(
+        plan=number,
+        same=found.same,
+        differences=tuple(
+            DifferenceView(where=d.where, stored=d.stored, made=d.made) for d in found.differences
+        ),
     )
+
+
+def _round(decision: Decision) -> RoundView:
+    months = rounds.months_of(decision)
+    plan = decision.plan
     return RoundView.model_validate(
         {
             "call": decision.call.key if decision.call else "",
             "plan": decision.number,
             "status": decision.state,
-            "optimal": decision.plan["optimal"],
-            "offered": sum(offer["servers"] for offer in decision.snapshot["offers"]),
-            "outcomes": [
-                OutcomeView.model_validate(
-                    {
-                        "application": row.application.number,
-                        "title": row.application.title,
-                        "sector": row.application.organisation.sector,
-                        "servers": row.servers,
-                        "pool": row.pool.key if row.pool else None,
-                        "outcome": row.outcome,
-                        "rank": row.application.rank,
-                        "score": row.application.score,
-                        "reason_code": row.reason["code"],
-                        "reason": sentence(row.reason),
-                    }
-                )
-                for row in outcomes
+            "optimal": plan["optimal"],
+            "objective": plan["objective"],
+            "bound": plan["bound"],
+            "offered": sum(max(offer["servers"]) for offer in decision.snapshot["offers"]),
+            "approvals": [
+                ApprovalView(by=str(one.user), at=one.at)
+                for one in decision.approvals.select_related("user")
             ],
+            "approvals_needed": rounds.approvals_needed(decision),
+            "outcomes": [_outcome(row, months) for row in round_queries.in_order(decision)],
+        }
+    )
+
+
+def _outcome(row: Outcome, months: RoundMonths | None) -> OutcomeView:
+    application = row.application
+    starts, ends = (None, None)
+    if months is not None and row.pool:
+        starts, ends = months.period(row.start, row.months)
+    return OutcomeView.model_validate(
+        {
+            "application": application.number,
+            "title": application.title,
+            "sector": application.organisation.sector,
+            "servers": row.servers,
+            "pool": row.pool.key if row.pool else None,
+            "outcome": row.outcome,
+            "rank": application.rank,
+            "place": row.place,
+            "score": application.score,
+            "start": row.start if row.pool else None,
+            "months": row.months,
+            "starts": starts,
+            "ends": ends,
+            "blocks": [BlockView(block=block, servers=servers) for block, servers in row.blocks],
+            "reason_code": row.reason["code"],
+            "reason": sentence(row.reason),
+            "change_code": row.change["code"] if row.change else None,
+            "change": sentence(row.change) if row.change else None,
+            "failures": [words(failure["say"]) for failure in row.failures],
         }
     )
 

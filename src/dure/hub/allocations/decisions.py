@@ -2,6 +2,7 @@
 
 - Numbers count the plans of a programme; generations count the states they were applied to.
 - A plan is applied once, to the state it was made from, after its check passed.
+- A proposal is applied when as many different people as the programme asks for have approved it.
 - Whoever decides waits for the programme's row before any other row: locks that everybody takes in
   one order never wait for each other in a ring.
 """
@@ -13,7 +14,7 @@ from datetime import datetime
 
 from django.db.models import F
 
-from dure.hub.allocations.models import Decision
+from dure.hub.allocations.models import Approval, Decision
 from dure.hub.audit import operations as audit
 from dure.hub.calls.models import Call
 from dure.hub.people.gate import Actor
@@ -26,11 +27,15 @@ from dure.vocabulary.plans import Header, Plan, Violation
 class StalePlan(Exception):
     """The programme has moved on since the plan was made; make it again."""
 
-    def __init__(self, decision: Decision, generation: int) -> None:
-        super().__init__(
-            f"plan {decision.number} was made at generation {decision.generation}, "
-            f"the programme is at {generation}"
-        )
+    def __init__(self, number: int, why: str) -> None:
+        super().__init__(f"plan {number} {why}")
+
+
+class ApprovedAlready(Exception):
+    """Each approval is another person's: this one has approved the plan before."""
+
+    def __init__(self, number: int, needed: int) -> None:
+        super().__init__(f"plan {number} needs {needed} different people; you have approved it")
 
 
 class PlanRefused(Exception):
@@ -117,15 +122,27 @@ def advance(*, programme: Programme) -> None:
     Programme.objects.filter(pk=programme.pk).update(generation=F("generation") + 1)
 
 
-def claim(*, decision: Decision, by: User, now: datetime) -> Decision:
-    """Marks a proposed plan as applied by this person; the caller applies it in this transaction.
+def require_present(*, number: int, made_at: int, programme: Programme) -> None:
+    """Raises StalePlan when the programme has moved on since generation `made_at`."""
+    if made_at != programme.generation:
+        why = f"was made at generation {made_at}, the programme is at {programme.generation}"
+        raise StalePlan(number, why)
 
-    Raises StalePlan when the programme has moved on, or the plan was applied before.
+
+def approve(*, decision: Decision, by: User, now: datetime, needed: int) -> Decision:
+    """One person's approval of a proposal; the last of those needed marks it as applied.
+
+    The caller applies what comes back as applied, in this transaction. Raises StalePlan when the
+    programme has moved on, or the plan was applied before; ApprovedAlready.
     """
     programme = hold(decision.programme_id)
-    locked = Decision.objects.select_for_update(no_key=True).get(pk=decision.pk)
-    if locked.state != Decision.State.PROPOSED or locked.generation != programme.generation:
-        raise StalePlan(locked, programme.generation)
+    locked = _proposed(decision, programme)
+    _given, fresh = Approval.objects.get_or_create(decision=locked, user=by, defaults={"at": now})
+    if not fresh:
+        raise ApprovedAlready(locked.number, needed)
+    audit.record(by=by, what="decision.approved", subject=f"decision:{locked.number}", at=now)
+    if locked.approvals.count() < needed:
+        return locked
     locked.state = Decision.State.APPLIED
     locked.approved_by = by
     locked.applied_at = now
@@ -133,6 +150,23 @@ def claim(*, decision: Decision, by: User, now: datetime) -> Decision:
     Decision.objects.filter(
         programme=programme, kind=locked.kind, call=locked.call, state=Decision.State.PROPOSED
     ).update(state=Decision.State.SUPERSEDED)
-    audit.record(by=by, what="decision.approved", subject=f"decision:{locked.number}", at=now)
     advance(programme=programme)
+    return locked
+
+
+def withdraw_approval(*, decision: Decision, by: User, now: datetime) -> Decision:
+    """Takes one's own approval back while the plan still waits for others'. None given: nothing."""
+    locked = _proposed(decision, hold(decision.programme_id))
+    taken, _ = locked.approvals.filter(user=by).delete()
+    if taken:
+        subject = f"decision:{locked.number}"
+        audit.record(by=by, what="decision.approval_withdrawn", subject=subject, at=now)
+    return locked
+
+
+def _proposed(decision: Decision, programme: Programme) -> Decision:
+    locked = Decision.objects.select_for_update(no_key=True).get(pk=decision.pk)
+    if locked.state != Decision.State.PROPOSED:
+        raise StalePlan(locked.number, f"is {locked.state}")
+    require_present(number=locked.number, made_at=locked.generation, programme=programme)
     return locked

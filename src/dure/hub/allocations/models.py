@@ -33,7 +33,7 @@ class Decision(models.Model):
     plan = models.JSONField()
     state = models.CharField(max_length=16, choices=State, default=State.PROPOSED)
     approved_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="approvals"
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
     )
     applied_at = models.DateTimeField(null=True)
 
@@ -48,19 +48,49 @@ class Decision(models.Model):
         indexes = [models.Index(fields=["programme", "kind"], name="decision_by_kind")]
 
 
+class Approval(models.Model):
+    """One person's approval of a proposed plan; it is applied once enough have approved."""
+
+    decision = models.ForeignKey(Decision, on_delete=models.CASCADE, related_name="approvals")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="approvals"
+    )
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["at", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["decision", "user"], name="approval_once_a_person")
+        ]
+
+
 class Outcome(models.Model):
-    """What a round decided for one application, and why."""
+    """What a round decided for one application, and why.
+
+    `start` and `months` are months of the round; `change` is the smallest change that would have
+    served it. An application that is no longer eligible is no part of the plan: it has its outcome
+    and the rules it fails here.
+    """
 
     decision = models.ForeignKey(Decision, on_delete=models.CASCADE, related_name="outcomes")
     application = models.ForeignKey(Application, on_delete=models.PROTECT, related_name="outcomes")
     outcome = models.CharField(max_length=16)
     pool = models.ForeignKey(Pool, null=True, on_delete=models.PROTECT, related_name="outcomes")
     servers = models.PositiveIntegerField(default=0)
+    place = models.PositiveIntegerField(null=True)
+    start = models.PositiveIntegerField(default=0)
+    months = models.PositiveIntegerField(default=0)
+    blocks = models.JSONField(default=list)
     reason = models.JSONField()
+    change = models.JSONField(null=True)
+    failures = models.JSONField(default=list)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["decision", "application"], name="outcome_once"),
+            models.CheckConstraint(
+                condition=Q(servers=0) | Q(months__gt=0), name="outcome_servers_for_months"
+            ),
             models.CheckConstraint(
                 condition=Q(pool__isnull=True, servers=0) | Q(pool__isnull=False, servers__gt=0),
                 name="outcome_servers_stand_in_a_pool",
@@ -88,7 +118,10 @@ class Project(models.Model):
 
 
 class Allocation(models.Model):
-    """A project's entitlement: servers of a pool for a half-open period."""
+    """A project's entitlement: servers of a pool for a half-open period.
+
+    `blocks`: where its servers were placed, as [block, servers]; empty where they were not.
+    """
 
     class State(models.TextChoices):
         OFFERED = "offered", _("Agreement awaited")
@@ -112,6 +145,7 @@ class Allocation(models.Model):
     )
     agreed_at = models.DateTimeField(null=True)
     exempt_rules = models.JSONField(default=list)
+    blocks = models.JSONField(default=list)
 
     class Meta:
         constraints = [

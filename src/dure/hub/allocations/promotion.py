@@ -1,4 +1,8 @@
-"""Serving the waitlist from what became free."""
+"""Serving the waitlist from what became free: load -> plan -> check -> record -> offer.
+
+- Planned without a transaction, like a round; a plan made from facts that changed is not applied,
+  and the next step of the loop makes another.
+"""
 
 from __future__ import annotations
 
@@ -7,86 +11,112 @@ from datetime import datetime
 from django.db import transaction
 
 from dure.engine import waitlist
+from dure.engine.allocation import RoundPolicy, RoundSnapshot, policy_of
 from dure.engine.checks import waitlist as check
 from dure.hub.allocations import decisions
-from dure.hub.allocations.awards import award
+from dure.hub.allocations.awards import Award, award
 from dure.hub.allocations.models import Decision, WaitlistEntry
+from dure.hub.allocations.round_months import RoundMonths
+from dure.hub.allocations.round_snapshot import waitlist_snapshot
 from dure.hub.notices import operations as notices
 from dure.hub.people.gate import Actor
 from dure.hub.supply.models import Pool, Programme
 from dure.hub.supply.queries import rules
+from dure.vocabulary.plans import Header
+
+
+def promote(*, programme: Programme, by: Actor, now: datetime) -> Decision | None:
+    """Offers free servers to the waitlist, in its order. None: nobody fits, or nobody waits.
+
+    Raises PlanRefused, StalePlan.
+    """
+    present = Programme.objects.get(pk=programme.pk)
+    entries = _waiting(present)
+    if not entries:
+        return None
+    snapshot, months = waitlist_snapshot(programme=present, entries=entries, now=now)
+    if not any(any(offer.servers) for offer in snapshot.offers):
+        return None
+    document = rules(present)
+    policy = policy_of(document.quotas, document.allotment, snapshot)
+    header = Header(number=present.plans_made + 1, generation=present.generation, now=now)
+    plan = waitlist.plan(snapshot, policy, header)
+    wrong = check.violations(snapshot, policy, plan)
+    if wrong:
+        raise decisions.PlanRefused(wrong)
+    if not any(isinstance(intent, waitlist.Promote) for intent in plan.intents):
+        return None
+    return _apply(present, snapshot, policy, plan, months, by=by)
+
+
+def _waiting(programme: Programme) -> list[WaitlistEntry]:
+    waiting = WaitlistEntry.objects.filter(
+        state=WaitlistEntry.State.WAITING, project__programme=programme
+    ).select_related(
+        "application__organisation",
+        "application__applicant",
+        "application__call__programme",
+        "project",
+    )
+    return list(waiting.order_by("position", "application__number"))
 
 
 @transaction.atomic
-def promote(*, programme: Programme, by: Actor, now: datetime) -> Decision | None:
-    """Offers free servers to the waitlist, in its order. None: nobody fits, or nobody waits."""
-    entries = {
-        e.application.number: e
-        for e in WaitlistEntry.objects.filter(
-            state=WaitlistEntry.State.WAITING, project__programme=programme
-        )
-        .select_related(
-            "application__organisation",
-            "application__applicant",
-            "application__call__programme",
-            "project",
-        )
-        .order_by("position", "pk")
-    }
-    document = rules(programme)
-    offered = {pool for call in document.calls for pool in call.pools}
-    pools = {p.key: p for p in Pool.objects.filter(key__in=offered).select_related("cluster")}
-    free = [pools[key] for key in sorted(pools) if pools[key].free_servers > 0]
-    if not entries or not free:
-        return None
-    snapshot = waitlist.WaitlistSnapshot(
-        waiting=tuple(_waiting(e) for e in entries.values()),
-        free=tuple(
-            waitlist.FreeCapacity(pool=p.key, model=p.model, servers=p.free_servers) for p in free
-        ),
+def _apply(
+    programme: Programme,
+    snapshot: RoundSnapshot,
+    policy: RoundPolicy,
+    plan: waitlist.WaitlistPlan,
+    months: RoundMonths,
+    *,
+    by: Actor,
+) -> Decision:
+    now = plan.header.now
+    locked = decisions.hold(programme.pk)
+    decisions.require_present(
+        number=plan.header.number, made_at=plan.header.generation, programme=locked
     )
-    header = decisions.next_header(programme=programme, now=now)
-    plan = waitlist.plan(snapshot, header)
-    wrong = check.violations(snapshot, plan)
-    if wrong:
-        raise decisions.PlanRefused(wrong)
-    promotions = [i for i in plan.intents if isinstance(i, waitlist.Promote)]
-    if not promotions:
-        return None
+    numbered = plan.model_copy(update={"header": decisions.next_header(programme=locked, now=now)})
     decision = decisions.record(
-        programme=programme, snapshot=snapshot, policy={}, plan=plan, by=by, applied=True
+        programme=locked, snapshot=snapshot, policy=policy, plan=numbered, by=by, applied=True
     )
-    for intent in promotions:
-        entry = entries[intent.application]
-        award(
-            application=entry.application,
-            project=entry.project,
-            pool=pools[intent.pool],
-            servers=intent.servers,
-            reason=intent.reason,
-            by=by,
-            now=now,
-            decision=decision,
-        )
-        WaitlistEntry.objects.filter(pk=entry.pk).update(state=WaitlistEntry.State.PROMOTED)
-        notices.tell(
-            people={entry.application.applicant, *entry.project.members.all()},
-            subject=entry.application.number,
-            reason=intent.reason,
-            now=now,
-        )
+    pools = {pool.key: pool for pool in Pool.objects.select_related("cluster")}
+    entries = {entry.application.number: entry for entry in _waiting(locked)}
+    for intent in numbered.intents:
+        if isinstance(intent, waitlist.Promote):
+            given = _given(intent, pools[intent.pool], months)
+            _promote(entries[intent.application], intent, given, decision, by=by, now=now)
     return decision
 
 
-def _waiting(entry: WaitlistEntry) -> waitlist.Waiting:
-    application = entry.application
-    servers = application.amount or 0
-    return waitlist.Waiting(
-        application=application.number,
-        position=entry.position,
-        models=tuple(application.models_accepted),
-        servers=servers,
-        minimum=servers,
-        sector=application.organisation.sector,
-        organisation=str(application.organisation_id),
+def _given(intent: waitlist.Promote, pool: Pool, months: RoundMonths) -> Award:
+    starts_at, ends_at = months.period(intent.start, intent.months)
+    blocks = [(share.block, share.servers) for share in intent.blocks]
+    return Award(pool, intent.servers, starts_at, ends_at, blocks)
+
+
+def _promote(
+    entry: WaitlistEntry,
+    intent: waitlist.Promote,
+    given: Award,
+    decision: Decision,
+    *,
+    by: Actor,
+    now: datetime,
+) -> None:
+    award(
+        application=entry.application,
+        project=entry.project,
+        given=given,
+        reason=intent.reason,
+        by=by,
+        now=now,
+        decision=decision,
+    )
+    WaitlistEntry.objects.filter(pk=entry.pk).update(state=WaitlistEntry.State.PROMOTED)
+    notices.tell(
+        people={entry.application.applicant, *entry.project.members.all()},
+        subject=entry.application.number,
+        reason=intent.reason,
+        now=now,
     )

@@ -16,7 +16,7 @@ from django.db.models import Count, F, Q, QuerySet, Sum
 
 from dure.hub.allocations.models import Decision, Outcome
 from dure.hub.calls.models import Call
-from dure.hub.people.gate import Action, NotPermitted, require
+from dure.hub.people.gate import Action, NotPermitted, may, require
 from dure.hub.people.models import User
 from dure.hub.supply.models import Pool
 from dure.hub.supply.queries import rules
@@ -131,9 +131,42 @@ def outcomes(
             | Q(application__number__icontains=text)
             | Q(application__organisation__name__icontains=text)
         )
-    return found.select_related("application__organisation", "pool").order_by(
-        F("application__rank").asc(nulls_last=True), "application__number"
+    return _in_order(found)
+
+
+def in_order(decision: Decision) -> QuerySet[Outcome]:
+    """Every outcome of a round in its order; who was left out stands last."""
+    return _in_order(decision.outcomes.all())
+
+
+def _in_order(found: QuerySet[Outcome]) -> QuerySet[Outcome]:
+    related = found.select_related("application__organisation", "pool").defer(
+        "application__answers"
     )
+    return related.order_by(F("place").asc(nulls_last=True), "application__number")
+
+
+def an_outcome(*, call: str, application: str, by: User) -> Outcome:
+    """What the latest plan of the call means for an application.
+
+    Its own people see it once the plan is applied. Raises NotPermitted, also where there is none.
+    """
+    rounds = Decision.objects.filter(call__key=call, kind=ROUND)
+    standing = rounds.exclude(state=Decision.State.SUPERSEDED)
+    found = (
+        Outcome.objects.filter(decision__in=standing, application__number=application)
+        .select_related("application__organisation", "pool")
+        .select_related("decision__call", "decision__programme")
+        .defer("decision__snapshot", "decision__plan", "decision__policy")
+        .order_by("-decision__number")
+    )
+    for one in found:
+        applied = one.decision.state == Decision.State.APPLIED
+        if may(by, Action.SEE_ROUND) or (
+            applied and may(by, Action.SEE_APPLICATION, one.application)
+        ):
+            return one
+    raise NotPermitted(by, Action.SEE_ROUND)
 
 
 def decisions(*, call: Call, by: User) -> QuerySet[Decision]:

@@ -1,7 +1,8 @@
 """The programme as loaded, its supply, and what the site agents say of it.
 
-- `promised_servers` is kept by the allocation operations under a row lock; its named constraint is
-  the capacity invariant: no pool ever promises more servers than it may.
+- `promised_servers`, the most that allocations hold at any one time, is kept by their operations
+  under a row lock; its named constraint is the capacity invariant: no pool ever promises more than
+  it may.
 """
 
 from __future__ import annotations

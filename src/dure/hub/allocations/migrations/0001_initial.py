@@ -23,7 +23,18 @@ class Migration(migrations.Migration):
                 ('generation', models.PositiveIntegerField(default=1)),
                 ('agreed_at', models.DateTimeField(null=True)),
                 ('exempt_rules', models.JSONField(default=list)),
+                ('blocks', models.JSONField(default=list)),
             ],
+        ),
+        migrations.CreateModel(
+            name='Approval',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('at', models.DateTimeField()),
+            ],
+            options={
+                'ordering': ['at', 'pk'],
+            },
         ),
         migrations.CreateModel(
             name='Decision',
@@ -56,7 +67,13 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('outcome', models.CharField(max_length=16)),
                 ('servers', models.PositiveIntegerField(default=0)),
+                ('place', models.PositiveIntegerField(null=True)),
+                ('start', models.PositiveIntegerField(default=0)),
+                ('months', models.PositiveIntegerField(default=0)),
+                ('blocks', models.JSONField(default=list)),
                 ('reason', models.JSONField()),
+                ('change', models.JSONField(null=True)),
+                ('failures', models.JSONField(default=list)),
             ],
         ),
         migrations.CreateModel(

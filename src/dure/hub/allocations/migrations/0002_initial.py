@@ -24,6 +24,16 @@ class Migration(migrations.Migration):
             field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='agreements', to=settings.AUTH_USER_MODEL),
         ),
         migrations.AddField(
+            model_name='approval',
+            name='user',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='approvals', to=settings.AUTH_USER_MODEL),
+        ),
+        migrations.AddField(
+            model_name='approval',
+            name='decision',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='approvals', to='allocations.decision'),
+        ),
+        migrations.AddField(
             model_name='allocation',
             name='pool',
             field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='allocations', to='supply.pool'),
@@ -31,7 +41,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='decision',
             name='approved_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='approvals', to=settings.AUTH_USER_MODEL),
+            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
         ),
         migrations.AddField(
             model_name='decision',
@@ -133,6 +143,14 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='outcome',
             constraint=models.UniqueConstraint(fields=('decision', 'application'), name='outcome_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='approval',
+            constraint=models.UniqueConstraint(fields=('decision', 'user'), name='approval_once_a_person'),
+        ),
+        migrations.AddConstraint(
+            model_name='outcome',
+            constraint=models.CheckConstraint(condition=models.Q(('servers', 0), ('months__gt', 0), _connector='OR'), name='outcome_servers_for_months'),
         ),
         migrations.AddConstraint(
             model_name='outcome',
