@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import ValidationError
 
 from dure.engine.assignment import (
     AssignmentPlan,
+    AssignmentPolicy,
     AssignmentSnapshot,
+    Held,
+    PastProject,
     Reviewer,
     Submission,
     conflict,
@@ -41,12 +44,27 @@ def planned(
     revs: tuple[Reviewer, ...],
     *,
     each: int,
-    already: tuple[tuple[str, str], ...] = (),
+    held: tuple[Held, ...] = (),
+    barred: tuple[tuple[str, str], ...] = (),
+    policy: AssignmentPolicy | None = None,
 ) -> AssignmentPlan:
-    snapshot = AssignmentSnapshot(call="c", submissions=subs, reviewers=revs, already=already)
-    made = plan(snapshot, each, HEADER)
-    assert violations(snapshot, each, made) == ()
+    snapshot = AssignmentSnapshot(
+        call="c", submissions=subs, reviewers=revs, held=held, barred=barred
+    )
+    rules = policy or AssignmentPolicy(reviews=each)
+    made = plan(snapshot, rules, HEADER)
+    assert violations(snapshot, rules, made) == ()
     return made
+
+
+def pairs(made: AssignmentPlan) -> list[tuple[str, str]]:
+    return [(i.application, i.reviewer) for i in made.intents]
+
+
+def due(application: str, reviewer: str, days: int, *, reviewed: bool = False) -> Held:
+    """A review due so many days after the plan is made."""
+    due_at = HEADER.now + timedelta(days=days)
+    return Held(application=application, reviewer=reviewer, due_at=due_at, reviewed=reviewed)
 
 
 @pytest.mark.parametrize(
@@ -96,6 +114,47 @@ def test_each_kind_of_conflict_has_its_reason(reviewer: Reviewer, code: str | No
     assert code is None or code in CATALOGUE
 
 
+SINCE = 2023
+
+
+@pytest.mark.parametrize(
+    ("reviewer", "code"),
+    [
+        ({"name": "홍길동"}, "assignment.takes_part"),
+        (
+            {"past_projects": (PastProject(organisation="㈜두레", year=2023),)},
+            "assignment.past_project",
+        ),
+        (
+            {"past_projects": (PastProject(person="홍길동", year=2025),)},
+            "assignment.past_project",
+        ),
+        ({"past_projects": (PastProject(organisation="㈜두레", year=2022),)}, None),
+        ({"organisation": "Cloud Inc."}, "assignment.supplier"),
+        ({"supplies": ("CLOUD",)}, "assignment.supplier"),
+        ({"supplies": ("두레",)}, "assignment.supplier"),
+        ({"supplies": ("Other",)}, None),
+        ({"competes_in": ("open/large",)}, "assignment.competitor"),
+        ({"competes_in": ("open/small", "")}, None),
+    ],
+)
+def test_past_work_supply_and_competition_are_conflicts(
+    reviewer: dict[str, object], code: str | None
+) -> None:
+    submission = Submission(
+        application="A1",
+        organisation="두레 주식회사",
+        people=("홍길동",),
+        providers=("Cloud",),
+        group="open/large",
+    )
+    judge = Reviewer.model_validate({"reviewer": "r", "organisation": "x", **reviewer})
+    assert conflict(submission, judge, SINCE) == code
+    assert code is None or code in CATALOGUE
+    alone = submission.model_copy(update={"group": ""})
+    assert code != "assignment.competitor" or conflict(alone, judge, SINCE) is None
+
+
 def test_a_blank_organisation_is_nobodys() -> None:
     blank = Submission(application="A1", organisation="", partners=("",))
     assert conflict(blank, Reviewer(reviewer="r", organisation="", declared=("",))) is None
@@ -118,7 +177,7 @@ def test_a_reviewer_of_the_field_is_preferred_and_the_reason_says_so() -> None:
         Submission(application="A2", organisation="g", field="language"),
     )
     made = planned(subs, revs, each=1)
-    assert [(i.application, i.reviewer) for i in made.intents] == [("A1", "r2"), ("A2", "r1")]
+    assert pairs(made) == [("A1", "r2"), ("A2", "r1")]
     assert made.intents[0].reason.params == {"field": "vision", "load": 1}
 
 
@@ -136,19 +195,105 @@ def test_an_application_short_of_reviewers_gets_all_there_are_and_is_named() -> 
     assert [i.reviewer for i in made.intents if i.application == "A1"] == ["r1", "r2"]
 
 
-def test_what_is_assigned_already_counts_and_stays() -> None:
-    already = (("A0", "r0"), ("A1", "r0"), ("A2", "r0"), ("gone", "r1"), ("A0", "gone"))
-    made = planned(submissions(3), reviewers(3), each=2, already=already)
+def test_the_own_field_counts_more_than_another_and_a_keyword_more_than_nothing() -> None:
+    revs = (
+        Reviewer(reviewer="own", organisation="w", fields=("Vision",)),
+        Reviewer(reviewer="other", organisation="x", other_fields=("vision ",)),
+        Reviewer(reviewer="words", organisation="y", keywords=("ＶＩＴ",)),
+        Reviewer(reviewer="none", organisation="z", fields=("language",)),
+    )
+    subs = (Submission(application="A1", organisation="f", field="vision", keywords=("ViT",)),)
+    for each, chosen in enumerate(("own", "other", "words", "none"), start=1):
+        made = planned(subs, revs, each=each)
+        assert chosen in {i.reviewer for i in made.intents}
+    codes = {i.reviewer: i.reason.code for i in made.intents}
+    assert codes == {
+        "own": "assignment.by_field",
+        "other": "assignment.by_field",
+        "words": "assignment.by_keywords",
+        "none": "assignment.by_load",
+    }
+
+
+def test_nobody_takes_more_than_their_limit_and_the_lack_is_spread_and_named() -> None:
+    revs = (
+        Reviewer(reviewer="r0", organisation="a", most=1),
+        Reviewer(reviewer="r1", organisation="b"),
+    )
+    made = planned(submissions(3), revs, each=2, policy=AssignmentPolicy(reviews=2, most_reviews=2))
+    assert Counter(i.reviewer for i in made.intents) == {"r0": 1, "r1": 2}
+    assert Counter(i.application for i in made.intents) == {"A0": 1, "A1": 1, "A2": 1}
+    assert made.short == ("A0", "A1", "A2")
+
+
+def test_what_is_held_counts_and_stays() -> None:
+    held = tuple(
+        Held(application=a, reviewer=r)
+        for a, r in (("A0", "r0"), ("A1", "r0"), ("A2", "r0"), ("gone", "r1"))
+    )
+    made = planned(submissions(3), reviewers(3), each=2, held=held)
     assert sorted(Counter(i.reviewer for i in made.intents).items()) in (
         [("r1", 1), ("r2", 2)],
         [("r1", 2), ("r2", 1)],
     )
+    assert made.withdrawn == ()
 
 
-def test_a_conflict_found_later_voids_the_assignment_and_is_replaced() -> None:
+@pytest.mark.parametrize("reviewed", [False, True])
+def test_a_conflict_found_later_ends_the_review_and_somebody_else_takes_it(
+    reviewed: bool,  # noqa: FBT001  # a parameter of pytest
+) -> None:
     subs = (Submission(application="A1", organisation="institute 0"),)
-    made = planned(subs, reviewers(2), each=1, already=(("A1", "r0"),))
-    assert [(i.application, i.reviewer) for i in made.intents] == [("A1", "r1")]
+    held = (Held(application="A1", reviewer="r0", reviewed=reviewed),)
+    made = planned(subs, reviewers(2), each=1, held=held)
+    assert pairs(made) == [("A1", "r1")]
+    assert [(w.reviewer, w.reason.code) for w in made.withdrawn] == [
+        ("r0", "assignment.same_organisation")
+    ]
+
+
+def test_who_has_left_leaves_the_reviews_given_and_no_others() -> None:
+    held = (
+        Held(application="A0", reviewer="left", reviewed=True),
+        Held(application="A1", reviewer="left"),
+    )
+    made = planned(submissions(2), reviewers(1), each=1, held=held)
+    assert pairs(made) == [("A1", "r0")]
+    assert [(w.application, w.reason.code) for w in made.withdrawn] == [("A1", "assignment.left")]
+
+
+def test_who_stepped_back_is_never_asked_again() -> None:
+    made = planned(submissions(1), reviewers(2), each=2, barred=(("A0", "r0"),))
+    assert pairs(made) == [("A0", "r1")]
+    assert made.short == ("A0",)
+
+
+REPLACE = AssignmentPolicy(reviews=1, replace_late=True)
+
+
+def test_a_late_review_goes_to_somebody_else_who_is_not_late() -> None:
+    held = (
+        due("A0", "r0", -1),
+        due("A1", "r1", -1),
+        due("A2", "r0", -1, reviewed=True),
+        due("A3", "r2", 1),
+    )
+    made = planned(submissions(4), reviewers(4), each=1, held=held, policy=REPLACE)
+    assert {(w.application, w.reviewer) for w in made.withdrawn} == {("A0", "r0"), ("A1", "r1")}
+    assert {w.reason.code for w in made.withdrawn} == {"assignment.late"}
+    assert {i.reviewer for i in made.intents} <= {"r2", "r3"}
+    assert made.short == ()
+
+
+def test_without_the_word_to_replace_late_reviews_stay() -> None:
+    made = planned(submissions(1), reviewers(2), each=1, held=(due("A0", "r0", -1),))
+    assert made.intents == made.withdrawn == ()
+
+
+def test_a_late_review_stays_where_nobody_else_can_take_it() -> None:
+    held = (due("A0", "r0", -1),)
+    made = planned(submissions(1), reviewers(1), each=1, held=held, policy=REPLACE)
+    assert (made.intents, made.withdrawn, made.short) == ((), (), ())
 
 
 def test_nothing_to_assign_is_an_empty_plan() -> None:

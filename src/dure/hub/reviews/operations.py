@@ -84,23 +84,24 @@ def assign_reviewers(*, call: Call, by: Actor, now: datetime) -> Decision:
         call=locked.key,
         submissions=tuple(submission_of(a) for a in admitted),
         reviewers=tuple(reviewer_facts(u) for u in people),
-        already=tuple(
-            Assignment.objects.filter(application__call=locked)
+        held=tuple(
+            assignment.Held(application=number, reviewer=reviewer, reviewed=given is not None)
+            for number, reviewer, given in Assignment.objects.filter(application__call=locked)
             .order_by("pk")
-            .values_list("application__number", "reviewer__username")
+            .values_list("application__number", "reviewer__username", "review")
         ),
     )
-    per_application = document.rubric.reviews_per_application
+    policy = assignment.AssignmentPolicy(reviews=document.rubric.reviews_per_application)
     header = decisions.next_header(programme=locked.programme, now=now, seed=locked.key)
-    plan = assignment.plan(snapshot, per_application, header)
-    wrong = assignment_check.violations(snapshot, per_application, plan)
+    plan = assignment.plan(snapshot, policy, header)
+    wrong = assignment_check.violations(snapshot, policy, plan)
     if wrong:
         raise decisions.PlanRefused(wrong)
     decision = decisions.record(
         programme=locked.programme,
         call=locked,
         snapshot=snapshot,
-        policy={"per_application": per_application},
+        policy=policy,
         plan=plan,
         by=by,
         applied=True,

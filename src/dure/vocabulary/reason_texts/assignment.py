@@ -8,6 +8,10 @@ TEXTS: Final[dict[str, str]] = {
     "assignment.by_field": _(
         "A reviewer of the field {field} without a conflict of interest, who holds {load} reviews."
     ),
+    "assignment.by_keywords": _(
+        "A reviewer who knows the subject ({keywords}), without a conflict of interest, who holds"
+        " {load} reviews."
+    ),
     "assignment.by_load": _(
         "A reviewer without a conflict of interest, who holds {load} reviews; chosen so that"
         " reviewers carry even loads."
@@ -20,5 +24,25 @@ TEXTS: Final[dict[str, str]] = {
     ),
     "assignment.declared": _(
         "The reviewer has declared a conflict of interest, so may not review the application."
+    ),
+    "assignment.takes_part": _(
+        "Somebody of the reviewer's name takes part in the application, so the reviewer may not"
+        " review it."
+    ),
+    "assignment.past_project": _(
+        "The reviewer recently worked in a project with those who apply, so may not review the"
+        " application."
+    ),
+    "assignment.supplier": _(
+        "The reviewer is tied to a provider that the application depends on, so may not review it."
+    ),
+    "assignment.competitor": _(
+        "The reviewer has an application in the same competition, so may not review this one."
+    ),
+    "assignment.late": _(
+        "The review was not given by its due date, so somebody else reviews the application."
+    ),
+    "assignment.left": _(
+        "The reviewer takes part no longer, so somebody else reviews the application."
     ),
 }
