@@ -1,4 +1,4 @@
-"""`dure round`: solve, read and approve a call's round through the hub's API.
+"""`dure round`: solve, read, approve, explain and replay a call's round through the hub's API.
 
 - Exit 0: done. Exit 1: the hub refused or is away. Exit 2: address or token are missing.
 - Times are those of the programme's zone; a call closes at 24:00 of its last day, as the portal
@@ -23,7 +23,7 @@ from rich.table import Column, Table
 
 from dure.cli.terminal import language
 from dure.client import ClientError, HubClient, Refused
-from dure.client.models import RoundView
+from dure.client.models import OutcomeView, RoundView
 
 FAILED: Final = 1
 
@@ -100,7 +100,7 @@ def approve(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Approve a plan: awards are offered, the waitlist is made. Cannot be undone."""
+    """Approve a plan; with the last approval needed, awards are offered. Cannot be undone."""
     client = _client(hub, token)
     try:
         if not yes:
@@ -110,6 +110,74 @@ def approve(
     except ClientError as error:
         raise _failed(error, f"plan {plan} of call {call}") from None
     _show(view, as_json=as_json)
+
+
+@app.command()
+def withdraw(
+    call: str,
+    *,
+    plan: Annotated[int, typer.Option(help="The plan's number, as `show` prints it.")],
+    hub: Hub,
+    token: Token,
+    as_json: AsJson = False,
+) -> None:
+    """Take your approval of a plan back, while it waits for somebody else's."""
+    try:
+        view = _client(hub, token).withdraw(call, plan=plan)
+    except ClientError as error:
+        raise _failed(error, f"plan {plan} of call {call}") from None
+    _show(view, as_json=as_json)
+
+
+@app.command()
+def explain(
+    call: str, application: str, *, hub: Hub, token: Token, as_json: AsJson = False
+) -> None:
+    """Say what the latest plan means for one application, why, and what would have changed it."""
+    try:
+        row = _client(hub, token).outcome(call, application)
+    except ClientError as error:
+        raise _failed(error, f"application {application} in a round of call {call}") from None
+    if as_json:
+        typer.echo(row.model_dump_json())
+        return
+    table = Table(show_header=False, box=None)
+    for name, value in _facts(row):
+        table.add_row(name, value)
+    console = Console()
+    console.print(f"{row.application}  {row.title}", markup=False)
+    console.print(table)
+    for line in (row.reason, row.change, *row.failures):
+        if line:
+            console.print(line, markup=False)
+
+
+@app.command()
+def replay(
+    what: Annotated[str, typer.Argument(metavar="CALL|PLAN", help="A call, or a plan's number.")],
+    *,
+    hub: Hub,
+    token: Token,
+    as_json: AsJson = False,
+) -> None:
+    """Make a plan again from what was stored with it. Exit 0: it comes out the same."""
+    client = _client(hub, token)
+    try:
+        plan = int(what) if what.isdecimal() else client.round(what).plan
+        view = client.replay(plan=plan)
+    except ClientError as error:
+        asked = f"plan {what}" if what.isdecimal() else f"round of call {what}"
+        raise _failed(error, asked) from None
+    if as_json:
+        typer.echo(view.model_dump_json())
+    elif view.same:
+        typer.echo(f"Plan {plan} made again: the same, value for value.")
+    else:
+        typer.echo(f"Plan {plan} made again: it differs.", err=True)
+        for one in view.differences:
+            typer.echo(f"  {one.where}: stored {one.stored}, now {one.made}", err=True)
+    if not view.same:
+        raise typer.Exit(FAILED)
 
 
 def _client(hub: str, token: str) -> HubClient:
@@ -134,11 +202,15 @@ def _headline(view: RoundView) -> str:
     given = sum(row.servers for row in view.outcomes)
     counts = Counter(row.outcome for row in view.outcomes)
     proof = "proven optimal" if view.optimal else "not proven optimal"
-    return (
+    said = (
         f"{view.call}, plan {view.plan} ({view.status}, {proof}): "
         f"{given} of {view.offered} servers to {counts['awarded'] + counts['reduced']} "
         f"of {len(view.outcomes)} applications."
     )
+    if view.approvals_needed > 1:
+        by = ", ".join(one.by for one in view.approvals) or "nobody yet"
+        said += f" Approved by {by}; {view.approvals_needed} people are needed."
+    return said
 
 
 def _show(view: RoundView, *, as_json: bool) -> None:
@@ -147,9 +219,18 @@ def _show(view: RoundView, *, as_json: bool) -> None:
         return
     typer.echo(_headline(view))
     table = Table(
-        "Rank", Column("Application", no_wrap=True), "Sector", "Outcome", "Servers", "Pool", "Why"
+        "Rank",
+        Column("Application", no_wrap=True),
+        "Sector",
+        "Outcome",
+        "Servers",
+        "Pool",
+        "From",
+        "Months",
+        "Why",
     )
     for row in view.outcomes:
+        why = f"{row.reason} {row.change}" if row.change else row.reason
         table.add_row(
             str(row.rank or ""),
             row.application,
@@ -157,22 +238,53 @@ def _show(view: RoundView, *, as_json: bool) -> None:
             row.outcome,
             str(row.servers or ""),
             row.pool or "",
-            row.reason,
+            _day(row.starts),
+            str(row.months or ""),
+            why,
         )
     Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+def _day(at: datetime | None) -> str:
+    return f"{at:%F}" if at else ""
+
+
+def _blocks(row: OutcomeView) -> str:
+    """Servers by block, such as `0:32 1:8`."""
+    return " ".join(f"{share.block}:{share.servers}" for share in row.blocks)
+
+
+def _facts(row: OutcomeView) -> list[tuple[str, str]]:
+    facts = [
+        ("Outcome", row.outcome),
+        ("Rank", str(row.rank or "")),
+        ("Place", str(row.place or "")),
+        ("Score", row.score or ""),
+        ("Servers", str(row.servers or "")),
+        ("Pool", row.pool or ""),
+        ("From", _day(row.starts)),
+        ("Months", str(row.months or "")),
+        ("Blocks", _blocks(row)),
+    ]
+    return [(name, value) for name, value in facts if value]
+
+
+_COLUMNS: Final = (
+    "rank", "place", "application", "sector", "outcome", "servers", "pool", "starts", "months",
+    "blocks", "score", "code", "reason", "change_code", "change",
+)  # fmt: skip
 
 
 def _csv(view: RoundView) -> str:
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(
-        ["rank", "application", "sector", "outcome", "servers", "pool", "score", "code", "reason"]
-    )
+    writer.writerow(_COLUMNS)
     for row in view.outcomes:
         writer.writerow(
             [
-                row.rank, row.application, row.sector, row.outcome, row.servers, row.pool,
-                row.score, row.reason_code, row.reason,
+                row.rank, row.place, row.application, row.sector, row.outcome, row.servers,
+                row.pool, _day(row.starts), row.months, _blocks(row), row.score, row.reason_code,
+                row.reason, row.change_code, row.change,
             ]
         )  # fmt: skip
     return out.getvalue()

@@ -70,7 +70,7 @@ class Stay(Intent):
             pool=None,
             servers=0,
             place=1,
-            reason=self.reason,
+            reason=_at_place(self.reason, 1),
         )
 
 
@@ -148,7 +148,7 @@ def caps_of(policy: RoundPolicy) -> RoundPolicy:
 
 def _intent(request: Request, made: Outcome, skipped: int) -> Promote | Stay:
     if made.pool is None:
-        return Stay(application=request.application, reason=made.reason)
+        return Stay(application=request.application, reason=_at_place(made.reason, request.rank))
     reduced = made.outcome == "reduced"
     params: dict[str, int | str] = {
         "servers": made.servers,
@@ -171,6 +171,13 @@ def _intent(request: Request, made: Outcome, skipped: int) -> Promote | Stay:
             code="waitlist.promoted_reduced" if reduced else "waitlist.promoted", params=params
         ),
     )
+
+
+def _at_place(reason: Reason, place: int) -> Reason:
+    """The reason of a round of one, as said of a place on the list; and back."""
+    if "place" not in reason.params:
+        return reason
+    return reason.model_copy(update={"params": {**reason.params, "place": place}})
 
 
 def _less(offer: PoolOffer, promoted: Promote, when: range) -> PoolOffer:

@@ -21,6 +21,12 @@ OUTCOMES: Final[dict[str, Promise]] = {
     "awarded": pgettext_lazy("outcome of a round", "Awarded"),
     "reduced": pgettext_lazy("outcome of a round", "Awarded in part"),
     "waitlisted": pgettext_lazy("outcome of a round", "On the waitlist"),
+    "ineligible": pgettext_lazy("outcome of a round", "No longer eligible"),
 }
 
-OUTCOME_TONES: Final = {"awarded": "positive", "reduced": "info", "waitlisted": "warning"}
+OUTCOME_TONES: Final = {
+    "awarded": "positive",
+    "reduced": "info",
+    "waitlisted": "warning",
+    "ineligible": "negative",
+}

@@ -14,7 +14,8 @@ from typing import Any, Final, Literal
 
 from django.db.models import Count, F, Q, QuerySet, Sum
 
-from dure.hub.allocations.models import Decision, Outcome
+from dure.hub.allocations.models import Approval, Decision, Outcome
+from dure.hub.allocations.rounds import approvals_needed
 from dure.hub.calls.models import Call
 from dure.hub.people.gate import Action, NotPermitted, may, require
 from dure.hub.people.models import User
@@ -28,11 +29,24 @@ ROUND: Final = "round"
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A pool of the call: servers free now, and what the latest plan offered and gave."""
+    """A pool of the call, month by month: what the latest plan offered and gave of it.
+
+    Before a plan, what is free now, as one month.
+    """
 
     pool: Pool
-    offered: int
-    given: int
+    offered_by_month: tuple[int, ...]
+    given_by_month: tuple[int, ...]
+
+    @property
+    def offered(self) -> int:
+        """In the month with most."""
+        return max(self.offered_by_month)
+
+    @property
+    def given(self) -> int:
+        """In the month with most."""
+        return max(self.given_by_month)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +201,30 @@ def a_decision(*, programme: str, number: int, by: User) -> Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class Approvals:
+    """Who has approved a plan, how many are needed, and whether the reader is among them."""
+
+    given: tuple[Approval, ...]
+    needed: int
+    mine: bool
+
+    @property
+    def missing(self) -> int:
+        return max(0, self.needed - len(self.given))
+
+
+def approvals(*, decision: Decision, by: User) -> Approvals:
+    """The approvals of a plan, the first one first."""
+    require(by, Action.SEE_ROUND)
+    given = tuple(decision.approvals.select_related("user"))
+    return Approvals(
+        given=given,
+        needed=approvals_needed(decision),
+        mine=any(one.user_id == by.pk for one in given),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Effect:
     """What approving a plan will do, as its intents say."""
 
@@ -215,28 +253,31 @@ def canonical(decision: Decision, part: Part) -> bytes:
 
 
 def _light() -> QuerySet[Decision]:
-    return Decision.objects.select_related("programme", "approved_by").defer(
+    return Decision.objects.select_related("programme", "call", "approved_by").defer(
         "snapshot", "policy", "plan", "programme__document"
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Cell:
-    """The applications of one sector with one pool, or with none; one query gives them all."""
+    """The applications of one sector in one pool (or none) and term; one query gives them all."""
 
     sector: str
     pool: str | None
+    start: int
+    months: int
     applications: int
     asked: int
     given: int
 
 
 def _cells(decision: Decision) -> list[_Cell]:
+    by = ("application__organisation__sector", "pool__key", "start", "months")
     rows = (
         Outcome.objects.filter(decision=decision)
-        .values_list("application__organisation__sector", "pool__key")
+        .values_list(*by)
         .annotate(Count("pk"), Sum("application__amount", default=0), Sum("servers", default=0))
-        .order_by("application__organisation__sector", "pool__key")
+        .order_by(*by)
     )
     return [_Cell(*row) for row in rows]
 
@@ -244,18 +285,23 @@ def _cells(decision: Decision) -> list[_Cell]:
 def _offers(
     call: Call, cells: Sequence[_Cell], stored: Sequence[Mapping[str, Any]]
 ) -> tuple[Offer, ...]:
-    offered = {offer["pool"]: offer["servers"] for offer in stored}
+    offered = {offer["pool"]: tuple(offer["servers"]) for offer in stored}
     document = rules(call.programme)
     named = next((one.pools for one in document.calls if one.id == call.key), tuple(offered))
     pools = Pool.objects.filter(key__in=named).select_related("cluster").order_by("model", "key")
     return tuple(
-        Offer(
-            pool=pool,
-            offered=offered.get(pool.key, pool.free_servers),
-            given=sum(cell.given for cell in cells if cell.pool == pool.key),
-        )
+        _offer(pool, offered.get(pool.key, (pool.free_servers,)), cells)
         for pool in pools.defer("cluster__inventory")
     )
+
+
+def _offer(pool: Pool, offered: tuple[int, ...], cells: Sequence[_Cell]) -> Offer:
+    here = [cell for cell in cells if cell.pool == pool.key]
+    given = (
+        sum(cell.given for cell in here if cell.start <= month < cell.start + cell.months)
+        for month in range(len(offered))
+    )
+    return Offer(pool=pool, offered_by_month=offered, given_by_month=tuple(given))
 
 
 def _groups(cells: Sequence[_Cell]) -> tuple[Group, ...]:

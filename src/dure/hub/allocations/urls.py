@@ -16,6 +16,16 @@ urlpatterns = [
         name="decision-approve",
     ),
     path(
+        "decisions/<str:programme>/<int:number>/withdraw/",
+        round_pages.withdraw,
+        name="decision-withdraw",
+    ),
+    path(
+        "decisions/<str:programme>/<int:number>/replay/",
+        round_pages.replay,
+        name="decision-replay",
+    ),
+    path(
         "decisions/<str:programme>/<int:number>/<str:part>.json",
         round_pages.stored,
         name="decision-part",
