@@ -30,6 +30,7 @@ _SAID_OF: Final = {
             "round.reduced_quota",
             "round.reduced_organisation_cap",
             "round.reduced_rule",
+            "round.reduced_would_pass_over",
         }
     ),
     "waitlisted": frozenset(
@@ -42,7 +43,9 @@ _SAID_OF: Final = {
             "round.rule_full",
             "round.floor_ahead",
             "round.blocks_full",
+            "round.blocks_split",
             "round.outscored",
+            "round.would_pass_over",
             "round.pool_too_small",
             "round.no_pool",
         }
@@ -56,7 +59,9 @@ def violations(
     """Everything wrong with `plan`; empty means that it may be applied."""
     outcomes = {outcome.application: outcome for outcome in reversed(plan.intents)}
     place = places(snapshot, policy, plan.header.seed)
-    state = State(snapshot, policy, place, served=_served(snapshot, outcomes))
+    served = _served(snapshot, outcomes)
+    shares = {name: outcomes[name].blocks for name in served}
+    state = State(snapshot, policy, place, served, shares)
     return (
         *_one_outcome_each(snapshot, plan),
         *_in_order(state, plan),
@@ -64,7 +69,7 @@ def violations(
         *state.use.exceeded(),
         *_rank_broken(state),
         *left_out(state),
-        *misplaced(state.served, {name: outcomes[name].blocks for name in state.served}),
+        *misplaced(served, shares),
         *_claims(state, plan),
     )
 

@@ -8,6 +8,7 @@
 - Nothing that fits is left out: nobody who waits could be served at the minimum, and nobody
   reduced given one server more, with every rule still kept. (More for one can end the second
   excuse of another, which then breaks rank; such a gift is not owed.)
+- Whole blocks fit where enough are free in all the months, with the others standing as they do.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy.typing as npt
 
 from dure.engine.allocation.facts import PoolOffer, Request, RoundPolicy, RoundSnapshot, Wish
 from dure.engine.checks.allocation_use import Served, Use, Whole
+from dure.engine.placement import BlockShare
 from dure.vocabulary.plans import Violation
 
 Truth = npt.NDArray[np.bool_]
@@ -50,6 +52,7 @@ class State:
     policy: RoundPolicy
     place: Mapping[str, int]
     served: Mapping[str, Served]
+    shares: Mapping[str, tuple[BlockShare, ...]]
 
     @cached_property
     def use(self) -> Use:
@@ -68,6 +71,27 @@ class State:
         """Who gets nothing, the best place first."""
         idle = (r for r in self.snapshot.requests if r.application not in self.served)
         return tuple(sorted(idle, key=lambda r: self.place[r.application]))
+
+    @cached_property
+    def promised(self) -> dict[str, list[list[tuple[int, int]]]]:
+        """By pool and block, the months that whole-block awards hold it, as (first, end)."""
+        found: dict[str, list[list[tuple[int, int]]]] = {
+            o.pool: [[] for _ in o.blocks] for o in self.snapshot.offers
+        }
+        for name, award in self.served.items():
+            pool = found[award.offer.pool]
+            for share in self.shares.get(name, ()):
+                if award.blocks and 0 <= share.block < len(pool):
+                    pool[share.block].append((award.start, award.end))
+        return found
+
+    def whole_blocks(self, offer: PoolOffer, start: int, end: int) -> int:
+        """Blocks that are wholly free, and promised to nobody, in all these months."""
+        return sum(
+            min(free[start:end]) == offer.block_servers
+            and all(end <= first or last <= start for first, last in promised)
+            for free, promised in zip(offer.blocks, self.promised[offer.pool], strict=True)
+        )
 
     def with_award(self, award: Served) -> State:
         return replace(self, served={**self.served, award.request.application: award})
@@ -158,14 +182,15 @@ def _in_time(state: State, behind: _Holders, rows: Whole, request: Request, wish
     """By holder: can a start within its months be had, with no cap of its own full."""
     when = slice(request.earliest, request.latest + 1)
     starts = np.arange(request.earliest, request.latest + 1)
-    can = (starts >= behind.start[rows, None]) & (starts + request.months <= behind.end[rows, None])
+    can = np.ones((len(rows), len(starts)), dtype=np.bool_)
+    can &= starts >= behind.start[rows, None]
+    can &= starts + request.months <= behind.end[rows, None]
     most = state.use.window(request.months).most
     for group, unit in enumerate(state.use.units.of(request, wish.model)):
         roomy = most[unit, when] >= wish.minimum
         if unit >= 0 and not roomy.all():
-            can = can & (roomy | (behind.units[rows, group] == unit)[:, None])
-    found: Truth = can.any(axis=1)
-    return found
+            can &= roomy | (behind.units[rows, group] == unit)[:, None]
+    return np.asarray(can.any(axis=1), dtype=np.bool_)
 
 
 def left_out(state: State) -> Iterator[Violation]:
@@ -186,15 +211,16 @@ def left_out(state: State) -> Iterator[Violation]:
 def _additions(state: State, request: Request, wish: Wish) -> Iterator[PoolOffer]:
     """The pools where it could be served at its minimum."""
     for offer, start in _fitting(state.use, request, wish):
+        end = start + request.months
         award = Served(
             request=request,
             wish=wish,
             offer=offer,
             servers=wish.minimum,
             start=start,
-            end=start + request.months,
+            end=end,
         )
-        if _harmless(state, award):
+        if award.blocks <= state.whole_blocks(offer, start, end) and _harmless(state, award):
             yield offer
 
 
@@ -223,6 +249,7 @@ def _could_grow(state: State, award: Served) -> bool:
     return bool(
         window.servers[row, start] >= 1
         and (more == 0 or window.blocks[row, start] >= more)
+        and more <= state.whole_blocks(award.offer, start, award.end)
         and (window.most[units[units >= 0], start] >= 1).all()
         and _harmless(state, replace(award, servers=award.servers + 1))
     )
