@@ -16,7 +16,9 @@ from pydantic import AwareDatetime, JsonValue
 
 from dure.vocabulary.frozen import Frozen
 
-Kind = Literal["screening", "scoring", "assignment", "round", "waitlist", "lending", "reclaim"]
+Kind = Literal[
+    "screening", "scoring", "assignment", "panel", "round", "waitlist", "lending", "reclaim", "tender"
+]
 
 
 class Reason(Frozen):

@@ -11,11 +11,13 @@ from dure.vocabulary.reason_texts import (
     ledger,
     lending,
     month,
+    panel,
     reclaim,
     round_,
     scoring,
     screening,
     stewardship,
+    tender,
     waitlist,
 )
 
@@ -24,6 +26,7 @@ _MODULES: Final = (
     screening,
     stewardship,
     assignment,
+    panel,
     scoring,
     round_,
     waitlist,
@@ -32,6 +35,7 @@ _MODULES: Final = (
     ledger,
     jobs,
     month,
+    tender,
 )
 
 CATALOGUE: Final[dict[str, str]] = {
