@@ -75,8 +75,9 @@ BROKEN: dict[str, tuple[str, str, list[str]]] = {
         [
             (
                 "67: eligibility[0].kind: 'at_mst' is none of the choices: one_of, at_most,"
-                " at_least, affirmed, answered, not_lessor, no_running_award"
-                " | did you mean 'at_most'?"
+                " at_least, affirmed, answered, sums_to, valid_until, holds_certificate, consortium,"
+                " not_lessor, no_running_award, not_sanctioned, no_late_report,"
+                " at_most_applications | did you mean 'at_most'?"
             )
         ],
     ),
@@ -189,6 +190,16 @@ BROKEN: dict[str, tuple[str, str, list[str]]] = {
         "when: {agree: true}",
         [
             "70: eligibility[0].when.agree: there is no form field 'agree'; did you mean 'agrees'?",
+        ],
+    ),
+    "a rule judges a field of another kind": (
+        "en: Servers}, kind: integer}",
+        "en: Servers}, kind: date}",
+        [
+            (
+                "68: eligibility[0].field: a rule of kind at_most judges a field of kind integer;"
+                " 'servers' is of kind date"
+            )
         ],
     ),
     "an id is declared twice": (
