@@ -17,7 +17,15 @@ from pydantic import AwareDatetime, JsonValue
 from dure.vocabulary.frozen import Frozen
 
 Kind = Literal[
-    "screening", "scoring", "assignment", "panel", "round", "waitlist", "lending", "reclaim", "tender"
+    "screening",
+    "scoring",
+    "assignment",
+    "panel",
+    "round",
+    "waitlist",
+    "lending",
+    "reclaim",
+    "tender",
 ]
 
 

@@ -19,6 +19,12 @@ from dure.vocabulary.programme.model import Programme
 from dure.vocabulary.programme.money import CostShare, MarketPrice
 from dure.vocabulary.programme.reclaim import ReclaimRule
 from dure.vocabulary.programme.references import ReferencesError
+from dure.vocabulary.programme.reviewing import (
+    PanelRule,
+    PeerReview,
+    Reviewing,
+    ReviewStage,
+)
 from dure.vocabulary.programme.supply import (
     AcceleratorModel,
     Certification,
@@ -29,6 +35,7 @@ from dure.vocabulary.programme.supply import (
     Site,
     StandingAllocation,
 )
+from dure.vocabulary.programme.supply_calls import SupplyCall
 
 __all__ = [
     "AcceleratorModel",
@@ -43,6 +50,8 @@ __all__ = [
     "FormField",
     "GroupRule",
     "MarketPrice",
+    "PanelRule",
+    "PeerReview",
     "Pool",
     "Programme",
     "Provider",
@@ -50,9 +59,12 @@ __all__ = [
     "Quota",
     "ReclaimRule",
     "ReferencesError",
+    "ReviewStage",
+    "Reviewing",
     "Rubric",
     "Site",
     "SizeClass",
     "StandingAllocation",
+    "SupplyCall",
     "Track",
 ]

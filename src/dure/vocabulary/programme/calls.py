@@ -9,10 +9,14 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from dure.vocabulary.frozen import Frozen, Text
+from dure.vocabulary.programme.reviewing import ReviewStage, stages_agree, written_stage
 from dure.vocabulary.programme.types import Exact, Key, Portion
 
 Amount = Annotated[int, Field(gt=0)]
-FieldKind = Literal["text", "long_text", "integer", "choice", "boolean", "date", "share"]
+FieldKind = Literal[
+    "text", "long_text", "integer", "choice", "boolean", "date", "share", "organisations"
+]
+"""`organisations`: a list of names, each with its registration number where it has one."""
 
 
 class Choice(Frozen):
@@ -175,6 +179,16 @@ class Call(Frozen):
     months: int = Field(gt=0)
     tie_break_seed: str = Field(min_length=1)
     rolling: bool = False
+    stages: tuple[ReviewStage, ...] = ()
+
+    def review_stages(self, rubric: Rubric) -> tuple[ReviewStage, ...]:
+        """The stages in their order; one written stage where the file names none."""
+        return self.stages or (written_stage(rubric.reviews_per_application),)
+
+    @model_validator(mode="after")
+    def _stages_make_the_score(self) -> Call:
+        stages_agree(self.stages)
+        return self
 
     @model_validator(mode="after")
     def _in_order(self) -> Call:

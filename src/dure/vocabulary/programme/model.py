@@ -11,10 +11,11 @@ from pydantic import Field, field_validator, model_validator
 from dure.vocabulary.frozen import Frozen, Text
 from dure.vocabulary.programme.allotment import Allotment
 from dure.vocabulary.programme.calls import Call, FormField, Quota, Rubric, Track
-from dure.vocabulary.programme.eligibility import EligibilityRule
+from dure.vocabulary.programme.eligibility import EligibilityRule, misfits
 from dure.vocabulary.programme.money import CostShare, Lending, MarketPrice
 from dure.vocabulary.programme.reclaim import ReclaimRule
 from dure.vocabulary.programme.references import ReferencesError, broken_references
+from dure.vocabulary.programme.reviewing import Reviewing
 from dure.vocabulary.programme.supply import (
     AcceleratorModel,
     Arrangement,
@@ -26,6 +27,7 @@ from dure.vocabulary.programme.supply import (
     Site,
     StandingAllocation,
 )
+from dure.vocabulary.programme.supply_calls import SupplyCall
 from dure.vocabulary.programme.types import Key
 
 Unit = Literal["server", "accelerator", "accelerator-hour", "node-hour"]
@@ -63,7 +65,9 @@ class Programme(Frozen):
     form: tuple[FormField, ...] = ()
     eligibility: tuple[EligibilityRule, ...] = ()
     rubric: Rubric
+    reviewing: Reviewing = Reviewing()
     calls: tuple[Call, ...] = ()
+    supply_calls: tuple[SupplyCall, ...] = ()
     cost_shares: tuple[CostShare, ...] = ()
     market_prices: tuple[MarketPrice, ...] = ()
     lending: Lending = Lending()
@@ -89,6 +93,7 @@ class Programme(Frozen):
             *self._over_split(),
             *self._unknown_lessors(),
             *self._unknown_size_classes(),
+            *misfits(self.eligibility, self.form),
         ]
         if problems:
             raise ReferencesError(tuple(problems))

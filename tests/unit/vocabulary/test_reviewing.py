@@ -1,0 +1,59 @@
+"""The stages of a call in the programme file: one where none is named, and what cannot stand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from dure.vocabulary.programme import Programme
+from dure.vocabulary.programme_file import parse_programme
+
+SMALL = (Path(__file__).parent / "small_programme.yaml").read_text(encoding="utf-8")
+LABEL = {"ko": "단계", "en": "Stage"}
+
+
+def with_stages(*stages: dict[str, object]) -> dict[str, Any]:
+    record = parse_programme(SMALL, file="small").model_dump(mode="json", by_alias=True)
+    record["calls"][0]["stages"] = [{"label": LABEL, **stage} for stage in stages]
+    return record
+
+
+def test_a_call_that_names_no_stage_has_one_written_stage() -> None:
+    programme = Programme.model_validate(with_stages())
+    stages = programme.calls[0].review_stages(programme.rubric)
+    assert [(s.id, s.kind, s.share) for s in stages] == [("written", "written", 1)]
+    assert stages[0].reviews == programme.rubric.reviews_per_application
+
+
+def test_stages_stand_in_the_file_s_order() -> None:
+    programme = Programme.model_validate(
+        with_stages(
+            {"id": "document", "kind": "document", "share": 0},
+            {"id": "written", "share": "0.4"},
+            {"id": "hearing", "kind": "presentation", "share": "0.6"},
+        )
+    )
+    stages = programme.calls[0].review_stages(programme.rubric)
+    assert [s.id for s in stages] == ["document", "written", "hearing"]
+
+
+@pytest.mark.parametrize(
+    ("stages", "message"),
+    [
+        ([{"id": "a", "share": "0.5"}], "shares of the score add up to 1/2"),
+        ([{"id": "a", "share": "0.5"}, {"id": "a", "share": "0.5"}], "have the same id"),
+        ([{"id": "a", "criteria": ["nowhere"]}], "there is no criterion 'nowhere'"),
+        (
+            [{"id": "a", "panel": {"minimum_each": {"nowhere": "0.5"}}}],
+            "there is no criterion 'nowhere'",
+        ),
+    ],
+)
+def test_stages_that_cannot_stand_are_refused(
+    stages: list[dict[str, object]], message: str
+) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Programme.model_validate(with_stages(*stages))
