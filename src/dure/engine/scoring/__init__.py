@@ -14,7 +14,7 @@ from dure.engine.scoring.facts import (
     ScoringPlan,
     ScoringSnapshot,
 )
-from dure.engine.scoring.planning import UnknownApplicationError, plan, tie_break
+from dure.engine.scoring.planning import UnknownApplicationError, chances, plan, tie_break
 from dure.engine.scoring.points import (
     MissingCriterionError,
     PointsOutOfRangeError,
@@ -35,6 +35,7 @@ __all__ = [
     "UnableToScoreError",
     "UnknownApplicationError",
     "UnknownCriterionError",
+    "chances",
     "plan",
     "tie_break",
     "two_decimals",

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from dure.engine.scoring.facts import Estimate, ReviewerEffect
 from dure.engine.scoring.mixed import Fit, fit
 from dure.engine.scoring.panel import Panel
-from dure.engine.scoring.scales import NormalScores, Scale, Stretched
+from dure.engine.scoring.scales import NormalScores, Scale, Stretched, half_up
 from dure.vocabulary.plans import Reason
 
 Method = Literal["mixed-effects", "rank-based"]
@@ -45,7 +45,7 @@ class Correction:
     panel: Panel
     method: Method
     scale: Scale
-    values: tuple[Fraction, ...]
+    values: tuple[int, ...]
     fit: Fit
 
     @classmethod
@@ -53,11 +53,12 @@ class Correction:
         """Raises nothing for a panel that can be corrected (`Panel.can_be_corrected`)."""
         scale = Stretched.of(panel) if method == "mixed-effects" else NormalScores.of(panel)
         values = on_one_scale(panel, scale)
-        return cls(panel, method, scale, values, fit(panel, [float(value) for value in values]))
+        return cls(panel, method, scale, values, fit(panel, [value / 1000 for value in values]))
 
     @cached_property
-    def leniencies(self) -> tuple[Fraction, ...]:
-        return tuple(thousandths(float(one)) for one in self.fit.leniencies)
+    def leniencies(self) -> tuple[int, ...]:
+        """In thousandths, as all that follows is made from them."""
+        return tuple(round(1000 * float(one)) for one in self.fit.leniencies)
 
     @cached_property
     def scores(self) -> dict[str, Fraction]:
@@ -67,9 +68,7 @@ class Correction:
             for value, (_, reviewer) in zip(self.values, self.panel.judged, strict=True)
         ]
         return {
-            name: nearest_thousandth(
-                sum((corrected[n] for n in numbers), Fraction(0)) / len(numbers)
-            )
+            name: Fraction(half_up(sum(corrected[n] for n in numbers), len(numbers)), 1000)
             for name, numbers in zip(
                 self.panel.applications, self.panel.of_application, strict=True
             )
@@ -79,7 +78,7 @@ class Correction:
     def errors(self) -> dict[str, Fraction]:
         """Standard errors of the scores."""
         errors = map(float, self.fit.score_errors)
-        return dict(zip(self.panel.applications, map(thousandths, errors), strict=True))
+        return dict(zip(self.panel.applications, map(_thousandths, errors), strict=True))
 
     def estimate(self) -> Estimate:
         """The model in figures."""
@@ -87,21 +86,22 @@ class Correction:
         ratios = self.fit.ratios
         return Estimate(
             method=self.method,
-            merit_sd=thousandths((noise * ratios.merit) ** 0.5),
-            leniency_sd=thousandths((noise * ratios.leniency) ** 0.5),
-            noise_sd=thousandths(noise**0.5),
+            merit_sd=_millionths((noise * ratios.merit) ** 0.5),
+            leniency_sd=_millionths((noise * ratios.leniency) ** 0.5),
+            noise_sd=_millionths(noise**0.5),
             groups=self.panel.group_count,
             reviewers=tuple(self._effect(n) for n in range(len(self.panel.reviewers))),
         )
 
     def _effect(self, number: int) -> ReviewerEffect:
+        given = self.panel.points_of(number)
         return ReviewerEffect(
             reviewer=self.panel.reviewers[number],
-            reviews=len(self.panel.of_reviewer[number]),
+            reviews=len(given),
             group=self.panel.groups[number] + 1,
-            mean=nearest_thousandth(self.panel.mean_of(number)),
-            leniency=self.leniencies[number],
-            standard_error=thousandths(float(self.fit.leniency_errors[number])),
+            mean=Fraction(half_up(1000 * sum(given), len(given)), 1000),
+            leniency=Fraction(self.leniencies[number], 1000),
+            standard_error=_thousandths(float(self.fit.leniency_errors[number])),
             stretch=self.scale.stretch(number),
         )
 
@@ -129,6 +129,13 @@ class Correction:
         np.put_along_axis(ranks, order, np.arange(1, len(names) + 1, dtype=np.int32)[None, :], 1)
         return ranks
 
+    def chances(
+        self, names: Sequence[str], bonus: Mapping[str, int], seed: str, top: int
+    ) -> dict[str, Fraction]:
+        """The share of draws in which each of `names` is among the best `top`."""
+        within = (self.drawn_ranks(names, bonus, seed) <= top).mean(axis=0)
+        return {name: _thousandths(float(within[n])) for n, name in enumerate(names)}
+
     def intervals(
         self, names: Sequence[str], bonus: Mapping[str, int], seed: str
     ) -> dict[str, tuple[int, int]]:
@@ -140,21 +147,20 @@ class Correction:
         return {name: (int(low[n]), int(high[n])) for n, name in enumerate(names)}
 
 
-def on_one_scale(panel: Panel, scale: Scale) -> tuple[Fraction, ...]:
-    """The reviews' points on the panel's scale, in the panel's order."""
-    values: list[Fraction] = [Fraction(0)] * len(panel.points)
+def on_one_scale(panel: Panel, scale: Scale) -> tuple[int, ...]:
+    """The reviews' points on the panel's scale, in thousandths, in the panel's order."""
+    values = [0] * len(panel.points)
     for reviewer, numbers in enumerate(panel.of_reviewer):
-        given = [panel.points[number] for number in numbers]
-        for number, value in zip(numbers, scale.values(reviewer, given), strict=True):
+        made = scale.values(reviewer, panel.points_of(reviewer))
+        for number, value in zip(numbers, made, strict=True):
             values[number] = value
     return tuple(values)
 
 
-def thousandths(value: float) -> Fraction:
-    """The nearest whole number of thousandths."""
+def _thousandths(value: float) -> Fraction:
     return Fraction(round(value * 1000), 1000)
 
 
-def nearest_thousandth(value: Fraction) -> Fraction:
-    """The same of an exact number."""
-    return Fraction(round(value * 1000), 1000)
+def _millionths(value: float) -> Fraction:
+    """Fine enough that leniencies follow from it to the thousandth."""
+    return Fraction(round(value * 1_000_000), 1_000_000)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
 from typing import Final
 
@@ -117,8 +116,3 @@ class Panel:
             if len(given) >= SAME_SCORES and len(set(given)) == 1:
                 params = {"reviewer": name, "reviews": len(given), "points": given[0]}
                 yield Reason(code="scoring.same_scores", params=params)
-
-    def mean_of(self, reviewer: int) -> Fraction:
-        """The mean of a reviewer's points."""
-        given = self.points_of(reviewer)
-        return Fraction(sum(given), len(given))

@@ -14,9 +14,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from hashlib import sha256
 from math import floor
 from typing import TYPE_CHECKING
@@ -57,7 +58,7 @@ def plan(snapshot: ScoringSnapshot, rubric: Rubric, header: Header) -> ScoringPl
         header=header,
         intents=tuple(order.intent(one, made.raw, header.seed, spans) for one in order.standings),
         estimate=correction.estimate() if correction else None,
-        notes=made.notes(rubric),
+        notes=made.notes(),
     )
 
 
@@ -66,13 +67,23 @@ class Orders:
     """A call's raw order and the one that counts; the same where nothing is corrected."""
 
     panel: Panel
-    raw: Order
-    order: Order
+    standings: tuple[Standing, ...]
+    rubric: Rubric
     correction: Correction | None
 
-    def notes(self, rubric: Rubric) -> tuple[Reason, ...]:
+    @cached_property
+    def raw(self) -> Order:
+        return Order.of(self.standings, self.rubric)
+
+    @cached_property
+    def order(self) -> Order:
+        if self.correction is None:
+            return self.raw
+        return Order.of([s.corrected(self.correction) for s in self.standings], self.rubric)
+
+    def notes(self) -> tuple[Reason, ...]:
         """What of the panel a reader of the ranking should know."""
-        if rubric.correction == "none":
+        if self.rubric.correction == "none":
             return self.panel.notes()
         if self.correction is None:
             return (*self.panel.notes(), Reason(code="scoring.too_few_to_correct"))
@@ -81,13 +92,26 @@ class Orders:
 
 def orders(snapshot: ScoringSnapshot, rubric: Rubric, seed: str) -> Orders:
     """The orders without reasons and chances. Raises what `plan` raises."""
-    panel = panel_of(snapshot, rubric)
-    raw = Order.of(_standings(snapshot, panel, seed), rubric)
-    correction = correction_of(panel, rubric)
-    if correction is None:
-        return Orders(panel, raw, raw, None)
-    corrected = Order.of([one.corrected(correction) for one in raw.standings], rubric)
-    return Orders(panel, raw, corrected, correction)
+    return orders_of(panel_of(snapshot, rubric), snapshot, rubric, seed)
+
+
+def orders_of(panel: Panel, snapshot: ScoringSnapshot, rubric: Rubric, seed: str) -> Orders:
+    """The same of a panel that is read already; of the snapshot only applications and bonus."""
+    standings = _standings(snapshot, panel, seed)
+    return Orders(panel, tuple(standings), rubric, correction_of(panel, rubric))
+
+
+def chances(
+    snapshot: ScoringSnapshot, rubric: Rubric, seed: str, *, top: int
+) -> dict[str, Fraction]:
+    """How probably each ranked application's own merit is among the best `top`.
+
+    Empty where nothing is corrected: a plain mean has no model to ask. Raises what `plan` raises.
+    """
+    made = orders(snapshot, rubric, seed)
+    if made.correction is None:
+        return {}
+    return made.correction.chances(sorted(made.order.ranks), snapshot.bonus_points, seed, top)
 
 
 def panel_of(snapshot: ScoringSnapshot, rubric: Rubric) -> Panel:
@@ -172,7 +196,7 @@ class Order:
     same_score: Mapping[Fraction, int]
 
     @classmethod
-    def of(cls, standings: list[Standing], rubric: Rubric) -> Order:
+    def of(cls, standings: Sequence[Standing], rubric: Rubric) -> Order:
         ordered = sorted(standings, key=lambda standing: standing.order)
         judged = {s.application: _why_unranked(s, rubric) for s in ordered}
         kept_out = {name: why for name, why in judged.items() if why is not None}

@@ -5,7 +5,8 @@
   panel's, shrunk towards none by its own uncertainty (DerSimonian and Laird 1986, empirical Bayes).
 - rank-based: points are replaced by the normal score of their rank among the reviewer's own, put
   back on the panel's mean and spread; a small stack borrows from the rank among all points.
-- Results are exact: what is estimated is rounded to thousandths first.
+- Values are whole thousandths of a point, rounded half up; stretches are rounded to thousandths
+  first.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import exp, log
-from statistics import NormalDist, fmean, pstdev, variance
+from statistics import NormalDist, fmean, pstdev
 from typing import Final, Protocol
 
 from dure.engine.scoring.panel import Panel
@@ -35,8 +36,8 @@ _NORMAL: Final = NormalDist()
 class Scale(Protocol):
     """What a reviewer's points are worth on the panel's scale."""
 
-    def values(self, reviewer: int, points: Sequence[int]) -> list[Fraction]:
-        """One for each of all the points that the reviewer gave."""
+    def values(self, reviewer: int, points: Sequence[int]) -> list[int]:
+        """Thousandths, for each of all the points that the reviewer gave."""
         ...
 
     def stretch(self, reviewer: int) -> Fraction:
@@ -55,12 +56,14 @@ class Stretched:
         spreads = _spreads(panel)
         return cls(_shrunk(spreads) if len(spreads) > 1 else {})
 
-    def values(self, reviewer: int, points: Sequence[int]) -> list[Fraction]:
+    def values(self, reviewer: int, points: Sequence[int]) -> list[int]:
         stretch = self.stretch(reviewer)
-        if stretch == 1:
-            return [Fraction(given) for given in points]
-        mean = Fraction(sum(points), len(points))
-        return [mean + (given - mean) / stretch for given in points]
+        many, given = len(points), sum(points)
+        # mean + (points - mean) / stretch, over one denominator.
+        below = many * stretch.numerator
+        level = given * (stretch.numerator - stretch.denominator)
+        factor = many * stretch.denominator
+        return [half_up(1000 * (level + factor * one), below) for one in points]
 
     def stretch(self, reviewer: int) -> Fraction:
         return self.stretches.get(reviewer, Fraction(1))
@@ -83,9 +86,15 @@ def _spreads(panel: Panel) -> dict[int, _Spread]:
         if freedom + 1 >= SPREAD_KNOWN_FROM and len(set(points)) > 1:
             # Mean and variance of the logarithm of a chi-square, to second order in 1/freedom.
             bias = -1 / freedom - 1 / (3 * freedom**2)
-            log_variance = log(variance(map(float, points))) - bias
+            log_variance = log(_variance(points)) - bias
             found[reviewer] = _Spread(log_variance / 2, (2 / freedom + 2 / freedom**2) / 4)
     return found
+
+
+def _variance(points: Sequence[int]) -> float:
+    many = len(points)
+    squares = many * sum(given * given for given in points) - sum(points) ** 2
+    return squares / (many * (many - 1))
 
 
 def _shrunk(spreads: Mapping[int, _Spread]) -> dict[int, Fraction]:
@@ -123,11 +132,13 @@ class NormalScores:
     def of(cls, panel: Panel) -> NormalScores:
         return cls(_normal_scores(panel.points), fmean(panel.points), pstdev(panel.points))
 
-    def values(self, reviewer: int, points: Sequence[int]) -> list[Fraction]:  # noqa: ARG002  # the protocol's
+    def values(self, reviewer: int, points: Sequence[int]) -> list[int]:  # noqa: ARG002  # the protocol's
         own = _normal_scores(points)
         weight = len(points) / (len(points) + BORROWED)
         return [
-            _thousandths(self.mean + self.spread * (weight * own[p] + (1 - weight) * self._all(p)))
+            round(
+                1000 * (self.mean + self.spread * (weight * own[p] + (1 - weight) * self._all(p)))
+            )
             for p in points
         ]
 
@@ -152,3 +163,8 @@ def _normal_scores(points: Sequence[int]) -> dict[int, float]:
 
 def _thousandths(value: float) -> Fraction:
     return Fraction(round(value * 1000), 1000)
+
+
+def half_up(above: int, below: int) -> int:
+    """The whole number nearest to above / below; halves go up."""
+    return (2 * above + below) // (2 * below)

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dure.engine.scoring.facts import ScoringSnapshot
-from dure.engine.scoring.planning import Order, Orders, orders
+from dure.engine.scoring.planning import Order, Orders, orders, orders_of
 from dure.vocabulary.frozen import Frozen
 from dure.vocabulary.programme.calls import Rubric
 
@@ -139,13 +139,11 @@ class _Case:
         """For each reviewer: whose outcome turns without that reviewer."""
         fewer = {"reviews_per_application": max(1, self.rubric.reviews_per_application - 1)}
         rubric = self.rubric.model_copy(update=fewer)
-        for reviewer in self.orders.panel.reviewers:
-            reviews = tuple(r for r in self.snapshot.reviews if r.reviewer != reviewer)
-            left = self.snapshot.model_copy(update={"reviews": reviews})
-            order = orders(left, rubric, self.seed).order
+        for number, reviewer in enumerate(self.orders.panel.reviewers):
+            left = self.orders.panel.without(number)
+            order = orders_of(left, self.snapshot, rubric, self.seed).order
             ranked = [name for name in order.ranks if not self._had_too_few(name)]
-            judged = {name for name in self.orders.order.ranks if not _why(order, name)}
-            yield reviewer, (self.base ^ self.served(ranked)) & judged
+            yield reviewer, self.base ^ self.served(ranked)
 
     def _had_too_few(self, application: str) -> bool:
         return _why(self.orders.order, application) == "scoring.too_few_reviews"
@@ -226,11 +224,11 @@ class _Points:
         given = [self.panel.points[n] + (change if n == number else 0) for n in own]
         values = np.zeros(len(self.panel.points))
         for n, value in zip(own, correction.scale.values(reviewer, given), strict=True):
-            values[n] = float(value - correction.values[n])
+            values[n] = value - correction.values[n]
         equations = correction.fit.equations
         left = values - correction.fit.effects(values)[equations.reviewer]
         sums = np.bincount(equations.application, left, minlength=len(equations.counts))
-        thousandths = np.round(1000 * sums / equations.counts).astype(np.int64)
+        thousandths = np.round(sums / equations.counts).astype(np.int64)
         return np.asarray(thousandths * _THOUSANDTH, dtype=np.int64)
 
 
