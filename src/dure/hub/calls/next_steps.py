@@ -42,6 +42,8 @@ def reasons(application: Application) -> Iterator[str]:
     outcomes = list(application.outcomes.all())
     if outcomes:
         yield sentence(outcomes[0].reason)
+        if outcomes[0].change and application.state == State.WAITLISTED:
+            yield sentence(outcomes[0].change)
     for failure in application.failures:
         yield sentence(failure["reason"]) if "reason" in failure else words(failure["say"])
 

@@ -61,7 +61,7 @@ def my_applications(by: User) -> QuerySet[Application]:
         .select_related("call", "project")
         .defer("answers")
         .prefetch_related(
-            Prefetch("outcomes", _decided().only("application", "decision", "reason")),
+            Prefetch("outcomes", _decided().only("application", "decision", "reason", "change")),
             Prefetch("project__allocations", _granted().only(*_OFFER)),
         )
         .order_by("-created_at", "-pk")

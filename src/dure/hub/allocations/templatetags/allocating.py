@@ -55,21 +55,16 @@ def placement(blocks: Sequence[Sequence[int]]) -> str:
 def by_month(offered: Sequence[int], given: Sequence[int]) -> SafeString:
     """A column a month, what is given of what is offered; the numbers are read out."""
     most = max([1, *offered])
-    pairs = list(zip(offered, given, strict=True))
-    said = ", ".join(f"{figure(part)}/{figure(whole)}" for whole, part in pairs)
+    pairs = list(zip(given, offered, strict=True))
+    said = ", ".join(f"{figure(part)}/{figure(whole)}" for part, whole in pairs)
     columns = format_html_join(
         "",
         '<rect class="bar-track" x="{0}" y="{1}" width="8" height="{2}"></rect>'
         '<rect class="bar-fill" x="{0}" y="{3}" width="8" height="{4}"></rect>',
         (
-            (
-                10 * k,
-                100 - _up(whole, most),
-                _up(whole, most),
-                100 - _up(part, most),
-                _up(part, most),
-            )
-            for k, (whole, part) in enumerate(pairs)
+            (10 * k, 100 - high, high, 100 - full, full)
+            for k, (part, whole) in enumerate(pairs)
+            for high, full in [(whole * 100 // most, part * 100 // most)]
         ),
     )
     return format_html(
@@ -79,8 +74,3 @@ def by_month(offered: Sequence[int], given: Sequence[int]) -> SafeString:
         gettext("Given of offered, month by month: %(months)s") % {"months": said},
         columns,
     )
-
-
-def _up(servers: int, most: int) -> int:
-    """How high a column stands, in hundredths of the highest."""
-    return servers * 100 // most
