@@ -18,6 +18,7 @@ from tests.integration.small import APRIL, DECIDED, MARCH_ENDS, NOW, STARTED, ou
 
 from dure.hub.allocations.models import (
     Allocation,
+    Approval,
     Decision,
     LentRight,
     Outcome,
@@ -59,6 +60,7 @@ CHECKED: Final[dict[str, tuple[type[models.Model], Change]]] = {
     "month_is_a_month": (ClosedMonth, {"month": 13}),
     "organisation_has_a_name": (Organisation, {"name": ""}),
     "outage_goes_forward": (NodeOutage, {"ends_at": F("starts_at")}),
+    "outcome_servers_for_months": (Outcome, {"months": 0}),
     "outcome_servers_stand_in_a_pool": (Outcome, {"servers": 0}),
     "personal_token_expires": (PersonalToken, {"expires_at": F("created_at")}),
     "pool_has_nodes": (
@@ -81,6 +83,7 @@ CHECKED: Final[dict[str, tuple[type[models.Model], Change]]] = {
 # constraint -> the model, and what else is unique on it and so differs in the copy
 COPIED: Final[dict[str, tuple[type[models.Model], Change]]] = {
     "application_rank_once_a_call": (Application, {"number": "copy"}),
+    "approval_once_a_person": (Approval, {}),
     "assignment_once_a_reviewer": (Assignment, {}),
     "conflict_declared_once": (DeclaredConflict, {}),
     "decision_numbered_once": (Decision, {}),

@@ -2,129 +2,90 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from random import Random
 
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from tests.properties.oracle import Oracle
+from tests.properties.small_rounds import HEADER, Case, cases
 
+from dure.engine.allocation.facts import RoundSnapshot
 from dure.engine.checks.waitlist import violations
-from dure.engine.waitlist import (
-    FreeCapacity,
-    Promote,
-    Stay,
-    Waiting,
-    WaitlistPlan,
-    WaitlistSnapshot,
-    plan,
-)
-from dure.vocabulary.plans import Header, Reason
+from dure.engine.waitlist import Promote, Stay, Turn, WaitlistPlan, caps_of, in_order, plan
+from dure.vocabulary.plans import Reason
 
-HEADER = Header(number=1, generation=0, now=datetime(2026, 2, 1, tzinfo=UTC))
-models = st.sampled_from(["b200", "h200", "h100"])
+QUEUES = cases()
 
 
-@st.composite
-def snapshots(draw: st.DrawFn) -> WaitlistSnapshot:
-    queue = []
-    for n in range(draw(st.integers(0, 6))):
-        servers = draw(st.integers(1, 8))
-        queue.append(
-            Waiting(
-                application=f"A{n}",
-                position=draw(st.integers(1, 6)),
-                models=tuple(draw(st.lists(models, max_size=3, unique=True))),
-                servers=servers,
-                minimum=draw(st.integers(1, servers)),
-                sector="academia",
-                organisation="두레",
-            )
-        )
-    free = tuple(
-        FreeCapacity(pool=f"p{n}", model=draw(models), servers=draw(st.integers(0, 9)))
-        for n in range(draw(st.integers(0, 4)))
+@settings(deadline=None, max_examples=60)
+@given(QUEUES)
+def test_every_plan_passes_its_check(case: Case) -> None:
+    snapshot, policy = case
+    assert violations(snapshot, policy, plan(snapshot, policy, HEADER)) == ()
+
+
+@settings(deadline=None, max_examples=30)
+@given(QUEUES, st.randoms(use_true_random=False))
+def test_the_order_of_arrival_changes_nothing(case: Case, random: Random) -> None:
+    snapshot, policy = case
+    turned = snapshot.model_copy(
+        update={
+            "requests": tuple(random.sample(snapshot.requests, len(snapshot.requests))),
+            "offers": snapshot.offers[::-1],
+            "held": snapshot.held[::-1],
+        }
     )
-    return WaitlistSnapshot(waiting=tuple(queue), free=free)
+    assert plan(snapshot, policy, HEADER) == plan(turned, policy, HEADER)
 
 
-@given(snapshots())
-def test_every_plan_passes_its_check(snapshot: WaitlistSnapshot) -> None:
-    assert violations(snapshot, plan(snapshot, HEADER)) == ()
-
-
-@given(snapshots())
-def test_the_order_of_arrival_changes_nothing(snapshot: WaitlistSnapshot) -> None:
-    turned = WaitlistSnapshot(waiting=snapshot.waiting[::-1], free=snapshot.free[::-1])
-    assert plan(snapshot, HEADER) == plan(turned, HEADER)
-
-
-@given(snapshots())
-def test_nobody_who_stays_would_fit_into_what_was_left_at_their_turn(
-    snapshot: WaitlistSnapshot,
-) -> None:
-    left = {f.pool: f.servers for f in snapshot.free}
-    model = {f.pool: f.model for f in snapshot.free}
-    waiting = {w.application: w for w in snapshot.waiting}
-    for intent in plan(snapshot, HEADER).intents:
-        asker = waiting[intent.application]
-        fits = [p for p in left if model[p] in asker.models and left[p] >= asker.minimum]
-        assert isinstance(intent, Promote) is bool(fits)
+@settings(deadline=None, max_examples=60)
+@given(QUEUES)
+def test_who_stays_could_not_be_served_at_their_turn_and_who_goes_could(case: Case) -> None:
+    snapshot, policy = case
+    turn = Turn(offers=snapshot.offers, held=snapshot.held)
+    for request, intent in zip(
+        in_order(snapshot), plan(snapshot, policy, HEADER).intents, strict=True
+    ):
+        alone = turn.of(request, snapshot)
+        assert isinstance(intent, Promote) is _can_be_served(alone, case)
         if isinstance(intent, Promote):
-            left[intent.pool] -= intent.servers
-            assert left[intent.pool] >= 0
+            turn = turn.after(request, intent)
+            assert all(n >= 0 for offer in turn.offers for n in offer.servers)
+            assert all(n >= 0 for offer in turn.offers for b in offer.blocks for n in b)
 
 
-@given(snapshots(), st.data())
+def _can_be_served(alone: RoundSnapshot, case: Case) -> bool:
+    """By brute force: whether any way to serve this one request keeps every cap."""
+    oracle = Oracle(alone, caps_of(case[1]), HEADER.seed)
+    (request,) = alone.requests
+    return any(oracle.keeps_capacity({request.application: way}) for way in oracle.options(request))
+
+
+@settings(deadline=None, max_examples=40)
+@given(QUEUES, st.randoms(use_true_random=False))
 def test_the_check_sees_a_skipped_moved_cut_or_doubled_promotion(
-    snapshot: WaitlistSnapshot, data: st.DataObject
+    case: Case, random: Random
 ) -> None:
-    made = plan(snapshot, HEADER)
+    snapshot, policy = case
+    made = plan(snapshot, policy, HEADER)
     promoted = [n for n, intent in enumerate(made.intents) if isinstance(intent, Promote)]
-    if not promoted:
-        return
-    at = data.draw(st.sampled_from(promoted))
+    assume(promoted)
+    at = random.choice(promoted)
     chosen = made.intents[at]
     assert isinstance(chosen, Promote)
-    stayed = Stay(application=chosen.application, reason=Reason(code="waitlist.no_pool"))
+    stayed = Stay(application=chosen.application, reason=Reason(code="round.no_pool"))
     mutants: list[tuple[Promote | Stay, ...]] = [
         (stayed,),
-        (chosen.model_copy(update={"servers": chosen.servers - 1}),),
-        (chosen.model_copy(update={"servers": 10}),),
+        (chosen.model_copy(update={"servers": chosen.servers + 10}),),
         (chosen.model_copy(update={"pool": "elsewhere"}),),
+        (chosen.model_copy(update={"start": chosen.start + 9}),),
+        (chosen.model_copy(update={"reason": Reason(code="waitlist.promoted")}),),
         (chosen, chosen),
         (),
     ]
     for mutant in mutants:
         intents = (*made.intents[:at], *mutant, *made.intents[at + 1 :])
-        assert violations(snapshot, _with(made, intents))
-
-
-def test_the_check_sees_a_less_wanted_model_a_broken_room_and_an_untrue_reason() -> None:
-    asker = Waiting(
-        application="A1",
-        position=1,
-        models=("b200", "h200"),
-        servers=2,
-        minimum=2,
-        sector="academia",
-        organisation="두레",
-    )
-    free = tuple(
-        FreeCapacity(pool=pool, model=model, servers=servers)
-        for pool, model, servers in (("big", "b200", 8), ("fit", "b200", 2), ("sub", "h200", 2))
-    )
-    snapshot = WaitlistSnapshot(waiting=(asker,), free=free)
-    made = plan(snapshot, HEADER)
-    for pool, rule in (
-        ("big", "waitlist.larger_room_broken"),
-        ("sub", "waitlist.less_wanted_model"),
-    ):
-        moved = made.intents[0].model_copy(update={"pool": pool})
-        assert {v.rule for v in violations(snapshot, _with(made, (moved,)))} == {rule}
-    full = WaitlistSnapshot(waiting=(asker,), free=(free[0].model_copy(update={"servers": 1}),))
-    stays = plan(full, HEADER)
-    untrue = Reason(code="waitlist.too_large", params={"pool": "big", "short": 7, "minimum": 2})
-    told = stays.intents[0].model_copy(update={"reason": untrue})
-    assert [v.rule for v in violations(full, _with(stays, (told,)))] == ["waitlist.wrong_reason"]
+        assert violations(snapshot, policy, _with(made, intents))
 
 
 def _with(made: WaitlistPlan, intents: tuple[Promote | Stay, ...]) -> WaitlistPlan:

@@ -63,11 +63,12 @@ def calls(*, hub: Hub, token: Token, as_json: AsJson = False) -> None:
 @app.command()
 def solve(call: str, *, hub: Hub, token: Token, as_json: AsJson = False) -> None:
     """Propose a round. Nothing is given until a person approves the plan."""
+    client = _client(hub, token)
     try:
-        view = _client(hub, token).solve(call)
+        view = client.solve(call)
     except ClientError as error:
         raise _failed(error, f"call {call}") from None
-    _show(view, as_json=as_json)
+    _show(view, client, as_json=as_json)
 
 
 @app.command()
@@ -80,14 +81,15 @@ def show(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print one line per application.")] = False,
 ) -> None:
     """Show the latest plan: who gets what, and why."""
+    client = _client(hub, token)
     try:
-        view = _client(hub, token).round(call)
+        view = client.round(call)
     except ClientError as error:
         raise _failed(error, f"round of call {call}") from None
     if as_csv:
-        typer.echo(_csv(view), nl=False)
+        typer.echo(_csv(view, _zone(client)), nl=False)
         return
-    _show(view, as_json=as_json)
+    _show(view, client, as_json=as_json)
 
 
 @app.command()
@@ -109,7 +111,7 @@ def approve(
         view = client.approve(call, plan=plan)
     except ClientError as error:
         raise _failed(error, f"plan {plan} of call {call}") from None
-    _show(view, as_json=as_json)
+    _show(view, client, as_json=as_json)
 
 
 @app.command()
@@ -122,11 +124,12 @@ def withdraw(
     as_json: AsJson = False,
 ) -> None:
     """Take your approval of a plan back, while it waits for somebody else's."""
+    client = _client(hub, token)
     try:
-        view = _client(hub, token).withdraw(call, plan=plan)
+        view = client.withdraw(call, plan=plan)
     except ClientError as error:
         raise _failed(error, f"plan {plan} of call {call}") from None
-    _show(view, as_json=as_json)
+    _show(view, client, as_json=as_json)
 
 
 @app.command()
@@ -134,15 +137,16 @@ def explain(
     call: str, application: str, *, hub: Hub, token: Token, as_json: AsJson = False
 ) -> None:
     """Say what the latest plan means for one application, why, and what would have changed it."""
+    client = _client(hub, token)
     try:
-        row = _client(hub, token).outcome(call, application)
+        row = client.outcome(call, application)
     except ClientError as error:
         raise _failed(error, f"application {application} in a round of call {call}") from None
     if as_json:
         typer.echo(row.model_dump_json())
         return
     table = Table(show_header=False, box=None)
-    for name, value in _facts(row):
+    for name, value in _facts(row, _zone(client)):
         table.add_row(name, value)
     console = Console()
     console.print(f"{row.application}  {row.title}", markup=False)
@@ -213,10 +217,19 @@ def _headline(view: RoundView) -> str:
     return said
 
 
-def _show(view: RoundView, *, as_json: bool) -> None:
+def _zone(client: HubClient) -> ZoneInfo:
+    """The programme's zone: an award's first day is a day there."""
+    try:
+        return ZoneInfo(client.programme().time_zone)
+    except ClientError as error:
+        raise _failed(error) from None
+
+
+def _show(view: RoundView, client: HubClient, *, as_json: bool) -> None:
     if as_json:
         typer.echo(view.model_dump_json())
         return
+    zone = _zone(client)
     typer.echo(_headline(view))
     table = Table(
         "Rank",
@@ -238,15 +251,15 @@ def _show(view: RoundView, *, as_json: bool) -> None:
             row.outcome,
             str(row.servers or ""),
             row.pool or "",
-            _day(row.starts),
+            _day(row.starts, zone),
             str(row.months or ""),
             why,
         )
     Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
-def _day(at: datetime | None) -> str:
-    return f"{at:%F}" if at else ""
+def _day(at: datetime | None, zone: ZoneInfo) -> str:
+    return f"{at.astimezone(zone):%F}" if at else ""
 
 
 def _blocks(row: OutcomeView) -> str:
@@ -254,7 +267,7 @@ def _blocks(row: OutcomeView) -> str:
     return " ".join(f"{share.block}:{share.servers}" for share in row.blocks)
 
 
-def _facts(row: OutcomeView) -> list[tuple[str, str]]:
+def _facts(row: OutcomeView, zone: ZoneInfo) -> list[tuple[str, str]]:
     facts = [
         ("Outcome", row.outcome),
         ("Rank", str(row.rank or "")),
@@ -262,7 +275,7 @@ def _facts(row: OutcomeView) -> list[tuple[str, str]]:
         ("Score", row.score or ""),
         ("Servers", str(row.servers or "")),
         ("Pool", row.pool or ""),
-        ("From", _day(row.starts)),
+        ("From", _day(row.starts, zone)),
         ("Months", str(row.months or "")),
         ("Blocks", _blocks(row)),
     ]
@@ -275,7 +288,7 @@ _COLUMNS: Final = (
 )  # fmt: skip
 
 
-def _csv(view: RoundView) -> str:
+def _csv(view: RoundView, zone: ZoneInfo) -> str:
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(_COLUMNS)
@@ -283,8 +296,8 @@ def _csv(view: RoundView) -> str:
         writer.writerow(
             [
                 row.rank, row.place, row.application, row.sector, row.outcome, row.servers,
-                row.pool, _day(row.starts), row.months, _blocks(row), row.score, row.reason_code,
-                row.reason, row.change_code, row.change,
+                row.pool, _day(row.starts, zone), row.months, _blocks(row), row.score,
+                row.reason_code, row.reason, row.change_code, row.change,
             ]
         )  # fmt: skip
     return out.getvalue()

@@ -1,114 +1,111 @@
-"""The waitlist: order kept, best room chosen, who is skipped reads what was lacking."""
+"""The waitlist: order kept over coming months, caps counted, who is skipped reads why."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from fractions import Fraction
 
-import pytest
-from pydantic import ValidationError
+from tests.unit.engine.rounds import offer, policy, request, sentence, snapshot
 
+from dure.engine.allocation.facts import Group, RoundPolicy, RoundSnapshot, Wish
 from dure.engine.checks.waitlist import violations
-from dure.engine.waitlist import (
-    FreeCapacity,
-    Promote,
-    Stay,
-    Waiting,
-    WaitlistPlan,
-    WaitlistSnapshot,
-    plan,
-)
+from dure.engine.waitlist import Promote, WaitlistPlan, plan
 from dure.vocabulary.plans import Header
-from dure.vocabulary.reasons import CATALOGUE
 
 HEADER = Header(number=1, generation=0, now=datetime(2026, 2, 1, tzinfo=UTC))
 
 
-def waiting(position: int, servers: int, *models: str, minimum: int | None = None) -> Waiting:
-    return Waiting(
-        application=f"A{position}",
-        position=position,
-        models=models or ("h200",),
-        servers=servers,
-        minimum=minimum or servers,
-        sector="academia",
-        organisation="두레",
-    )
-
-
-def free(**pools: tuple[str, int]) -> tuple[FreeCapacity, ...]:
-    return tuple(FreeCapacity(pool=p, model=m, servers=n) for p, (m, n) in pools.items())
-
-
-def told(queue: tuple[Waiting, ...], room: tuple[FreeCapacity, ...]) -> list[str]:
-    snapshot = WaitlistSnapshot(waiting=queue, free=room)
-    made = plan(snapshot, HEADER)
-    assert violations(snapshot, made) == ()
+def served(waiting: RoundSnapshot, rules: RoundPolicy | None = None) -> WaitlistPlan:
+    rules = rules or policy()
+    made = plan(waiting, rules, HEADER)
+    assert violations(waiting, rules, made) == ()
     assert WaitlistPlan.model_validate_json(made.model_dump_json()) == made
+    assert all(sentence(intent.reason) for intent in made.intents)
+    return made
+
+
+def told(waiting: RoundSnapshot, rules: RoundPolicy | None = None) -> list[str]:
     return [
-        f"{i.application} {i.pool} {i.servers}" if isinstance(i, Promote) else f"{i.application} -"
-        for i in made.intents
+        f"{i.application} {i.pool} {i.servers} @{i.start}"
+        if isinstance(i, Promote)
+        else f"{i.application} -"
+        for i in served(waiting, rules).intents
     ]
 
 
-def test_capacity_goes_to_the_first_in_order() -> None:
-    queue = (waiting(2, 4), waiting(1, 4), waiting(3, 4))
-    assert told(queue, free(p=("h200", 8))) == ["A1 p 4", "A2 p 4", "A3 -"]
+def test_capacity_goes_to_the_first_in_order_whatever_its_score() -> None:
+    waiting = snapshot(
+        request(2, 4), request(1, 4, score=10), request(3, 4, score=90), offers=(offer(8),)
+    )
+    assert told(waiting) == ["a1 h200 4 @0", "a2 h200 4 @0", "a3 -"]
 
 
-def test_one_too_large_is_skipped_and_the_next_that_fits_is_served() -> None:
-    assert told((waiting(1, 9), waiting(2, 8)), free(p=("h200", 8))) == ["A1 -", "A2 p 8"]
+def test_the_order_holds_across_size_classes() -> None:
+    waiting = snapshot(
+        request(1, 4, size_class="large"), request(2, 8, size_class="small"), offers=(offer(8),)
+    )
+    assert told(waiting) == ["a1 h200 4 @0", "a2 -"]
+
+
+def test_one_too_large_is_skipped_and_the_next_reads_how_many_were() -> None:
+    made = served(snapshot(request(1, 9), request(2, 8), offers=(offer(8),)))
+    stays, goes = made.intents
+    assert not isinstance(stays, Promote)
+    assert stays.reason.params["minimum"] == 9
+    assert sentence(goes.reason) == (
+        "Promoted from place 2 on the waitlist: all that was asked for is free in h200."
+        " Servers: 8. Ahead of it, unable to use what is free: 1."
+    )
 
 
 def test_servers_of_two_pools_do_not_add_up() -> None:
-    assert told((waiting(1, 6),), free(p=("h200", 4), q=("h200", 4))) == ["A1 -"]
-
-
-def test_the_most_wanted_model_comes_before_the_better_fit() -> None:
-    room = free(tight=("h200", 4), wide=("b200", 16))
-    assert told((waiting(1, 4, "b200", "h200"),), room) == ["A1 wide 4"]
-
-
-def test_the_smallest_room_that_fits_is_taken() -> None:
-    room = free(a=("h200", 16), b=("h200", 5), c=("h200", 5), d=("h200", 3))
-    assert told((waiting(1, 4),), room) == ["A1 b 4"]
-
-
-def test_a_substitute_in_full_comes_before_the_wanted_model_in_part() -> None:
-    room = free(p=("b200", 3), q=("h200", 8))
-    assert told((waiting(1, 4, "b200", "h200", minimum=2),), room) == ["A1 q 4"]
+    assert told(snapshot(request(1, 6), offers=(offer(4), offer(4, "more")))) == ["a1 -"]
 
 
 def test_a_part_no_less_than_the_minimum_is_better_than_waiting() -> None:
-    queue = (waiting(1, 8, minimum=5),)
-    assert told(queue, free(p=("h200", 5), q=("h200", 6))) == ["A1 q 6"]
-    made = plan(WaitlistSnapshot(waiting=queue, free=free(q=("h200", 6))), HEADER)
-    assert made.intents[0].reason.code == "waitlist.promoted_reduced"
+    made = served(snapshot(request(1, 8, minimum=5), offers=(offer(5), offer(6, "wide"))))
+    (goes,) = made.intents
+    assert isinstance(goes, Promote)
+    assert (goes.pool, goes.servers, goes.reason.code) == ("wide", 6, "waitlist.promoted_reduced")
 
 
-def test_who_stays_reads_the_nearest_pool_and_what_it_lacked_at_its_turn() -> None:
-    queue = (waiting(1, 3), waiting(2, 8))
-    made = plan(WaitlistSnapshot(waiting=queue, free=free(p=("h200", 9), q=("h200", 5))), HEADER)
-    reason = made.intents[1].reason
-    assert reason.code == "waitlist.promoted"  # A1 took q, which kept p whole
-    queue = (waiting(1, 6), waiting(2, 8))
-    made = plan(WaitlistSnapshot(waiting=queue, free=free(p=("h200", 9), q=("h200", 5))), HEADER)
-    reason = made.intents[1].reason
-    assert (reason.code, reason.params) == (
-        "waitlist.too_large",
-        {"short": 3, "pool": "q", "minimum": 8},
+def test_what_is_free_only_later_goes_to_who_may_start_later() -> None:
+    free = offer((0, 4, 4))
+    waiting = snapshot(request(1, 4, months=2), request(2, 4, months=2, latest=1), offers=(free,))
+    assert told(waiting) == ["a1 -", "a2 h200 4 @1"]
+
+
+def test_what_those_ahead_take_counts_against_a_cap_and_a_floor_holds_nobody_back() -> None:
+    one = {"organisation": "one"}
+    waiting = snapshot(
+        request(1, 3, **one), request(2, 3, **one), request(3, 3), offers=(offer(9),)
     )
-    assert "q came nearest. Servers short of its minimum of 8: 3." in CATALOGUE[reason.code].format(
-        **reason.params
+    rules = policy(
+        Group(group="organisation_cap", kind="organisation_cap", each="organisation", most=4),
+        Group(group="sme", sectors=("sme",), least=9),
     )
+    assert told(waiting, rules) == ["a1 h200 3 @0", "a2 -", "a3 h200 3 @0"]
+    assert served(waiting, rules).intents[1].reason.code == "round.organisation_cap"
 
 
-def test_no_pool_of_an_accepted_model_has_its_own_reason() -> None:
-    snapshot = WaitlistSnapshot(waiting=(waiting(1, 1),), free=free(p=("b200", 9)))
-    (intent,) = plan(snapshot, HEADER).intents
-    assert isinstance(intent, Stay)
-    assert intent.reason.code == "waitlist.no_pool"
+def test_who_needs_whole_blocks_gets_those_that_the_ones_ahead_left_whole() -> None:
+    free = offer(8, block_servers=4, blocks=((4,), (4,)))
+    waiting = snapshot(
+        request(1, 2), request(2, 4, contiguity="blocks"), request(3, 2), offers=(free,)
+    )
+    made = served(waiting)
+    first, second, third = made.intents
+    assert isinstance(first, Promote)
+    assert isinstance(second, Promote)
+    assert isinstance(third, Promote)
+    assert [(s.block, s.servers) for s in first.blocks] == [(s.block, 2) for s in third.blocks]
+    assert second.blocks[0].block != first.blocks[0].block
 
 
-def test_a_minimum_above_the_request_is_an_error() -> None:
-    with pytest.raises(ValidationError, match="below its minimum"):
-        waiting(1, 2, minimum=3)
+def test_the_most_wanted_of_two_models_of_equal_worth_is_taken() -> None:
+    wishes = (
+        Wish(model="B200", servers=2, minimum=2, weight=2),
+        Wish(model="H200", servers=4, minimum=4),
+    )
+    pools = (offer(4), offer(4, "b200", model="B200"))
+    assert told(snapshot(request(1, wishes=wishes), offers=pools)) == ["a1 b200 2 @0"]

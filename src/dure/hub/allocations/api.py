@@ -123,7 +123,7 @@ def _outcome(row: Outcome, months: RoundMonths | None) -> OutcomeView:
     application = row.application
     starts, ends = (None, None)
     if months is not None and row.pool:
-        starts, ends = (at.astimezone(months.zone) for at in months.period(row.start, row.months))
+        starts, ends = months.period(row.start, row.months)
     return OutcomeView.model_validate(
         {
             "application": application.number,

@@ -160,9 +160,8 @@ def _called(organisation: Organisation) -> str:
 
 def _awarded_before(organisations: set[int]) -> frozenset[int]:
     """Which of the organisations have been awarded anything yet, whatever became of it."""
-    found = Allocation.objects.filter(project__organisation__in=organisations)
-    held = found.values_list("project__organisation_id", flat=True).distinct()
-    return frozenset(key for key in held if key is not None)
+    found = Organisation.objects.filter(pk__in=organisations, projects__allocations__isnull=False)
+    return frozenset(found.values_list("pk", flat=True))
 
 
 def _holdings(months: RoundMonths, horizon: int) -> list[_Holding]:

@@ -137,7 +137,8 @@ def _solve(facts: _Facts) -> engine.RoundPlan:
 
 def labels_of(groups: Iterable[str], document: Programme) -> tuple[Text, ...]:
     """What the programme calls these groups."""
-    known = {one.id: one.label for one in (*document.quotas, *document.allotment.rules)}
+    known = {quota.id: quota.label for quota in document.quotas}
+    known |= {rule.id: rule.label for rule in document.allotment.rules}
     known["organisation_cap"] = Text(
         ko="기관당 최대 보유량", en="most that one organisation may hold"
     )

@@ -13,7 +13,7 @@ from dure.hub.supply.queries import programme
 
 
 def portal(request: HttpRequest) -> dict[str, object]:
-    rules = programme()
+    rules = getattr(request, "programme", None) or programme()
     user = getattr(request, "user", None)
     return {
         "programme": rules,

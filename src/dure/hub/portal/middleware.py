@@ -30,13 +30,15 @@ class ContentSecurityPolicy:
 
 
 class ProgrammeZone:
-    """Pages show times in the programme's zone; the API speaks UTC."""
+    """Pages show times in the programme's zone; the API speaks UTC. The page's frame reads the
+    programme's rules from `request.programme`, so that they are asked for once."""
 
     def __init__(self, get_response: Respond) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         rules = None if request.path.startswith("/api/") else programme()
+        request.programme = rules  # type: ignore[attr-defined]  # read by `context.portal`
         with timezone.override(rules.zone if rules else None):
             return self.get_response(request)
 
