@@ -1,8 +1,14 @@
-"""Rounds small enough to try everything, with every kind of rule in them."""
+"""Rounds small enough to try everything, with every kind of rule in them.
+
+- Drawn from a seed and not choice by choice: Hypothesis prefers small values, and of rounds put
+  together from those hardly any has a rule that binds (a complaint in 1 of 400, now in 1 of 6).
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from fractions import Fraction
+from random import Random
 
 from hypothesis import strategies as st
 from tests.properties.oracle import Oracle, Plan
@@ -25,120 +31,110 @@ from dure.vocabulary.plans import Header, Reason
 HEADER = Header(
     number=1, generation=1, now=datetime(2026, 2, 2, tzinfo=UTC), seed="drawn in public"
 )
-MOST_COMBINATIONS = 3000
-"""A plan takes the oracle about 0.1 ms."""
+MOST_COMBINATIONS = 1000
+"""Trying a plan takes 0.1 ms."""
 
 Case = tuple[RoundSnapshot, RoundPolicy]
-sectors = st.sampled_from(["university", "sme"])
-regions = st.sampled_from(["north", "south"])
-organisations = st.sampled_from(["p", "q", "r"])
-size_classes = st.sampled_from(["small", "small", "large"])
+seeds = st.integers(0, 2**32 - 1).map(Random)
 
 
-@st.composite
-def wishes(draw: st.DrawFn) -> tuple[Wish, ...]:
-    models = draw(st.sampled_from([("A",), ("A",), ("B",), ("A", "B"), ("B", "A")]))
+def _wishes(random: Random) -> tuple[Wish, ...]:
     found = []
-    for model in models:
-        minimum = draw(st.integers(1, 3))
-        found.append(
-            Wish(
-                model=model,
-                servers=minimum + draw(st.integers(0, 2)),
-                minimum=minimum,
-                weight=draw(st.sampled_from(["1", "2", "1/2"])),
-            )
-        )
+    for model in random.choice([*[("A",)] * 5, ("B",), ("A", "B"), ("B", "A")]):
+        minimum = random.choice([1, 1, 2, 2, 3])
+        servers = minimum + random.choice([0, 0, 1, 1, 2])
+        weight = Fraction(random.choice(["1", "2", "1/2"]))
+        found.append(Wish(model=model, servers=servers, minimum=minimum, weight=weight))
     return tuple(found)
 
 
-@st.composite
-def requests(draw: st.DrawFn, rank: int, horizon: int) -> Request:
-    months = draw(st.integers(1, horizon))
-    earliest = draw(st.integers(0, horizon - months))
+def _request(random: Random, rank: int, horizon: int) -> Request:
+    months = random.randint(1, horizon)
+    earliest = random.randint(0, horizon - months)
     return Request(
-        application=f"a{draw(st.integers(0, 9))}{rank}",
-        organisation=draw(organisations),
-        region=draw(regions),
-        sector=draw(sectors),
+        application=f"{random.choice('abc')}{rank}",
+        organisation=random.choice(["p", "q", "r"]),
+        region=random.choice(["north", "south"]),
+        sector=random.choice(["university", "sme"]),
         track="one",
-        size_class=draw(size_classes),
-        wishes=draw(wishes()),
+        size_class=random.choice([*["small"] * 5, "large"]),
+        wishes=_wishes(random),
         months=months,
         earliest=earliest,
-        latest=draw(st.integers(earliest, horizon - months)),
-        contiguity=draw(st.sampled_from(["cluster", "cluster", "blocks"])),
+        latest=random.randint(earliest, horizon - months),
+        contiguity=random.choice([*["cluster"] * 5, "blocks"]),
         rank=rank * 10,
-        score=draw(st.sampled_from(["0", "1/3", "60", "77.5", "90"])),
+        score=Fraction(random.choice(["0", "1/3", "60", "60", "77.5", "90"])),
     )
 
 
-@st.composite
-def offers(draw: st.DrawFn, name: str, horizon: int, *, steady: bool) -> PoolOffer:
-    size = draw(st.integers(1, 3))
-    blocks: list[Monthly] = []
-    for _ in range(draw(st.integers(0, 3))):
-        free = draw(st.lists(st.integers(0, size), min_size=horizon, max_size=horizon))
+def _offer(random: Random, name: str, horizon: int, *, steady: bool) -> PoolOffer:
+    size, blocks = random.randint(1, 3), list[Monthly]()
+    for _ in range(random.choice([0, 2, 3, 4])):
+        free = [random.choice([*[size] * 4, random.randint(0, size)]) for _ in range(horizon)]
         blocks.append(tuple(sorted(free) if steady else free))
+    servers = random.randint(2, 6)
     return PoolOffer(
         pool=name,
         cluster=name,
-        model=draw(st.sampled_from(["A", "A", "B"])),
-        servers=tuple(draw(st.integers(0, 6)) for _ in range(horizon)),
+        model=random.choice([*["A"] * 5, "B"]),
+        servers=tuple(servers + random.choice([*[0] * 6, 1, -1]) for _ in range(horizon)),
         block_servers=size,
         blocks=tuple(blocks),
     )
 
 
-@st.composite
-def groups(draw: st.DrawFn, name: str) -> Group:
-    each = draw(st.sampled_from(["together", "together", "organisation", "region"]))
-    most = draw(st.none() | st.integers(0, 6)) if each == "together" else draw(st.integers(0, 6))
-    floor = st.integers(0, 5) if most is None else st.none() | st.integers(0, 3)
+def _group(random: Random, name: str) -> Group:
+    each = random.choice(["together", "together", "together", "organisation", "region"])
+    bounds = random.choice(["most", "least", "both"]) if each == "together" else "most"
     return Group(
         group=name,
-        kind=draw(st.sampled_from(["quota", "organisation_cap", "rule"])),
-        sectors=draw(st.sampled_from([(), ("university",), ("sme",)])),
-        regions=draw(st.sampled_from([(), (), ("north",)])),
-        size_classes=draw(st.sampled_from([(), (), ("small",)])),
-        models=draw(st.sampled_from([(), (), ("A",)])),
+        kind=random.choice(["quota", "organisation_cap", "rule"]),
+        sectors=random.choice([(), ("university",), ("university",), ("sme",)]),
+        regions=random.choice([(), (), (), ("north",)]),
+        size_classes=random.choice([(), (), (), ("small",)]),
+        models=random.choice([(), (), (), ("A",)]),
         each=each,
-        most=most,
-        least=draw(floor) if each == "together" else None,
+        most=None if bounds == "least" else random.randint(1, 6),
+        least=None if bounds == "most" else random.randint(1, 3),
     )
 
 
-@st.composite
-def held(draw: st.DrawFn, horizon: int) -> Held:
+def _held(random: Random, horizon: int) -> Held:
     return Held(
-        organisation=draw(organisations),
-        region=draw(regions),
-        sector=draw(sectors),
-        model=draw(st.sampled_from(["A", "B"])),
-        servers=tuple(draw(st.integers(0, 3)) for _ in range(horizon)),
+        organisation=random.choice(["p", "q"]),
+        region=random.choice(["north", "south"]),
+        sector=random.choice(["university", "sme"]),
+        model=random.choice(["A", "B"]),
+        servers=tuple(random.randint(0, 2) for _ in range(horizon)),
     )
 
 
-@st.composite
-def cases(draw: st.DrawFn, *, steady: bool = True) -> Case:
+def round_of(random: Random, *, steady: bool) -> Case:
     """A round and its rules. `steady`: a block that is whole in one month stays so."""
-    horizon = draw(st.integers(1, 3))
-    asked = [draw(requests(n, horizon)) for n in range(1, draw(st.integers(0, 5)) + 1)]
-    rules = [draw(groups(f"g{n}")) for n in range(draw(st.integers(0, 3)))]
-    name = draw(st.sampled_from(["strict-rank", "strict-rank", "score-weighted", "lottery"]))
+    horizon, count = random.choice([1, 1, 2, 3]), random.choice([1, 2, 3, 4, 4, 5, 5])
     snapshot = RoundSnapshot(
         call="r1",
         months=horizon,
-        requests=tuple(asked),
+        requests=tuple(_request(random, n, horizon) for n in range(1, count + 1)),
         offers=tuple(
-            draw(offers(f"p{n}", horizon, steady=steady)) for n in range(draw(st.integers(1, 2)))
+            _offer(random, f"p{n}", horizon, steady=steady) for n in range(random.choice([1, 1, 2]))
         ),
-        held=tuple(draw(st.lists(held(horizon), max_size=2))),
+        held=tuple(_held(random, horizon) for _ in range(random.choice([0, 0, 0, 1]))),
     )
-    policy = RoundPolicy(
-        policy=name, groups=tuple(rules), lottery_bands=("77.5",) if name == "lottery" else ()
+    name = random.choice(["strict-rank", "strict-rank", "strict-rank", "score-weighted", "lottery"])
+    policy = RoundPolicy.model_validate(
+        {
+            "policy": name,
+            "groups": [_group(random, f"g{n}") for n in range(random.choice([0, 1, 2, 3]))],
+            "lottery_bands": ["77.5"] if name == "lottery" else [],
+        }
     )
     return _small(snapshot, policy), policy
+
+
+def cases(*, steady: bool = True) -> st.SearchStrategy[Case]:
+    return seeds.map(lambda random: round_of(random, steady=steady))
 
 
 def _small(snapshot: RoundSnapshot, policy: RoundPolicy) -> RoundSnapshot:
@@ -148,16 +144,19 @@ def _small(snapshot: RoundSnapshot, policy: RoundPolicy) -> RoundSnapshot:
     return snapshot
 
 
-@st.composite
-def plans(draw: st.DrawFn, case: Case) -> Plan:
-    """Any way to serve, each request by itself within capacity."""
+def some_plans(random: Random, case: Case) -> list[Plan]:
+    """Ways to serve, good and bad: anyhow, within capacity, and with nothing left to add."""
     oracle = Oracle(*case, HEADER.seed)
-    found = {}
-    for request in case[0].requests:
-        option = draw(st.sampled_from([None, *oracle.options(request)]))
-        if option is not None:
-            found[request.application] = option
-    return found
+    ways = {r.application: [None, *oracle.options(r)] for r in case[0].requests}
+    anyhow = {application: random.choice(options) for application, options in ways.items()}
+    plans = oracle.plans()
+    keys = [frozenset(plan.items()) for plan in plans]
+    full = [p for p, key in zip(plans, keys, strict=True) if not any(key < k for k in keys)]
+    return [
+        {application: option for application, option in anyhow.items() if option},
+        *random.sample(plans, min(len(plans), 2)),
+        *random.sample(full, min(len(full), 8)),
+    ]
 
 
 def written(case: Case, plan: Plan) -> RoundPlan:
