@@ -5,10 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from fractions import Fraction
 
-from hypothesis import given
+import numpy as np
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from dure.engine.checks.scoring import violations
 from dure.engine.scoring import Review, ScoringPlan, ScoringSnapshot, plan, tie_break
+from dure.engine.scoring.correction import Correction
+from dure.engine.scoring.planning import orders
 from dure.vocabulary.frozen import Text
 from dure.vocabulary.plans import Header
 from dure.vocabulary.programme.calls import Criterion, Rubric
@@ -26,7 +30,13 @@ points = st.fixed_dictionaries({"a": st.integers(0, 6), "b": st.integers(0, 4)})
 calls = st.lists(st.lists(points, max_size=4), min_size=1, max_size=6)
 
 
-def scored(call: list[list[dict[str, int]]], *, turned: bool = False) -> ScoringPlan:
+def scored(
+    call: list[list[dict[str, int]]], *, turned: bool = False, rubric: Rubric = RUBRIC
+) -> ScoringPlan:
+    return plan(snapshot_of(call, turned=turned), rubric, HEADER)
+
+
+def snapshot_of(call: list[list[dict[str, int]]], *, turned: bool = False) -> ScoringSnapshot:
     reviews = [
         Review(application=f"A{n}", reviewer=f"r{m}", points=given_points)
         for n, given_to in enumerate(call)
@@ -34,17 +44,18 @@ def scored(call: list[list[dict[str, int]]], *, turned: bool = False) -> Scoring
     ]
     names = [f"A{n}" for n in range(len(call))]
     step = -1 if turned else 1
-    snapshot = ScoringSnapshot(
+    return ScoringSnapshot(
         call="c", applications=tuple(names[::step]), reviews=tuple(reviews[::step])
     )
-    return plan(snapshot, RUBRIC, HEADER)
 
 
+@settings(deadline=None)  # other work on the machine is no fault of the code
 @given(calls)
 def test_the_order_of_arrival_changes_nothing(call: list[list[dict[str, int]]]) -> None:
     assert scored(call) == scored(call, turned=True)
 
 
+@settings(deadline=None)  # other work on the machine is no fault of the code
 @given(calls)
 def test_ranks_follow_score_then_tie_break_among_all_who_qualify(
     call: list[list[dict[str, int]]],
@@ -62,6 +73,7 @@ def test_ranks_follow_score_then_tie_break_among_all_who_qualify(
     assert len(intents) == len(call)
 
 
+@settings(deadline=None)  # other work on the machine is no fault of the code
 @given(calls, st.data())
 def test_a_higher_score_never_worsens_a_rank(
     call: list[list[dict[str, int]]], data: st.DataObject
@@ -79,3 +91,48 @@ def test_a_higher_score_never_worsens_a_rank(
 def _rank(made: ScoringPlan, chosen: int, last: int) -> int:
     (rank,) = (i.rank for i in made.intents if i.application == f"A{chosen}")
     return last + 1 if rank is None else rank
+
+
+corrections = st.sampled_from(["mixed-effects", "rank-based"])
+
+
+@settings(deadline=None)
+@given(calls, corrections)
+def test_the_check_accepts_every_plan_and_arrival_changes_nothing(
+    call: list[list[dict[str, int]]], correction: str
+) -> None:
+    rubric = RUBRIC.model_copy(update={"correction": correction})
+    made = scored(call, rubric=rubric)
+    assert made == scored(call, turned=True, rubric=rubric)
+    assert violations(snapshot_of(call), rubric, made) == ()
+
+
+@settings(deadline=None)
+@given(calls, corrections)
+def test_leniencies_are_those_of_the_dense_equations(
+    call: list[list[dict[str, int]]], correction: str
+) -> None:
+    rubric = RUBRIC.model_copy(update={"correction": correction})
+    made = orders(snapshot_of(call), rubric, "s").correction
+    assume(made is not None and made.estimate().leniency_sd > 0)
+    assert made is not None
+    for found, dense in zip(made.leniencies, dense_leniencies(made), strict=True):
+        assert abs(found - 1000 * dense) <= 1
+
+
+def dense_leniencies(made: Correction) -> list[float]:
+    """Level, merit and leniency from one system of equations, each effect a row of its own."""
+    panel, estimate = made.panel, made.estimate()
+    applications, reviewers = len(panel.applications), len(panel.reviewers)
+    design = np.zeros((len(panel.judged), applications + reviewers + panel.group_count))
+    for row, (application, reviewer) in enumerate(panel.judged):
+        design[row, application] = design[row, applications + reviewer] = 1
+        design[row, applications + reviewers + panel.groups[reviewer]] = 1
+    penalty = np.zeros(design.shape[1])
+    penalty[:applications] = (estimate.noise_sd / estimate.merit_sd) ** 2
+    penalty[applications : applications + reviewers] = (
+        estimate.noise_sd / estimate.leniency_sd
+    ) ** 2
+    values = np.array(made.values) / 1000
+    effects = np.linalg.solve(design.T @ design + np.diag(penalty), design.T @ values)
+    return [float(one) for one in effects[applications : applications + reviewers]]
