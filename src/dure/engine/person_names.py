@@ -55,9 +55,13 @@ _TITLES: Final = re.compile(
     r"\b(?:prof(?:essor)?|dr|mr|ms|mrs|ph\.?\s?d|md)\b\.?"
     r"|(?<=[가-힣]{2})\s*(?:교수|박사|대표|소장|연구원|팀장|님|씨)(?:님)?$"
 )
-_WORD: Final = re.compile(r"[가-힣]+|[^\W\d_가-힣]+(?:[-'’][^\W\d_가-힣]+)*")
+_WORD: Final = re.compile(r"[가-힣]+|\d+|[^\W\d_가-힣]+(?:[-'’][^\W\d_가-힣]+)*")
 _MOST_WORDS: Final = 6
 """A longer text is no person's name; only its own words are compared."""
+
+
+_LONGEST_GIVEN: Final = 3
+"""Syllables; longer given names are very rare, and what is longer is mostly no name."""
 
 
 @lru_cache(maxsize=16_384)  # the people of a call; each is compared with every reviewer
@@ -66,6 +70,8 @@ def person_keys(name: str) -> frozenset[str]:
     words = _WORD.findall(_TITLES.sub(" ", folded(name).strip()))
     if not words:
         return frozenset()
+    if any(word[0].isdigit() for word in words):
+        return frozenset({_joined(words)})
     korean = [word for word in words if is_hangul(word[0])]
     if korean:
         # `홍길동 (Hong Gildong)`: what is in Hangul tells more. `길동 홍` is written too.
@@ -87,7 +93,7 @@ def _joined(words: list[str]) -> str:
 def _of_hangul(name: str) -> Iterator[str]:
     for length in (2, 1):
         surname, given = name[:length], name[length:]
-        if given and surname in _SURNAMES:
+        if 0 < len(given) <= _LONGEST_GIVEN and surname in _SURNAMES:
             yield from (f"{surname}:{reading}" for reading in readings(given))
 
 
