@@ -96,6 +96,7 @@ INSTALLED_APPS = [
     "dure.hub.calls",
     "dure.hub.reviews",
     "dure.hub.allocations",
+    "dure.hub.tenders",
     "dure.hub.usage",
     "dure.hub.reports",
     "dure.hub.market",

@@ -36,6 +36,9 @@ class Action(StrEnum):
     SEE_AUDIT = "see audit"
     MANAGE_PEOPLE = "manage people"
     PUBLISH_MODEL = "publish model"
+    BID = "bid"
+    SEE_BID = "see bid"
+    EDIT_BID = "edit bid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,8 @@ POLICY: Final[dict[Action, Callable[[User, Owned | None], bool]]] = {
     Action.APPLY: _role(Role.APPLICANT),
     Action.SEE_APPLICATION: _role_or_owner(Role.OPERATOR, Role.AUDITOR),
     Action.EDIT_APPLICATION: _owner(Role.APPLICANT),
-    Action.REVIEW: _owner(Role.REVIEWER),
+    # Applicants too: in peer review they judge each other. An assignment is its reviewer's alone.
+    Action.REVIEW: _either(_owner(Role.REVIEWER), _owner(Role.APPLICANT)),
     Action.SEE_ROUND: _OVERSEERS,
     Action.SOLVE_ROUND: _OPERATOR,
     Action.APPROVE_DECISION: _OPERATOR,
@@ -105,6 +109,9 @@ POLICY: Final[dict[Action, Callable[[User, Owned | None], bool]]] = {
     Action.SEE_AUDIT: _OVERSEERS,
     Action.MANAGE_PEOPLE: _OPERATOR,
     Action.PUBLISH_MODEL: _owner(Role.APPLICANT),
+    Action.BID: _role(Role.PROVIDER),
+    Action.SEE_BID: _role_or_owner(Role.OPERATOR, Role.AUDITOR),
+    Action.EDIT_BID: _owner(Role.PROVIDER),
 }
 
 

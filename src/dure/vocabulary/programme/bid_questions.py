@@ -34,6 +34,10 @@ CLUSTER_PARTS: Final = (
 )
 
 
+DIVISIBLE: Final = "divisible"
+"""The question whether less than all of the bid may be bought."""
+
+
 def cluster_question(number: int, part: str) -> str:
     """The id of one question on the cluster of that number, from 1."""
     return f"cluster-{number}.{part}"
@@ -48,7 +52,7 @@ def questions(call: SupplyCall) -> tuple[FormField, ...]:
     """Every question of a bid to the call, in the order of the form."""
     certificates = (q for rule in call.certificates for q in _certificate(rule))
     clusters = (q for n in range(1, call.most_clusters + 1) for q in _cluster(call, n))
-    return (*call.form, *certificates, *clusters)
+    return (*call.form, *certificates, _DIVISIBLE, *clusters)
 
 
 def _certificate(rule: CertificateRule) -> tuple[FormField, ...]:
@@ -119,6 +123,15 @@ def _cluster(call: SupplyCall, number: int) -> tuple[FormField, ...]:
     )
 
 
+_DIVISIBLE: Final = FormField(
+    id=DIVISIBLE,
+    label=Text(ko="일부만 선정되어도 공급합니다", en="Less than all of the bid may be bought"),
+    help=Text(
+        ko="'예'이면 클러스터별로, 클러스터 안에서는 분할 단위로 나누어 선정될 수 있습니다.",
+        en="With yes, single clusters may be bought, and of a cluster some of its equal parts.",
+    ),
+    kind="boolean",
+)
 _SERVERS: Final = Text(
     ko="정부 활용분과 자체 활용분을 모두 더한 수입니다.", en="For public use and your own together."
 )

@@ -58,6 +58,18 @@ TEXTS: Final[dict[str, str]] = {
     "tender.too_few_reviews": _("Not chosen: too few reviews of the bid have been given."),
     "tender.failed_inspection": _("No longer considered: the site inspection failed."),
     "tender.withdrawn": _("No longer considered: the bidder withdrew after the choice."),
+    "tender.own_use_is_all": _("Own use leaves no server for the public."),
+    "tender.does_not_divide": _("This does not divide into {parts} equal parts."),
+    "tender.too_many_parts": _(
+        "The bid could be bought in more than {most} ways. Please offer larger parts."
+    ),
+    "tender.bid_received": _("Your bid {bid} has been received."),
+    "tender.documents_refused": _(
+        "The bid did not pass the document check. Rules not met: {rules}."
+    ),
+    "tender.documents_passed": _("The bid passed the document check."),
+    "tender.inspection_passed": _("The site inspection was passed."),
+    "tender.price_agreed": _("The price is set to {price}, {by} below the bid."),
     "tender.change_price": _("It would have been chosen at a price lower by {by}."),
     "tender.change_points": _("It would have been chosen with {points} more points."),
 }
