@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 from django.db.models import Count, F, Q, QuerySet, Sum
 
 from dure.hub.allocations.models import Approval, Decision, Outcome
-from dure.hub.allocations.rounds import approvals_needed
+from dure.hub.allocations.rounds import INELIGIBLE, approvals_needed
 from dure.hub.calls.models import Call
 from dure.hub.people.gate import Action, NotPermitted, may, require
 from dure.hub.people.models import User
@@ -85,6 +85,7 @@ class RoundSeen:
     stale: bool
     groups: tuple[Group, ...]
     total: Group
+    left_out: int
 
 
 def a_call(*, key: str, by: User) -> Call:
@@ -121,6 +122,7 @@ def round_of(*, call: Call, by: User) -> RoundSeen:
         stale=latest is not None and is_stale(latest, call.programme.generation),
         groups=groups,
         total=_added("", cells),
+        left_out=sum(cell.applications for cell in cells if cell.outcome == INELIGIBLE),
     )
 
 
@@ -260,9 +262,10 @@ def _light() -> QuerySet[Decision]:
 
 @dataclass(frozen=True, slots=True)
 class _Cell:
-    """The applications of one sector in one pool (or none) and term; one query gives them all."""
+    """The applications of one sector, outcome, pool and term; one query gives them all."""
 
     sector: str
+    outcome: str
     pool: str | None
     start: int
     months: int
@@ -272,7 +275,7 @@ class _Cell:
 
 
 def _cells(decision: Decision) -> list[_Cell]:
-    by = ("application__organisation__sector", "pool__key", "start", "months")
+    by = ("application__organisation__sector", "outcome", "pool__key", "start", "months")
     rows = (
         Outcome.objects.filter(decision=decision)
         .values_list(*by)

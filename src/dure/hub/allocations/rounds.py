@@ -16,7 +16,7 @@ from typing import Final
 
 from django.db import transaction
 from django.db.models import F
-from django.utils.translation import gettext
+from django.utils.translation import ngettext
 
 from dure.engine import allocation as engine
 from dure.engine.checks import allocation as check
@@ -52,7 +52,11 @@ class GroupsInConflict(Exception):
         self.groups = groups
 
     def __str__(self) -> str:
-        said = gettext("These rules cannot be met together: %(groups)s. Change one of them.")
+        said = ngettext(
+            "This rule cannot be met beside the others: %(groups)s. Change it or the supply.",
+            "These rules cannot be met together: %(groups)s. Change one of them or the supply.",
+            len(self.groups),
+        )
         return said % {"groups": ", ".join(words(group) for group in self.groups)}
 
 
