@@ -31,23 +31,28 @@ TEXTS: Final[dict[str, str]] = {
         "Awarded {servers} of the {wanted} servers requested of {model}, in pool {pool}, at place"
         " {place} (month {window}): the rule {limit} allows no more."
     ),
+    "round.reduced_would_pass_over": _(
+        "Awarded {servers} of the {wanted} servers requested of {model}, in pool {pool}, at place"
+        " {place} (month {window}). More would reach a floor of the round, which is the only reason"
+        " why a better-placed application waits while a worse-placed one is served."
+    ),
     "round.better_ranked_ahead": _(
         "On the waitlist at place {place}. In the pools it accepts, better-placed applications of"
         " the same class came first; the last one served was at place {cutoff}, by {behind} further"
         " up. Its score is {cutoff_score}, this application's {score}; the difference is {points}."
-        " Servers needed in one pool: {minimum}; the most room left is {room} in pool {pool}"
-        " (month {window}), {short} too few."
+        " Servers of {model} needed in one pool: {minimum}. Pool {pool} comes nearest with {room}"
+        " left (month {window}), {short} too few."
     ),
     "round.pool_full": _(
-        "On the waitlist at place {place}. Servers needed in one pool: {minimum}; the most room"
-        " left is {room} in pool {pool} (month {window}), {short} too few. Of the same class, only"
-        " applications whose servers would not do for this one were served after it, down to place"
-        " {cutoff}: fewer servers, other months or no whole blocks."
+        "On the waitlist at place {place}. Servers of {model} needed in one pool: {minimum}. Pool"
+        " {pool} comes nearest with {room} left (month {window}), {short} too few. Of the same"
+        " class, only applications whose servers would not do for this one were served after it,"
+        " down to place {cutoff}: fewer servers, other months or no whole blocks."
     ),
     "round.other_classes_ahead": _(
-        "On the waitlist at place {place}. Servers needed in one pool: {minimum}; the most room"
-        " left is {room} in pool {pool} (month {window}), {short} too few. No application of the"
-        " same class was served from the pools it accepts in its months."
+        "On the waitlist at place {place}. Servers of {model} needed in one pool: {minimum}. Pool"
+        " {pool} comes nearest with {room} left (month {window}), {short} too few. No application"
+        " of the same class was served from the pools it accepts in its months."
     ),
     "round.quota_full": _(
         "On the waitlist at place {place}. Servers left in the quota {limit} (month {window}):"
@@ -64,12 +69,12 @@ TEXTS: Final[dict[str, str]] = {
     "round.floor_ahead": _(
         "On the waitlist at place {place}. Server-months kept for the group {limit}: {least}. To"
         " reach them, an application of that group at place {cutoff} is served, though it stands"
-        " after this one. Servers needed in one pool: {minimum}; the most room left is {room} in"
-        " pool {pool} (month {window}), {short} too few."
+        " after this one. Servers of {model} needed in one pool: {minimum}. Pool {pool} comes"
+        " nearest with {room} left (month {window}), {short} too few."
     ),
     "round.blocks_full": _(
-        "On the waitlist at place {place}. Whole free blocks needed in one pool: {blocks}; the most"
-        " left is {room} in pool {pool} (month {window}), {short} too few."
+        "On the waitlist at place {place}. Whole free blocks needed in one pool: {blocks}. Pool"
+        " {pool} comes nearest with {room} left (month {window}), {short} too few."
     ),
     "round.blocks_split": _(
         "On the waitlist at place {place}. Whole free blocks needed in one pool: {blocks}. Pool"
@@ -80,8 +85,17 @@ TEXTS: Final[dict[str, str]] = {
         "On the waitlist with a score of {score}. The round serves the applications that reach the"
         " most score for their servers and months together, and the plan found gives the room to"
         " others; the lowest score served from the pools it accepts is {cutoff_score}. Servers"
-        " needed in one pool: {minimum}; the most room left is {room} in pool {pool}"
+        " of {model} needed in one pool: {minimum}. Pool {pool} comes nearest with {room} left"
         " (month {window}), {short} too few."
+    ),
+    "round.would_pass_over": _(
+        "On the waitlist at place {place}. Pool {pool} has the {minimum} of {model} that it needs"
+        " (month {window}). Serving it would reach a floor of the round, which is the only reason"
+        " why a better-placed application waits while a worse-placed one is served."
+    ),
+    "round.ineligible": _(
+        "Left out of the round: the application no longer meets the rules of eligibility. Rules"
+        " not met: {rules}."
     ),
     "round.pool_too_small": _(
         "On the waitlist. Servers needed in one pool: {minimum}; the most that a pool of this round"
