@@ -38,6 +38,15 @@ STARTS = """
   - {id: consent,"""
 CONSENT = "\n  - {id: consent,"
 TWO_APPROVALS = "allotment: {approvals: 2}\ncalls:"
+B200 = """\
+  - {id: B200, name: B200, vendor: NVIDIA, memory_gb: 180, bf16_tflops: 2250, tdp_w: 1000,
+     link_gb_per_s: 1800, weight: 2, source: data sheet}
+"""
+NOT_TOGETHER = """
+allotment:
+  rules:
+    - {id: most, label: {ko: 상한, en: Ceiling}, sectors: [academia], most: {servers: 1}}
+    - {id: least, label: {ko: 하한, en: Floor}, sectors: [academia], least: {servers: 3}}"""
 BLOCKS = ("spare_nodes: 1}", "spare_nodes: 1, block_nodes: 2}")
 
 
@@ -55,6 +64,11 @@ def changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Changed:
         monkeypatch.setattr(small, "FILE", file)
 
     return change
+
+
+@pytest.fixture(autouse=True)
+def _day_of_the_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "now", lambda: DECIDED)
 
 
 def answer(world: World, name: str, **answers: object) -> None:
@@ -128,10 +142,8 @@ def test_an_application_starts_within_the_months_it_named(changed: Changed) -> N
     answer(world, "ann", earliest_start="2026-04-20", latest_start="2026-07-01")
     answer(world, "bob", latest_start="2026-05-02")
     requests = {r.application: r for r in snapshot_of(solved(world)).requests}
-    starts = [
-        (requests[f"first-000{n}"].earliest, requests[f"first-000{n}"].latest) for n in (1, 2)
-    ]
-    assert starts == [(2, 3), (0, 2)]
+    ann, bob = requests["first-0001"], requests["first-0002"]
+    assert [(one.earliest, one.latest) for one in (ann, bob)] == [(2, 3), (0, 2)]
 
 
 def test_one_award_follows_another_on_the_same_servers(changed: Changed) -> None:
@@ -151,12 +163,10 @@ def test_one_award_follows_another_on_the_same_servers(changed: Changed) -> None
 
 def test_an_award_of_another_model_counts_as_its_weight(changed: Changed) -> None:
     changed(
-        ("accelerators:\n", "accelerators:\n  - {id: B200, name: B200, vendor: N, memory_gb: 180,"
-         " bf16_tflops: 2250, tdp_w: 1000, link_gb_per_s: 1800, weight: 2, source: data sheet}\n"),
+        ("accelerators:\n", f"accelerators:\n{B200}"),
         ("spare_nodes: 1}", "spare_nodes: 1}\n              - {id: pool-c, model: B200, nodes: 9}"),
         ("pools: [pool-a]", "pools: [pool-a, pool-c]"),
-        ("{value: H200,", "{value: either, label: {ko: 모두, en: Either}}\n      - {value: H200,"),
-    )  # fmt: skip
+    )
     world = small.ranked()
     Application.objects.filter(applicant=world["ann"]).update(models_accepted=["H200", "B200"])
     request = snapshot_of(solved(world)).requests[0]
@@ -204,17 +214,13 @@ def test_who_is_no_longer_eligible_is_left_out_and_told_by_which_rule() -> None:
 
 
 def test_rules_that_cannot_be_met_together_are_named(changed: Changed) -> None:
-    changed(
-        ("\ncalls:", "\nallotment:\n  rules:\n    - {id: none, label: {ko: 상한, en: Nothing},"
-         " sectors: [academia], most: {servers: 1}}\n    - {id: some, label: {ko: 하한, en: Something},"
-         " sectors: [academia], least: {servers: 3}}\ncalls:"),
-    )  # fmt: skip
+    changed(("\ncalls:", f"{NOT_TOGETHER}\ncalls:"))
     world = small.ranked()
     with pytest.raises(rounds.GroupsInConflict) as conflict:
         solved(world)
-    assert [group.en for group in conflict.value.groups] == ["Something"]
+    assert [group.en for group in conflict.value.groups] == ["Floor"]
     page = _client(world.operator).post("/rounds/first/solve/", follow=True).content.decode()
-    assert "This rule cannot be met beside the others: Something." in page
+    assert "This rule cannot be met beside the others: Floor." in page
     token = issue_token(user=world.operator, label="t", by=world.operator, now=DECIDED)
     answered = Client().post(
         "/api/v1/rounds/first/solve",
@@ -256,10 +262,7 @@ def test_an_approval_is_withdrawn_until_the_plan_is_applied(changed: Changed) ->
     assert Approval.objects.filter(decision=decision).count() == 2
 
 
-def test_the_page_says_who_has_approved_and_how_many_are_missing(
-    changed: Changed, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(clock, "now", lambda: DECIDED)
+def test_the_page_says_who_has_approved_and_how_many_are_missing(changed: Changed) -> None:
     changed(("calls:", TWO_APPROVALS))
     world, decision = small.proposed()
     first, second = _client(world.operator), _client(another_operator())
