@@ -13,10 +13,15 @@ from typing import Final
 from dure.quantities import Share, ShareOutOfRangeError
 from dure.vocabulary.plans import Reason
 from dure.vocabulary.programme import FormField
+from dure.vocabulary.registration_numbers import is_wrong
 
 TRUE: Final = frozenset({"on", "true", "1", "yes"})
 FALSE: Final = frozenset({"off", "false", "0", "no"})
-Answer = str | int | bool
+Organisation = dict[str, str]
+Answer = str | int | bool | list[Organisation]
+
+MOST_ORGANISATIONS: Final = 50
+"""More partners than any call is known to take; a field's `maximum` says fewer."""
 
 
 class _Mistyped(Exception):
@@ -35,7 +40,7 @@ def typed(
         field = fields.get(name)
         if field is None:
             problems[name] = Reason(code="answer.unknown_field")
-        elif value not in (None, ""):
+        elif value not in (None, "", []):
             try:
                 answers[name] = _READERS[field.kind](field, value)
             except _Mistyped as error:
@@ -91,6 +96,35 @@ def _share(_field: FormField, value: object) -> str:
         raise _Mistyped("answer.not_a_share") from None
 
 
+def _organisations(field: FormField, value: object) -> list[Organisation]:
+    """One a line, or entries as they were kept: a name, and its number behind the last comma."""
+    if isinstance(value, list):
+        lines = [", ".join(map(str, entry.values())) for entry in value if isinstance(entry, dict)]
+    else:
+        lines = _text(field, value).splitlines()
+    entries = [_organisation(line.strip()) for line in lines if line.strip(" ,")]
+    most = field.maximum if field.maximum is not None else MOST_ORGANISATIONS
+    if len(entries) > most:
+        raise _Mistyped("answer.too_many_organisations", maximum=most, count=len(entries))
+    if field.minimum is not None and len(entries) < field.minimum:
+        raise _Mistyped("answer.too_few_organisations", minimum=field.minimum)
+    return entries
+
+
+def _organisation(line: str) -> Organisation:
+    name, comma, number = (part.strip() for part in line.rpartition(","))
+    if not comma or not any(sign.isdigit() for sign in number):
+        name, number = line.strip(" ,"), ""
+    if not name or len(name) > _LONGEST_NAME or not any(map(str.isalpha, name)):
+        raise _Mistyped("answer.not_an_organisation", line=line[:_LONGEST_NAME])
+    if is_wrong(number):
+        raise _Mistyped("answer.wrong_registration_number", number=number, name=name)
+    return {"name": name, "number": number}
+
+
+_LONGEST_NAME: Final = 200
+"""As long as a registered organisation's name may be."""
+
 _READERS: Final[dict[str, Callable[[FormField, object], Answer]]] = {
     "text": _text,
     "long_text": _text,
@@ -99,4 +133,5 @@ _READERS: Final[dict[str, Callable[[FormField, object], Answer]]] = {
     "boolean": _boolean,
     "date": _date,
     "share": _share,
+    "organisations": _organisations,
 }

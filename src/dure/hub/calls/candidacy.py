@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime, time
+from zoneinfo import ZoneInfo
 
 from dure.engine import eligibility
-from dure.engine.organisation_names import canonical_name
-from dure.hub.allocations.models import Allocation
+from dure.hub.calls import records
 from dure.hub.calls.models import Application
-from dure.hub.people.models import Organisation
+from dure.hub.people.models import Sanction
 from dure.hub.supply.queries import rules
+from dure.vocabulary.months import months_later
 from dure.vocabulary.programme import Call as CallRules
 from dure.vocabulary.programme import Programme, SizeClass, Track
 
@@ -17,6 +19,11 @@ AMOUNT_FIELDS = ("servers", "hours", "accelerators")
 """The form's question that holds the amount, by the programme's unit; the first one present."""
 
 ANY_MODEL = "either"
+
+MONTHS = "months"
+"""The form's question that holds the term; without it the end of the term is not known."""
+
+_MOST_MONTHS = 1200
 
 
 def amount(application: Application) -> int:
@@ -60,47 +67,78 @@ def _size_class(application: Application, track: Track, model: str) -> SizeClass
     )
 
 
-def running_awards(applications: list[Application], now: datetime) -> dict[int, int]:
-    """How many running allocations each of the applicants' organisations holds."""
-    organisations = {a.organisation_id for a in applications}
-    held = Allocation.objects.filter(
-        project__organisation__in=organisations, state=Allocation.State.ACTIVE, ends_at__gt=now
-    ).values_list("project__organisation_id", flat=True)
-    counts: dict[int, int] = {}
-    for organisation in held:
-        if organisation is not None:
-            counts[organisation] = counts.get(organisation, 0) + 1
-    return counts
-
-
-def _leases(organisation: Organisation, document: Programme) -> bool:
-    """Whether the organisation is a provider with a leased pool: by number, or by name."""
-    name = canonical_name(organisation.name)
-    return any(
-        pool.arrangement == "leased"
-        and (
-            (
-                bool(provider.registration_number)
-                and provider.registration_number == organisation.registration_number
-            )
-            or name in {canonical_name(provider.name.ko), canonical_name(provider.name.en)}
-        )
-        for provider, _, pool in document.pools()
-    )
+def read(applications: Sequence[Application], now: datetime) -> records.Records:
+    """The hub's records on applications of one programme, for `candidate`."""
+    if not applications:
+        return records.Records({}, {}, {}, frozenset())
+    document = rules(applications[0].call.programme)
+    today = now.astimezone(document.zone).date()
+    return records.read(applications, document, today=today, now=now)
 
 
 def candidate(
-    application: Application, now: datetime, running: dict[int, int] | None = None
+    application: Application, now: datetime, known: records.Records | None = None
 ) -> eligibility.Candidate:
-    """The application as the eligibility rules see it; `running` saves a query each."""
-    organisation = application.organisation
-    counts = running if running is not None else running_awards([application], now)
+    """The application as the eligibility rules see it; `known` saves the queries of each."""
+    found = known if known is not None else read([application], now)
+    document = rules(application.call.programme)
+    dates = _dates(application, document, now)
     return eligibility.Candidate(
         application=application.number,
         answers=application.answers,
-        applicant=eligibility.Applicant(
-            organisation=organisation.name,
-            leases_to_programme=_leases(organisation, rules(application.call.programme)),
-            running_awards=counts.get(organisation.pk, 0),
+        applicant=_applicant(application, found, dates.today),
+        partners=tuple(
+            found.partners[named]
+            for named in dict.fromkeys(records.partners_of(application))
+            if named in found.partners
         ),
+        dates=dates,
     )
+
+
+def _applicant(
+    application: Application, known: records.Records, today: date
+) -> eligibility.Applicant:
+    organisation = application.organisation
+    sanctions = known.sanctions.get(organisation.pk, [])
+    late = [s.starts_on for s in sanctions if s.cause == Sanction.Cause.LATE_REPORT]
+    ends = [s.ends_on for s in sanctions if s.cause != Sanction.Cause.LATE_REPORT]
+    of_organisation, of_person = known.earlier.get(application.pk, (0, 0))
+    return eligibility.Applicant(
+        organisation=organisation.name,
+        number=organisation.registration_number,
+        leases_to_programme=known.leases(organisation.name, organisation.registration_number),
+        running_awards=known.running.get(organisation.pk, 0),
+        certificates=known.certificates.get(organisation.pk, {}),
+        sanctioned=bool(ends),
+        sanctioned_until=_last(ends),
+        report_overdue_days=max(((today - due).days for due in late), default=0),
+        earlier_of_organisation=of_organisation,
+        earlier_of_person=of_person,
+    )
+
+
+def _last(ends: Sequence[date | None]) -> date | None:
+    """The last day of all sanctions; None where one of them has no end."""
+    days = [day for day in ends if day is not None]
+    return max(days) if days and len(days) == len(ends) else None
+
+
+def _dates(application: Application, document: Programme, now: datetime) -> eligibility.Dates:
+    call = _call_rules(application, document)
+    today = now.astimezone(document.zone).date()
+    supply = max(call.supply_from, today) if call.rolling else call.supply_from
+    months = application.answers.get(MONTHS)
+    asked = months if isinstance(months, int) and not isinstance(months, bool) else None
+    return eligibility.Dates(
+        today=today,
+        supply=supply,
+        term_end=_later(supply, asked, document.zone)
+        if asked and 0 < asked <= _MOST_MONTHS
+        else None,
+    )
+
+
+def _later(day: date, months: int, zone: ZoneInfo) -> date:
+    start = datetime.combine(day, time(), tzinfo=zone)
+    return months_later(start, months, zone).astimezone(zone).date()

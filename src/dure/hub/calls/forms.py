@@ -62,6 +62,8 @@ def worded(problems: Mapping[str, Reason]) -> dict[str, str]:
 def _as_typed(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, list):
+        return "\n".join(", ".join(filter(None, entry.values())) for entry in value)
     return str(value)
 
 
@@ -91,6 +93,8 @@ def _widget(question: FormField) -> forms.Widget:
     match question.kind:
         case "long_text":
             return forms.Textarea(attrs={"rows": 5})
+        case "organisations":
+            return forms.Textarea(attrs={"rows": 4})
         case "integer":
             # A number input throws a mistyped value away before it can be shown again.
             return forms.TextInput(attrs={"inputmode": "numeric", "class": "input-short"})
@@ -113,6 +117,10 @@ def _bounds(question: FormField) -> str:
             return _between(question.minimum, question.maximum)
         case "long_text":
             return gettext("Up to %(limit)s characters.") % {"limit": f"{question.max_length:,}"}
+        case "organisations":
+            return gettext(
+                "One organisation a line; its registration number, if it has one, after a comma."
+            )
         case "share":
             return gettext("A share such as 1/5 or 20%.")
         case _:

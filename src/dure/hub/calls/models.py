@@ -95,3 +95,32 @@ class Application(models.Model):
     def is_of(self, user: User) -> bool:
         """An application belongs to its applicant and to their organisation."""
         return user.role == Role.APPLICANT and same_organisation(user, self.organisation)
+
+
+class DuplicatePair(models.Model):
+    """Two applications that may be one project: the evidence, and what the operator found."""
+
+    class Ruling(models.TextChoices):
+        SAME = "same", _("The same: the first is kept")
+        DIFFERENT = "different", _("Different: both are kept")
+
+    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="duplicate_pairs")
+    first = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="+")
+    second = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="+")
+    percent = models.PositiveSmallIntegerField()
+    evidence = models.JSONField(default=list)
+    ruling = models.CharField(max_length=16, choices=Ruling, blank=True)
+    ruled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["first", "second"], name="duplicate_pair_once"),
+            models.CheckConstraint(
+                condition=~Q(first=F("second")), name="duplicate_pair_is_of_two"
+            ),
+            models.CheckConstraint(
+                condition=Q(ruling="", ruled_at__isnull=True)
+                | Q(~Q(ruling=""), ruled_at__isnull=False),
+                name="duplicate_pair_ruled_at_a_time",
+            ),
+        ]

@@ -20,6 +20,7 @@ from dure.hub.supply import models as supply
 from dure.hub.supply.queries import rules
 from dure.vocabulary.frozen import Text
 from dure.vocabulary.plans import Reason
+from dure.vocabulary.programme import Programme
 
 
 class AnswersInvalid(Exception):
@@ -144,19 +145,26 @@ def save_draft(
 def check(*, application: Application, now: datetime) -> list[eligibility.Failure]:
     """What would stop this draft from being submitted now; reads only."""
     document = rules(application.call.programme)
-    missing = [
+    missing = unanswered(application, document)
+    asked = {failure.field for failure in missing}
+    found = eligibility.verdicts(candidacy.candidate(application, now), document.eligibility)
+    failing = [
+        eligibility.Failure(rule=one.rule, field=one.field, say=one.say, detail=one.detail)
+        for one in found
+        if one.state == "not_met" or (one.state == "open" and one.field not in asked)
+    ]
+    if not missing and candidacy.place(application) is None:
+        failing.append(_no_track(application))
+    return [*missing, *failing]
+
+
+def unanswered(application: Application, document: Programme) -> list[eligibility.Failure]:
+    """The questions that must be answered and are not."""
+    return [
         _failure(f"required.{field.id}", field.id, _REQUIRED)
         for field in document.form
-        if field.required and application.answers.get(field.id) in (None, "")
+        if field.required and application.answers.get(field.id) in (None, "", [])
     ]
-    if missing:
-        return missing
-    failures = list(
-        eligibility.failures(candidacy.candidate(application, now), document.eligibility)
-    )
-    if candidacy.place(application) is None:
-        failures.append(_no_track(application))
-    return failures
 
 
 @transaction.atomic
@@ -215,10 +223,10 @@ def screen_call(*, call: Call, by: Actor, now: datetime) -> Decision:
         .select_related("organisation", "call")
         .order_by("number")
     )
-    running = candidacy.running_awards(submitted, now)
+    known = candidacy.read(submitted, now)
     snapshot = eligibility.ScreeningSnapshot(
         call=locked.key,
-        candidates=tuple(candidacy.candidate(a, now, running) for a in submitted),
+        candidates=tuple(candidacy.candidate(a, now, known) for a in submitted),
     )
     header = decisions.next_header(programme=locked.programme, now=now)
     plan = eligibility.plan(snapshot, document.eligibility, header)

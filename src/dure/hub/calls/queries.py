@@ -100,7 +100,7 @@ def answers_shown(application: Application, programme: Programme) -> list[Answer
 
 
 def _shown(field: FormField, answer: object) -> object:
-    if answer in (None, ""):
+    if answer in (None, "", []):
         return None
     return next((c.label for c in field.choices if c.value == answer), answer)
 

@@ -27,10 +27,10 @@ def ineligible_now(
     if not asked:
         return {}
     document = rules(asked[0].call.programme)
-    running = candidacy.running_awards(asked, now)
+    known = candidacy.read(asked, now)
     failing = {
         application.number: eligibility.failures(
-            candidacy.candidate(application, now, running), document.eligibility
+            candidacy.candidate(application, now, known), document.eligibility
         )
         for application in asked
     }

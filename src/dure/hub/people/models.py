@@ -34,6 +34,62 @@ class Organisation(models.Model):
         return self.name
 
 
+class Certificate(models.Model):
+    """A certificate of an organisation, by the key the programme's rules ask for it with."""
+
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.CASCADE, related_name="certificates"
+    )
+    kind = models.CharField(max_length=64)
+    valid_until = models.DateField()
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "kind"], name="certificate_once_an_organisation"
+            ),
+            models.CheckConstraint(condition=~Q(kind=""), name="certificate_has_a_kind"),
+        ]
+
+
+class Sanction(models.Model):
+    """What bars an organisation from applying, or a report of it that is overdue.
+
+    In force from `starts_on` (for a report: the day it was due) to `ends_on`, its last day, or
+    until it is lifted.
+    """
+
+    class Cause(models.TextChoices):
+        LATE_REPORT = "late_report", _("Report overdue")
+        MISUSE = "misuse", _("Use off purpose")
+        QUIT = "quit", _("Award given up without notice")
+        OTHER = "other", _("Other")
+
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.PROTECT, related_name="sanctions"
+    )
+    cause = models.CharField(max_length=16, choices=Cause)
+    starts_on = models.DateField()
+    ends_on = models.DateField(null=True, blank=True)
+    note = models.CharField(max_length=500, blank=True)
+    recorded_at = models.DateTimeField()
+    lifted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(ends_on__isnull=True) | Q(ends_on__gte=models.F("starts_on")),
+                name="sanction_ends_later",
+            ),
+            models.CheckConstraint(
+                condition=Q(lifted_at__isnull=True) | Q(lifted_at__gte=models.F("recorded_at")),
+                name="sanction_lifted_later",
+            ),
+        ]
+        indexes = [models.Index(fields=["organisation", "lifted_at"], name="sanction_in_force")]
+
+
 class Role(models.TextChoices):
     APPLICANT = "applicant", _("Applicant")
     REVIEWER = "reviewer", _("Reviewer")
