@@ -11,7 +11,16 @@ from tests.properties.small_rounds import HEADER, Case, cases
 
 from dure.engine.allocation.facts import RoundSnapshot
 from dure.engine.checks.waitlist import violations
-from dure.engine.waitlist import Promote, Stay, Turn, WaitlistPlan, caps_of, in_order, plan
+from dure.engine.waitlist import (
+    Promote,
+    Stay,
+    Turn,
+    WaitlistPlan,
+    anybody_fits,
+    caps_of,
+    in_order,
+    plan,
+)
 from dure.vocabulary.plans import Reason
 
 QUEUES = cases()
@@ -43,9 +52,9 @@ def test_the_order_of_arrival_changes_nothing(case: Case, random: Random) -> Non
 def test_who_stays_could_not_be_served_at_their_turn_and_who_goes_could(case: Case) -> None:
     snapshot, policy = case
     turn = Turn(offers=snapshot.offers, held=snapshot.held)
-    for request, intent in zip(
-        in_order(snapshot), plan(snapshot, policy, HEADER).intents, strict=True
-    ):
+    made = plan(snapshot, policy, HEADER)
+    assert anybody_fits(snapshot) or not any(isinstance(i, Promote) for i in made.intents)
+    for request, intent in zip(in_order(snapshot), made.intents, strict=True):
         alone = turn.of(request, snapshot)
         assert isinstance(intent, Promote) is _can_be_served(alone, case)
         if isinstance(intent, Promote):

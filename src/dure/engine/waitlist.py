@@ -131,6 +131,22 @@ def plan(snapshot: RoundSnapshot, policy: RoundPolicy, header: Header) -> Waitli
     return WaitlistPlan(header=header, intents=tuple(intents))
 
 
+def anybody_fits(snapshot: RoundSnapshot) -> bool:
+    """Whether a pool has room for somebody's minimum, caps aside. Where not, nobody is promoted."""
+    return any(
+        _fits(request, offer, wish.minimum)
+        for request in snapshot.requests
+        for wish in request.wishes
+        for offer in snapshot.offers
+        if offer.model == wish.model
+    )
+
+
+def _fits(request: Request, offer: PoolOffer, minimum: int) -> bool:
+    starts = range(request.earliest, request.latest + 1)
+    return any(min(offer.servers[m : m + request.months]) >= minimum for m in starts)
+
+
 def in_order(snapshot: RoundSnapshot) -> list[Request]:
     """Who waits, the first in line first."""
     return sorted(snapshot.requests, key=lambda request: request.rank)

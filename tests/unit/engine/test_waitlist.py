@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from fractions import Fraction
 
 from tests.unit.engine.rounds import offer, policy, request, sentence, snapshot
 
 from dure.engine.allocation.facts import Group, RoundPolicy, RoundSnapshot, Wish
 from dure.engine.checks.waitlist import violations
-from dure.engine.waitlist import Promote, WaitlistPlan, plan
+from dure.engine.waitlist import Promote, WaitlistPlan, anybody_fits, plan
 from dure.vocabulary.plans import Header
 
 HEADER = Header(number=1, generation=0, now=datetime(2026, 2, 1, tzinfo=UTC))
@@ -109,3 +108,9 @@ def test_the_most_wanted_of_two_models_of_equal_worth_is_taken() -> None:
     )
     pools = (offer(4), offer(4, "b200", model="B200"))
     assert told(snapshot(request(1, wishes=wishes), offers=pools)) == ["a1 b200 2 @0"]
+
+
+def test_nothing_is_planned_where_no_pool_holds_anybodys_minimum() -> None:
+    later = request(1, 4, months=2, latest=1)
+    assert not anybody_fits(snapshot(request(2, 4), later, offers=(offer((3, 4, 3)),)))
+    assert anybody_fits(snapshot(request(2, 4), later, offers=(offer((3, 4, 4)),)))

@@ -35,7 +35,7 @@ def promote(*, programme: Programme, by: Actor, now: datetime) -> Decision | Non
     if not entries:
         return None
     snapshot, months = waitlist_snapshot(programme=present, entries=entries, now=now)
-    if not any(any(offer.servers) for offer in snapshot.offers):
+    if not waitlist.anybody_fits(snapshot):
         return None
     document = rules(present)
     policy = policy_of(document.quotas, document.allotment, snapshot)
