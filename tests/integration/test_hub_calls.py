@@ -176,8 +176,10 @@ def test_a_declared_conflict_ends_the_assignment_and_stays_in_force() -> None:
     assert DeclaredConflict.objects.get().subject == number
     small.person("reviewer4", Role.REVIEWER)
     reviews.assign_reviewers(call=world.call, by=STEWARD, now=NOW)
-    given = Assignment.objects.filter(application__number=number)
+    given = Assignment.objects.filter(application__number=number, state="active")
     assert given.count() == 2
+    one.refresh_from_db()
+    assert (one.state, one.withdrawn_at) == ("withdrawn", NOW)
     assert not given.filter(reviewer=world["reviewer1"]).exists()
 
 

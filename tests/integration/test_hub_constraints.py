@@ -33,7 +33,13 @@ from dure.hub.people.models import Organisation, PersonalToken, User
 from dure.hub.people.operations import issue_token
 from dure.hub.reports.models import ClosedMonth
 from dure.hub.reports.operations import close_month
-from dure.hub.reviews.models import Assignment, DeclaredConflict
+from dure.hub.reviews.models import (
+    Assignment,
+    DeclaredConflict,
+    PastProject,
+    Stage,
+    Verdict,
+)
 from dure.hub.supply.models import Cluster, EnrolmentToken, Pool, Provider, SiteCredential
 from dure.hub.supply.operations import enrol_agent, issue_enrolment_token
 from dure.hub.usage.models import LedgerEntry, LedgerPosting, NodeOutage, UsageSegment
@@ -45,6 +51,7 @@ CHECKED: Final[dict[str, tuple[type[models.Model], Change]]] = {
     "allocation_ends_later": (Allocation, {"ends_at": F("starts_at")}),
     "allocation_live_has_servers": (Allocation, {"servers": 0}),
     "application_left_draft_by_submission": (Application, {"submitted_at": None}),
+    "assignment_withdrawn_at_a_time": (Assignment, {"withdrawn_at": NOW}),
     "call_closes_later": (Call, {"closes_at": F("opens_at")}),
     "chain_head_is_one_row": (ChainHead, {"id": 2}),
     "cluster_applies_what_was_desired": (
@@ -62,6 +69,7 @@ CHECKED: Final[dict[str, tuple[type[models.Model], Change]]] = {
     "outage_goes_forward": (NodeOutage, {"ends_at": F("starts_at")}),
     "outcome_servers_for_months": (Outcome, {"months": 0}),
     "outcome_servers_stand_in_a_pool": (Outcome, {"servers": 0}),
+    "past_project_was_with_somebody": (PastProject, {"organisation": "", "person": ""}),
     "personal_token_expires": (PersonalToken, {"expires_at": F("created_at")}),
     "pool_has_nodes": (
         Pool, {"nodes": 0, "own_use_nodes": 0, "spare_nodes": 0, "promised_servers": 0},
@@ -72,12 +80,14 @@ CHECKED: Final[dict[str, tuple[type[models.Model], Change]]] = {
         ReclaimNotice, {"deadline": F("given_at") - timedelta(seconds=1)},
     ),
     "site_credential_expires": (SiteCredential, {"expires_at": F("created_at")}),
+    "stage_is_due_later": (Stage, {"due_at": F("opened_at")}),
     "stretch_ends_later": (Stretch, {"ends_at": F("starts_at")}),
     "stretch_has_servers": (Stretch, {"servers": 0}),
     "usage_goes_forward": (UsageSegment, {"ends_at": F("starts_at")}),
     "usage_holds_accelerators": (UsageSegment, {"accelerators": 0}),
     "usage_of_an_owner_names_its_allocation": (UsageSegment, {"allocation": None}),
     "user_role_is_known": (User, {"role": "emperor"}),
+    "verdict_tier_of_the_passed": (Verdict, {"passed": False, "tier": 1}),
 }  # fmt: skip
 
 # constraint -> the model, and what else is unique on it and so differs in the copy
@@ -96,14 +106,18 @@ COPIED: Final[dict[str, tuple[type[models.Model], Change]]] = {
     "outcome_once": (Outcome, {}),
     "provider_key_once": (Provider, {}),
     "reclaim_notice_open_once_a_rule": (ReclaimNotice, {}),
+    "stage_once_a_call": (Stage, {"closed_at": DECIDED}),
+    "stage_one_open_a_call": (Stage, {"key": "copy"}),
     "stretch_starts_once": (Stretch, {}),
     "usage_segment_once": (UsageSegment, {}),
+    "verdict_once_a_stage": (Verdict, {}),
 }
 
 NEEDED: Final[dict[type[models.Model], Change]] = {
     Application: {"rank": 1},
     Organisation: {"registration_number": "lessor-number"},
     Outcome: {"servers": 3},
+    Stage: {"closed_at": None},
 }
 """The row to start from, where not any will do."""
 
@@ -136,6 +150,16 @@ def a_world_with_a_row_of_everything() -> None:
     issue_token(user=world["ann"], label="x", by=world["ann"], now=NOW)
     close_month(programme=world.programme, year=2026, month_number=3, by=STEWARD, now=APRIL)
     DeclaredConflict.objects.create(reviewer=world["reviewer1"], subject="x", declared_at=NOW)
+    stage = Stage.objects.create(call=world.call, key="open", opened_at=NOW, due_at=DECIDED)
+    Verdict.objects.create(
+        stage=stage,
+        application=world.applications["ann"],
+        passed=True,
+        mean="1",
+        reason={},
+        given_at=NOW,
+    )
+    PastProject.objects.create(reviewer=world["reviewer1"], person="x", year=2025)
     LentRight.objects.create(
         project=mine.project, pool=mine.pool, order=0, max_accelerators=1, since=NOW
     )

@@ -81,6 +81,17 @@ OPERATORS_ONLY: Final[dict[str, Try]] = {
     "calls.close_call": lambda w, by: calls.close_call(call=w.call, by=by, now=NOW),
     "calls.screen_call": lambda w, by: calls.screen_call(call=w.call, by=by, now=NOW),
     "reviews.assign_reviewers": lambda w, by: reviews.assign_reviewers(call=w.call, by=by, now=NOW),
+    "reviews.replace_late": lambda w, by: reviews.replace_late(call=w.call, by=by, now=NOW),
+    "reviews.close_stage": lambda w, by: reviews.close_stage(call=w.call, by=by, now=NOW),
+    "reviews.describe_reviewer": lambda w, by: reviews.describe_reviewer(
+        user=w.operator,
+        other_fields=(),
+        keywords=(),
+        supplies=(),
+        past_projects=(),
+        by=by,
+        now=NOW,
+    ),
     "reviews.rank_call": lambda w, by: reviews.rank_call(call=w.call, by=by, now=NOW),
     "allocations.solve_round": lambda w, by: allocations.solve_round(call=w.call, by=by, now=NOW),
     "allocations.approve_decision": lambda w, by: allocations.approve_decision(

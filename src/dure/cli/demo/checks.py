@@ -16,12 +16,14 @@ from dure.engine import allocation as engine
 from dure.engine.assignment import conflict
 from dure.engine.checks import allocation as round_check
 from dure.hub.allocations.models import Decision, Stretch
+from dure.hub.allocations.replays import replay
 from dure.hub.audit.queries import verify
 from dure.hub.calls.models import Application
+from dure.hub.people.gate import STEWARD
 from dure.hub.reports.models import ClosedMonth
 from dure.hub.reports.queries import statement_of
+from dure.hub.reviews.facts import reviewer_facts, submission_of
 from dure.hub.reviews.models import Review
-from dure.hub.reviews.operations import reviewer_facts, submission_of
 from dure.hub.supply.models import Pool
 from dure.hub.usage.models import LedgerEntry, LedgerPosting
 from dure.vocabulary.reasons import CATALOGUE
@@ -88,14 +90,19 @@ def _round() -> Decision:
 
 
 def offer() -> Check:
-    offered = sum(one["servers"] for one in _round().snapshot["offers"])
+    offered = sum(one["servers"][0] for one in _round().snapshot["offers"])
     return Check("Servers offered in the round", offered == OFFERED, f"{offered:,}")
 
 
 def reviewed_without_conflict() -> Check:
     reviews = Review.objects.select_related(
-        "assignment__application__organisation", "assignment__reviewer__organisation"
-    ).prefetch_related("assignment__reviewer__declared_conflicts")
+        "assignment__application__organisation",
+        "assignment__application__applicant",
+        "assignment__reviewer__organisation",
+        "assignment__reviewer__reviewer_profile",
+    ).prefetch_related(
+        "assignment__reviewer__declared_conflicts", "assignment__reviewer__past_projects"
+    )
     conflicts = [
         review
         for review in reviews
@@ -142,11 +149,8 @@ def round_is_sound() -> Check:
 
 
 def round_replays() -> Check:
-    snapshot, policy, plan = _stored_round()
-    again = engine.plan(snapshot, policy, plan.header)
-    return Check(
-        "Round: same inputs, same plan", again == plan, "same" if again == plan else "differs"
-    )
+    same = replay(decision=_round(), by=STEWARD).same
+    return Check("Round: same inputs, same plan", same, "same" if same else "differs")
 
 
 def pools_not_over_allocated() -> Check:

@@ -1,4 +1,4 @@
-"""Assigning reviewers without conflict of interest, taking their reviews, ranking."""
+"""Assigning reviewers, taking their reviews, replacing late ones, closing stages, ranking."""
 
 from __future__ import annotations
 
@@ -6,18 +6,27 @@ from datetime import datetime
 
 from django.db import transaction
 
-from dure.engine import assignment, scoring
-from dure.engine.checks import assignment as assignment_check
+from dure.engine import assignment
 from dure.hub.allocations import decisions
 from dure.hub.allocations.models import Decision
 from dure.hub.audit import operations as audit
 from dure.hub.calls.models import Application, Call
 from dure.hub.calls.operations import NotAtThisStage
 from dure.hub.people.gate import Action, Actor, require
-from dure.hub.people.models import Role, User
-from dure.hub.reviews.models import Assignment, DeclaredConflict, Review
+from dure.hub.people.models import User
+from dure.hub.reviews import assigning, ranking, stages
+from dure.hub.reviews.facts import co_projects_since, reviewer_facts, submission_of
+from dure.hub.reviews.models import (
+    Assignment,
+    DeclaredConflict,
+    PastProject,
+    Review,
+    ReviewerProfile,
+    Stage,
+)
 from dure.hub.supply.queries import rules
 from dure.vocabulary.plans import Reason
+from dure.vocabulary.programme import ReviewStage
 
 MAX_COMMENT = 4000
 
@@ -38,91 +47,124 @@ class PointsInvalid(Exception):
         self.problems = problems
 
 
-def submission_of(application: Application) -> assignment.Submission:
-    """What decides conflicts and expertise."""
-    answers = application.answers
-    partners = str(answers.get("partners", ""))
-    return assignment.Submission(
-        application=application.number,
-        organisation=application.organisation.name,
-        partners=tuple(p.strip() for p in partners.splitlines() if p.strip()),
-        field=str(answers.get("field", "")),
-    )
-
-
-def reviewer_facts(user: User) -> assignment.Reviewer:
-    """A reviewer as the assignment sees them."""
-    return assignment.Reviewer(
-        reviewer=user.username,
-        organisation=user.organisation.name if user.organisation else "",
-        fields=tuple(user.fields_of_expertise),
-        declared=tuple(sorted(c.subject for c in user.declared_conflicts.all())),
-    )
-
-
 @transaction.atomic
 def assign_reviewers(*, call: Call, by: Actor, now: datetime) -> Decision:
-    """Gives every admitted application its reviewers; adds to what is assigned already."""
+    """Gives every admitted application its reviewers of the stage; adds to those who are assigned.
+
+    The call's first stage opens where none has begun.
+    """
     require(by, Action.MANAGE_CALL)
-    decisions.hold(call.programme_id)
-    locked = Call.objects.select_for_update(no_key=True).get(pk=call.pk)
+    locked = _held_call(call)
     if locked.state not in {Call.State.SCREENED, Call.State.REVIEWING}:
         raise NotAtThisStage(locked.key, locked.state, Call.State.SCREENED)
     document = rules(locked.programme)
-    admitted = list(
-        locked.applications.filter(state=Application.State.ADMITTED)
-        .select_related("organisation")
-        .order_by("number")
-    )
-    people = list(
-        User.objects.filter(role=Role.REVIEWER, is_active=True)
-        .select_related("organisation")
-        .prefetch_related("declared_conflicts")
-        .order_by("username")
-    )
-    snapshot = assignment.AssignmentSnapshot(
-        call=locked.key,
-        submissions=tuple(submission_of(a) for a in admitted),
-        reviewers=tuple(reviewer_facts(u) for u in people),
-        held=tuple(
-            assignment.Held(application=number, reviewer=reviewer, reviewed=given is not None)
-            for number, reviewer, given in Assignment.objects.filter(application__call=locked)
-            .order_by("pk")
-            .values_list("application__number", "reviewer__username", "review")
-        ),
-    )
-    policy = assignment.AssignmentPolicy(reviews=document.rubric.reviews_per_application)
-    header = decisions.next_header(programme=locked.programme, now=now, seed=locked.key)
-    plan = assignment.plan(snapshot, policy, header)
-    wrong = assignment_check.violations(snapshot, policy, plan)
-    if wrong:
-        raise decisions.PlanRefused(wrong)
+    row, stage = stages.open_stage(locked, document) or stages.begin(locked, document, now)
+    decision = _assigned(locked, row, stage, by=by, now=now)
+    locked.state = Call.State.REVIEWING
+    locked.save(update_fields=["state"])
+    return decision
+
+
+@transaction.atomic
+def replace_late(*, call: Call, by: Actor, now: datetime) -> Decision:
+    """Gives reviews that are past their due time to others, where others are free to take them.
+
+    Reviews that were given stay; a late one that nobody else can take stays with its reviewer.
+    """
+    require(by, Action.MANAGE_CALL)
+    locked = _held_call(call)
+    row, stage = _open_stage(locked)
+    return _assigned(locked, row, stage, by=by, now=now, replace_late=True)
+
+
+@transaction.atomic
+def close_stage(*, call: Call, by: Actor, now: datetime) -> Decision | None:
+    """Judges the open stage; who passes goes on to the next one, which gets its reviewers.
+
+    The last stage closes with the ranking. Raises NotAtThisStage, ReviewsOutstanding.
+    """
+    require(by, Action.MANAGE_CALL)
+    locked = _held_call(call)
+    row, stage = _open_stage(locked)
+    document = rules(locked.programme)
+    if not stages.remaining(locked, document):
+        raise NotAtThisStage(locked.key, row.key, "a stage before the last")
+    decision = stages.judge(call=locked, row=row, stage=stage, by=by, now=now)
+    audit.record(by=by, what="stage.closed", subject=locked.key, at=now, detail={"stage": row.key})
+    following = stages.begin(locked, document, now)
+    _assigned(locked, *following, by=by, now=now)
+    return decision
+
+
+def _held_call(call: Call) -> Call:
+    decisions.hold(call.programme_id)
+    return Call.objects.select_for_update(no_key=True).get(pk=call.pk)
+
+
+def _open_stage(call: Call) -> tuple[Stage, ReviewStage]:
+    found = stages.open_stage(call, rules(call.programme))
+    if call.state != Call.State.REVIEWING or found is None:
+        raise NotAtThisStage(call.key, call.state, Call.State.REVIEWING)
+    return found
+
+
+def _assigned(
+    call: Call,
+    row: Stage,
+    stage: ReviewStage,
+    *,
+    by: Actor,
+    now: datetime,
+    replace_late: bool = False,
+) -> Decision:
+    """Plans, records and applies the assignment of a stage."""
+    loaded = assigning.load(call, row, stage, replace_late=replace_late)
+    header = decisions.next_header(programme=call.programme, now=now, seed=f"{call.key}/{row.key}")
+    plan = loaded.planned(header)
     decision = decisions.record(
-        programme=locked.programme,
-        call=locked,
-        snapshot=snapshot,
-        policy=policy,
+        programme=call.programme,
+        call=call,
+        snapshot=loaded.snapshot,
+        policy=loaded.policy,
         plan=plan,
         by=by,
         applied=True,
         moves_capacity=False,
     )
-    by_number = {a.number: a for a in admitted}
-    by_name = {u.username: u for u in people}
-    Assignment.objects.bulk_create(
-        [
-            Assignment(
-                application=by_number[intent.application],
-                reviewer=by_name[intent.reviewer],
-                assigned_at=now,
-            )
-            for intent in plan.intents
-        ],
-        batch_size=500,
-    )
-    locked.state = Call.State.REVIEWING
-    locked.save(update_fields=["state"])
+    assigning.apply(loaded, plan, now)
     return decision
+
+
+@transaction.atomic
+def describe_reviewer(
+    *,
+    user: User,
+    other_fields: tuple[str, ...],
+    keywords: tuple[str, ...],
+    supplies: tuple[str, ...],
+    past_projects: tuple[assignment.PastProject, ...],
+    by: Actor,
+    now: datetime,
+    most_reviews: int | None = None,
+) -> None:
+    """What a person knows and whom they are tied to; they say it themselves, or the operator."""
+    if by != user:
+        require(by, Action.MANAGE_PEOPLE)
+    ReviewerProfile.objects.update_or_create(
+        user=user,
+        defaults={
+            "other_fields": list(other_fields),
+            "keywords": list(keywords),
+            "supplies": list(supplies),
+            "most_reviews": most_reviews,
+        },
+    )
+    user.past_projects.all().delete()
+    PastProject.objects.bulk_create(
+        PastProject(reviewer=user, organisation=p.organisation, person=p.person, year=p.year)
+        for p in past_projects
+    )
+    audit.record(by=by, what="reviewer.described", subject=f"user:{user.username}", at=now)
 
 
 @transaction.atomic
@@ -137,8 +179,10 @@ def declare_conflict(*, assignment: Assignment, by: User, now: datetime) -> None
     DeclaredConflict.objects.get_or_create(
         reviewer=by, subject=number, defaults={"declared_at": now}
     )
-    if call.state == Call.State.REVIEWING:
-        assignment.delete()
+    stage = Stage.objects.get(pk=assignment.stage_id)
+    if call.state == Call.State.REVIEWING and stage.closed_at is None:
+        why = Reason(code="assignment.declared")
+        assigning.withdraw(assignment, why, now, tell=False)
     audit.record(by=by, what="review.conflict_declared", subject=number, at=now)
 
 
@@ -146,19 +190,23 @@ def declare_conflict(*, assignment: Assignment, by: User, now: datetime) -> None
 def submit_review(
     *, assignment: Assignment, points: dict[str, int], comment: str, by: User, now: datetime
 ) -> Review:
-    """Takes, or replaces, one reviewer's points while the call is in review."""
+    """Takes, or replaces, one reviewer's points while the stage is open."""
     locked = (
         # With the call: it is not ranked while a review is written.
         Assignment.objects.select_for_update(of=("self", "application__call"), no_key=True)
-        .select_related("application__call__programme", "application__organisation")
+        .select_related(
+            "stage", "application__call__programme", "application__organisation",
+            "application__applicant",
+        )
         .get(pk=assignment.pk)
-    )
+    )  # fmt: skip
     require(by, Action.REVIEW, locked)
-    application = locked.application
-    if application.call.state != Call.State.REVIEWING:
-        raise NotAtThisStage(application.call.key, application.call.state, Call.State.REVIEWING)
+    application, call = locked.application, locked.application.call
+    if call.state != Call.State.REVIEWING or locked.stage.closed_at is not None:
+        raise NotAtThisStage(call.key, call.state, Call.State.REVIEWING)
     _without_conflict(application, by)
-    _points_fit(application, points)
+    locked.stage.call = call
+    _points_fit(locked.stage, points)
     review, _ = Review.objects.update_or_create(
         assignment=locked,
         defaults={"points": points, "comment": comment[:MAX_COMMENT], "submitted_at": now},
@@ -168,14 +216,16 @@ def submit_review(
 
 
 def _without_conflict(application: Application, reviewer: User) -> None:
-    code = assignment.conflict(submission_of(application), reviewer_facts(reviewer))
+    since = co_projects_since(application.call, rules(application.call.programme))
+    code = assignment.conflict(submission_of(application), reviewer_facts(reviewer), since)
     if code is not None:
         raise ConflictOfInterest(code)
 
 
-def _points_fit(application: Application, points: dict[str, int]) -> None:
+def _points_fit(stage: Stage, points: dict[str, int]) -> None:
     problems: dict[str, Reason] = {}
-    criteria = {c.id: c.points for c in rules(application.call.programme).rubric.criteria}
+    rubric = rules(stage.call.programme).rubric
+    criteria = {c.id: c.points for c in stages.criteria(stages.rules_of(stage), rubric)}
     for criterion, most in criteria.items():
         given = points.get(criterion)
         if given is None:
@@ -199,58 +249,6 @@ def rank_call(*, call: Call, by: Actor, now: datetime) -> Decision:
     if locked.state != Call.State.REVIEWING:
         raise NotAtThisStage(locked.key, locked.state, Call.State.REVIEWING)
     document = rules(locked.programme)
-    admitted = {
-        a.number: a
-        for a in locked.applications.filter(state=Application.State.ADMITTED)
-        .select_related("organisation")
-        .order_by("number")
-    }
-    bonus = document.allotment.region_bonus_points
-    snapshot = scoring.ScoringSnapshot(
-        call=locked.key,
-        applications=tuple(admitted),
-        reviews=tuple(
-            scoring.Review(application=number, reviewer=reviewer, points=points)
-            for number, reviewer, points in Review.objects.filter(
-                assignment__application__call=locked,
-                assignment__application__state=Application.State.ADMITTED,
-            )
-            .order_by("assignment__application__number", "assignment__reviewer__username")
-            .values_list(
-                "assignment__application__number", "assignment__reviewer__username", "points"
-            )
-        ),
-        bonus_points={
-            number: bonus[a.organisation.region]
-            for number, a in admitted.items()
-            if bonus.get(a.organisation.region)
-        },
-    )
-    seed = next(c.tie_break_seed for c in document.calls if c.id == locked.key)
-    header = decisions.next_header(programme=locked.programme, now=now, seed=seed)
-    plan = scoring.plan(snapshot, document.rubric, header)
-    decision = decisions.record(
-        programme=locked.programme,
-        call=locked,
-        snapshot=snapshot,
-        policy=document.rubric,
-        plan=plan,
-        by=by,
-        applied=True,
-        moves_capacity=False,
-    )
-    for intent in plan.intents:
-        application = admitted[intent.application]
-        application.score = str(intent.score)
-        application.rank = intent.rank
-        if intent.rank is None:
-            application.state = Application.State.REJECTED
-            application.failures = [{"reason": intent.reason.model_dump(mode="json")}]
-        else:
-            application.state = Application.State.RANKED
-    Application.objects.bulk_update(
-        admitted.values(), ["score", "rank", "state", "failures"], batch_size=500
-    )
-    locked.state = Call.State.RANKED
-    locked.save(update_fields=["state"])
-    return decision
+    last, stage = stages.finish(call=locked, by=by, now=now)
+    rubric = stages.rubric_of(stage, document.rubric)
+    return ranking.decide(call=locked, stage=last, rubric=rubric, document=document, by=by, now=now)

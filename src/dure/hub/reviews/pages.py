@@ -10,7 +10,6 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from dure.hub import clock
-from dure.hub.calls.models import Call
 from dure.hub.calls.operations import NotAtThisStage
 from dure.hub.calls.queries import answers_shown
 from dure.hub.people.models import User
@@ -33,7 +32,7 @@ def mine(request: HttpRequest, by: User) -> HttpResponse:
 @signed_in
 def review(request: HttpRequest, by: User, pk: int) -> HttpResponse:
     found = _mine(by, pk)
-    rubric = rules(found.application.call.programme).rubric
+    rubric = queries.rubric_for(found)
     if request.method == "GET":
         return _page(request, found, ScoringForm(rubric, review=queries.review_of(found)))
     form = ScoringForm(rubric, typed=request.POST.dict())
@@ -94,8 +93,8 @@ def _page(
         "application": found.application,
         "answers": answers_shown(found.application, document),
         "form": form,
-        "rubric": document.rubric,
-        "in_review": found.application.call.state == Call.State.REVIEWING,
+        "rubric": queries.rubric_for(found),
+        "in_review": queries.is_open(found),
         "is_done": queries.review_of(found) is not None,
     }
     return render(request, "reviews/review.html", context, status=status)

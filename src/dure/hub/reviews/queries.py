@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from dure.engine import assignment as rules_of_assignment
-from dure.hub.people.gate import Action, NotPermitted, require
+from dure.engine.assignment import AssignmentPlan
+from dure.hub.calls.models import Call
+from dure.hub.calls.operations import NotAtThisStage
+from dure.hub.people.gate import Action, Actor, NotPermitted, require
 from dure.hub.people.models import User
+from dure.hub.reviews import assigning, stages
+from dure.hub.reviews.facts import co_projects_since, reviewer_facts, submission_of
 from dure.hub.reviews.models import Assignment, Review
-from dure.hub.reviews.operations import reviewer_facts, submission_of
+from dure.hub.supply.queries import rules
+from dure.vocabulary.plans import Header
+from dure.vocabulary.programme import Rubric
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +36,15 @@ def my_assignments(by: User) -> Desk:
     require(by, Action.REVIEW)
     reviewer = reviewer_facts(by)
     assigned = (
-        Assignment.objects.filter(reviewer=by)
-        .select_related("application__organisation", "application__call", "review")
-        .order_by("application__number")
+        Assignment.objects.filter(reviewer=by, state=Assignment.State.ACTIVE)
+        .select_related(
+            "application__organisation",
+            "application__applicant",
+            "application__call__programme",
+            "stage",
+            "review",
+        )
+        .order_by("stage__opened_at", "application__number")
     )
     seen = [a for a in assigned if not _conflict(a, reviewer)]
     return Desk(
@@ -42,12 +56,41 @@ def my_assignments(by: User) -> Desk:
 def assignment_for(by: User, pk: int) -> Assignment:
     """One of the reviewer's assignments. Raises Assignment.DoesNotExist, NotPermitted."""
     found = Assignment.objects.select_related(
-        "application__organisation", "application__call__programme", "review"
+        "application__organisation",
+        "application__applicant",
+        "application__call__programme",
+        "stage__call__programme",
+        "review",
     ).get(pk=pk)
     require(by, Action.REVIEW, found)
     if _conflict(found, reviewer_facts(by)):
         raise NotPermitted(by, Action.REVIEW)
     return found
+
+
+def rubric_for(assignment: Assignment) -> Rubric:
+    """What the assignment's stage judges."""
+    document = rules(assignment.stage.call.programme)
+    return stages.rubric_of(stages.rules_of(assignment.stage), document.rubric)
+
+
+def is_open(assignment: Assignment) -> bool:
+    """Whether the review can still be given."""
+    in_review = assignment.stage.call.state == Call.State.REVIEWING
+    return in_review and assignment.stage.closed_at is None
+
+
+def late_replacements(*, call: Call, by: Actor, now: datetime) -> AssignmentPlan:
+    """What replacing late reviewers would do now; nothing is done. Raises NotAtThisStage."""
+    require(by, Action.MANAGE_CALL)
+    found = stages.open_stage(call, rules(call.programme))
+    if found is None:
+        raise NotAtThisStage(call.key, call.state, Call.State.REVIEWING)
+    row, stage = found
+    header = Header(
+        number=0, generation=call.programme.generation, now=now, seed=f"{call.key}/{row.key}"
+    )
+    return assigning.load(call, row, stage, replace_late=True).planned(header)
 
 
 def review_of(assignment: Assignment) -> Review | None:
@@ -56,5 +99,7 @@ def review_of(assignment: Assignment) -> Review | None:
 
 
 def _conflict(assignment: Assignment, reviewer: rules_of_assignment.Reviewer) -> bool:
+    call = assignment.application.call
+    since = co_projects_since(call, rules(call.programme))
     submission = submission_of(assignment.application)
-    return rules_of_assignment.conflict(submission, reviewer) is not None
+    return rules_of_assignment.conflict(submission, reviewer, since) is not None

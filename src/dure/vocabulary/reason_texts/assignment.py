@@ -42,6 +42,8 @@ TEXTS: Final[dict[str, str]] = {
     "assignment.late": _(
         "The review was not given by its due date, so somebody else reviews the application."
     ),
+    # Translators: a notice to the reviewer; `due` is a date.
+    "assignment.asked": _("You are asked for {count} reviews by {due}."),
     "assignment.left": _(
         "The reviewer takes part no longer, so somebody else reviews the application."
     ),
