@@ -65,3 +65,15 @@ def _comment() -> forms.CharField:
         max_length=MAX_COMMENT,
         widget=forms.Textarea(attrs={"rows": 6}),
     )
+
+
+class PlacesForm(forms.Form):
+    """How many of the ranked are served; empty asks for as many as the round serves."""
+
+    places = forms.IntegerField(
+        label=gettext_lazy("Applications served, best rank first"),
+        required=False,
+        min_value=1,
+        max_value=1_000_000,
+        error_messages={"invalid": gettext_lazy("Please give a whole number.")},
+    )
