@@ -15,6 +15,7 @@ import typer
 import dure.cli.agent_commands
 import dure.cli.programme_commands
 import dure.cli.round_commands
+import dure.cli.screening_command
 from dure.cli.hub_commands import app as hub
 
 app = typer.Typer(
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.add_typer(dure.cli.programme_commands.app, name="programme")
 app.add_typer(hub, name="hub")
 app.add_typer(dure.cli.agent_commands.app, name="agent")
+dure.cli.round_commands.app.command()(dure.cli.screening_command.screen)
 app.add_typer(dure.cli.round_commands.app, name="round")
 
 

@@ -44,12 +44,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @app.command()
 def calls(*, hub: Hub, token: Token, as_json: AsJson = False) -> None:
     """List the calls and how far they have come."""
-    client = _client(hub, token)
+    client = connected(hub, token)
     try:
         found = client.calls()
         zone = UTC if as_json or not found else ZoneInfo(client.programme().time_zone)
     except ClientError as error:
-        raise _failed(error) from None
+        raise failed(error) from None
     if as_json:
         typer.echo("[" + ",".join(call.model_dump_json() for call in found) + "]")
         return
@@ -63,11 +63,11 @@ def calls(*, hub: Hub, token: Token, as_json: AsJson = False) -> None:
 @app.command()
 def solve(call: str, *, hub: Hub, token: Token, as_json: AsJson = False) -> None:
     """Propose a round. Nothing is given until a person approves the plan."""
-    client = _client(hub, token)
+    client = connected(hub, token)
     try:
         view = client.solve(call)
     except ClientError as error:
-        raise _failed(error, f"call {call}") from None
+        raise failed(error, f"call {call}") from None
     _show(view, client, as_json=as_json)
 
 
@@ -81,11 +81,11 @@ def show(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print one line per application.")] = False,
 ) -> None:
     """Show the latest plan: who gets what, and why."""
-    client = _client(hub, token)
+    client = connected(hub, token)
     try:
         view = client.round(call)
     except ClientError as error:
-        raise _failed(error, f"round of call {call}") from None
+        raise failed(error, f"round of call {call}") from None
     if as_csv:
         typer.echo(_csv(view, _zone(client)), nl=False)
         return
@@ -103,14 +103,14 @@ def approve(
     as_json: AsJson = False,
 ) -> None:
     """Approve a plan; with the last approval needed, awards are offered. Cannot be undone."""
-    client = _client(hub, token)
+    client = connected(hub, token)
     try:
         if not yes:
             typer.echo(_headline(client.round(call)), err=True)
             typer.confirm(f"Approve plan {plan}?", abort=True, err=True)
         view = client.approve(call, plan=plan)
     except ClientError as error:
-        raise _failed(error, f"plan {plan} of call {call}") from None
+        raise failed(error, f"plan {plan} of call {call}") from None
     _show(view, client, as_json=as_json)
 
 
@@ -124,11 +124,11 @@ def withdraw(
     as_json: AsJson = False,
 ) -> None:
     """Take your approval of a plan back, while it waits for somebody else's."""
-    client = _client(hub, token)
+    client = connected(hub, token)
     try:
         view = client.withdraw(call, plan=plan)
     except ClientError as error:
-        raise _failed(error, f"plan {plan} of call {call}") from None
+        raise failed(error, f"plan {plan} of call {call}") from None
     _show(view, client, as_json=as_json)
 
 
@@ -137,11 +137,11 @@ def explain(
     call: str, application: str, *, hub: Hub, token: Token, as_json: AsJson = False
 ) -> None:
     """Say what the latest plan means for one application, why, and what would have changed it."""
-    client = _client(hub, token)
+    client = connected(hub, token)
     try:
         row = client.outcome(call, application)
     except ClientError as error:
-        raise _failed(error, f"application {application} in a round of call {call}") from None
+        raise failed(error, f"application {application} in a round of call {call}") from None
     if as_json:
         typer.echo(row.model_dump_json())
         return
@@ -165,13 +165,13 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Make a plan again from what was stored with it. Exit 0: it comes out the same."""
-    client = _client(hub, token)
+    client = connected(hub, token)
     try:
         plan = int(what) if what.isdecimal() else client.round(what).plan
         view = client.replay(plan=plan)
     except ClientError as error:
         asked = f"plan {what}" if what.isdecimal() else f"round of call {what}"
-        raise _failed(error, asked) from None
+        raise failed(error, asked) from None
     if as_json:
         typer.echo(view.model_dump_json())
     elif view.same:
@@ -184,11 +184,13 @@ def replay(
         raise typer.Exit(FAILED)
 
 
-def _client(hub: str, token: str) -> HubClient:
+def connected(hub: str, token: str) -> HubClient:
+    """The hub's API, its sentences in the terminal's language."""
     return HubClient(hub, token, language=language(None, os.environ))
 
 
-def _failed(error: ClientError, asked: str = "") -> typer.Exit:
+def failed(error: ClientError, asked: str = "") -> typer.Exit:
+    """Says what went wrong; what is not there is called as it was `asked` for."""
     absent = isinstance(error, Refused) and error.status == httpx.codes.NOT_FOUND and asked
     typer.echo(f"There is no {asked} for you." if absent else str(error), err=True)
     return typer.Exit(FAILED)
@@ -222,7 +224,7 @@ def _zone(client: HubClient) -> ZoneInfo:
     try:
         return ZoneInfo(client.programme().time_zone)
     except ClientError as error:
-        raise _failed(error) from None
+        raise failed(error) from None
 
 
 def _show(view: RoundView, client: HubClient, *, as_json: bool) -> None:

@@ -22,14 +22,18 @@ from dure.client.models import (
     OutcomeView,
     ProgrammeView,
     ReplayView,
+    ReportView,
     RoundView,
+    ScreeningView,
 )
 from dure.client.transport import Connection, Patience, read
 
 _PROGRAMME: Final = TypeAdapter(ProgrammeView)
 _CALLS: Final = TypeAdapter(tuple[CallView, ...])
 _ROUND: Final = TypeAdapter(RoundView)
+_SCREENING: Final = TypeAdapter(ScreeningView)
 _OUTCOME: Final = TypeAdapter(OutcomeView)
+_REPORT: Final = TypeAdapter(ReportView)
 _REPLAY: Final = TypeAdapter(ReplayView)
 _ALLOCATIONS: Final = TypeAdapter(tuple[AllocationView, ...])
 _LEDGER: Final = TypeAdapter(tuple[LedgerEntryView, ...])
@@ -70,6 +74,15 @@ class HubClient(Connection):
         """Every call the bearer may see."""
         return read(_CALLS, self._get("/api/v1/calls"))
 
+    def screening(self, call: str) -> ScreeningView:
+        """Who screening refused or would refuse now, and suspected duplicates; changes nothing."""
+        return read(_SCREENING, self._get(f"/api/v1/calls/{quote(call, safe='')}/screening"))
+
+    def screen(self, call: str) -> ScreeningView:
+        """Screens the closed call. Cannot be undone; `Refused` (409) at another stage."""
+        path = f"/api/v1/calls/{quote(call, safe='')}/screening"
+        return read(_SCREENING, self.ask("POST", path, repeatable=False))
+
     def round(self, call: str) -> RoundView:
         """The latest plan of a call's round; `Refused` (404) where none was made."""
         return read(_ROUND, self._get(f"/api/v1/rounds/{quote(call, safe='')}"))
@@ -93,6 +106,10 @@ class HubClient(Connection):
         """What the latest plan of a call's round means for one application."""
         path = f"/api/v1/rounds/{quote(call, safe='')}/outcomes/{quote(application, safe='')}"
         return read(_OUTCOME, self._get(path))
+
+    def report(self, call: str) -> ReportView:
+        """What the latest plan of a call's round came to: funnel, fairness, bounds."""
+        return read(_REPORT, self._get(f"/api/v1/rounds/{quote(call, safe='')}/report"))
 
     def replay(self, *, plan: int) -> ReplayView:
         """Has the hub make a plan again from what was stored with it. Blocks while it is solved."""

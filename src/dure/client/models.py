@@ -115,6 +115,83 @@ class RoundView(View):
     outcomes: tuple[OutcomeView, ...]
 
 
+class FunnelView(View):
+    """How many applications are left at each step of a round; amounts in servers and months."""
+
+    applications: int
+    fit_a_pool: int
+    within_bounds: int
+    served_whole: int
+    served_in_part: int
+    waiting: int
+    servers_asked: int
+    server_months_asked: int
+    server_months_given: int
+    merit: int
+    bound: int
+
+
+class SuccessView(View):
+    """How one group fared; `low` and `high` are the interval of 95 % of its success."""
+
+    dimension: str
+    group: str
+    label: str
+    applications: int
+    served: int
+    server_months_asked: int
+    server_months_given: int
+    success: float
+    low: float
+    high: float
+
+
+class PriceView(View):
+    """What one more server for a month would add, in merit; no month: over the whole round."""
+
+    kind: str
+    name: str
+    month: int | None
+    merit: int
+
+
+class BoundView(View):
+    """A bound of the round: what is held, given and left of it, month by month."""
+
+    group: str
+    label: str
+    unit: str
+    most: int | None
+    least: int | None
+    held: tuple[int, ...]
+    given: tuple[int, ...]
+    left: tuple[int, ...] | None
+    reached: int
+    prices: tuple[PriceView, ...]
+
+
+class PoolUseView(View):
+    """Servers of a pool in a round, month by month."""
+
+    pool: str
+    model: str
+    offered: tuple[int, ...]
+    given: tuple[int, ...]
+    left: tuple[int, ...]
+
+
+class ReportView(View):
+    """What a round came to. `complaints`: better-placed applications passed over for no reason."""
+
+    call: str
+    plan: int
+    funnel: FunnelView
+    fairness: tuple[SuccessView, ...]
+    bounds: tuple[BoundView, ...]
+    pools: tuple[PoolUseView, ...]
+    complaints: int
+
+
 class DifferenceView(View):
     """Where a plan made again differs from the stored one."""
 
@@ -186,3 +263,34 @@ class AuditView(View):
     events: int
     head: str
     broken_at: int | None
+
+
+class RefusalView(View):
+    """An application that screening refuses, or would refuse, and why."""
+
+    application: str
+    title: str
+    organisation: str
+    rules: tuple[str, ...]
+    fields: tuple[str, ...]
+    reasons: tuple[str, ...]
+
+
+class DuplicateView(View):
+    """Two applications that may be one project; `ruling` is empty until the operator decides."""
+
+    first: str
+    second: str
+    percent: int
+    evidence: tuple[str, ...]
+    ruling: Literal["", "same", "different"] = ""
+
+
+class ScreeningView(View):
+    """A call's screening; with `applied` false it is what would be decided now."""
+
+    call: str
+    applied: bool
+    judged: int
+    refused: tuple[RefusalView, ...]
+    duplicates: tuple[DuplicateView, ...]

@@ -8,6 +8,7 @@ from dure.hub import problems
 from dure.hub.allocations.api import router as allocations
 from dure.hub.audit.api import router as audit
 from dure.hub.calls.api import router as calls
+from dure.hub.calls.screening_api import router as screening
 from dure.hub.supply.api import router as supply
 from dure.hub.supply.site_api import router as site
 from dure.hub.usage.api import router as usage
@@ -19,6 +20,6 @@ api = NinjaAPI(
     docs_url=None,  # the interactive page loads scripts from elsewhere
     openapi_url="openapi.json",
 )
-for router in (site, supply, calls, allocations, usage, audit):
+for router in (site, supply, calls, screening, allocations, usage, audit):
     api.add_router("", router)
 problems.install(api)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from django.utils.translation import gettext
 
@@ -45,7 +46,14 @@ def reasons(application: Application) -> Iterator[str]:
         if outcomes[0].change and application.state == State.WAITLISTED:
             yield sentence(outcomes[0].change)
     for failure in application.failures:
-        yield sentence(failure["reason"]) if "reason" in failure else words(failure["say"])
+        yield from failure_words(failure)
+
+
+def failure_words(failure: Mapping[str, Any]) -> Iterator[str]:
+    """A stored failure in the reader's language: the rule's sentence, then by what it failed."""
+    yield sentence(failure["reason"]) if "reason" in failure else words(failure["say"])
+    if failure.get("detail"):
+        yield sentence(failure["detail"])
 
 
 def offers(application: Application) -> list[Allocation]:

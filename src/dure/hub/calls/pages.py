@@ -11,13 +11,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from dure.engine.eligibility import Failure
 from dure.hub import clock
-from dure.hub.calls import next_steps, operations, queries
+from dure.hub.calls import checklist, next_steps, operations, queries
 from dure.hub.calls.forms import ApplicationForm, worded
 from dure.hub.calls.models import Application, Call
 from dure.hub.people.gate import Action, may, require
 from dure.hub.people.models import User
 from dure.hub.portal.signed_in import signed_in
-from dure.hub.portal.templatetags.dure import words
 from dure.hub.supply.queries import rules
 from dure.vocabulary.programme import Programme
 
@@ -168,6 +167,7 @@ def _door(found: Call, user: User | None) -> dict[str, object]:
         "is_open": found.state == Call.State.OPEN
         and found.opens_at <= clock.now() < found.closes_at,
         "may_apply": user is not None and may(user, Action.APPLY),
+        "may_screen": user is not None and may(user, Action.SEE_ROUND),
         "draft": queries.my_draft(user, found) if user else None,
     }
 
@@ -177,7 +177,12 @@ def _form_page(
 ) -> HttpResponse:
     if found.state != Application.State.DRAFT:
         return redirect("application", found.number)
-    context = {"application": found, "form": form, "call_rules": _call_of(found)}
+    context = {
+        "application": found,
+        "form": form,
+        "call_rules": _call_of(found),
+        "checklist": checklist.checklist(found, clock.now()) if found.answers else [],
+    }
     return render(request, "calls/edit.html", context, status=status)
 
 
@@ -191,12 +196,11 @@ def _check_page(
 ) -> HttpResponse:
     if found.state != Application.State.DRAFT:
         return redirect("application", found.number)
-    labels = {field.id: words(field.label) for field in document.form}
     context = {
         "application": found,
         "call_rules": _call_of(found),
         "answers": queries.answers_shown(found, document),
-        "problems": [(p.field, labels.get(p.field or "", ""), p.say) for p in problems],
+        "problems": checklist.shown(problems, document),
     }
     return render(request, "calls/check.html", context, status=status)
 

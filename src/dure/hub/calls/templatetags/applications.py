@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from typing import Any
 
 from django import template
 from django.template import Context
@@ -61,6 +62,11 @@ def next_step(application: Application) -> str:
 @register.filter
 def reasons(application: Application) -> list[str]:
     return list(next_steps.reasons(application))
+
+
+@register.filter
+def failure_words(failure: Mapping[str, Any]) -> list[str]:
+    return list(next_steps.failure_words(failure))
 
 
 @register.filter

@@ -1,0 +1,52 @@
+"""`dure round screen`: who screening would refuse, and why; with --apply, the screening itself."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+from dure.cli.round_commands import AsJson, Hub, Token, connected, failed
+from dure.client import ClientError
+from dure.client.models import ScreeningView
+
+
+def screen(
+    call: str,
+    *,
+    hub: Hub,
+    token: Token,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Screen the closed call. Cannot be undone.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show who would be refused and what looks alike; nothing changes without --apply."""
+    client = connected(hub, token)
+    try:
+        view = client.screen(call) if apply else client.screening(call)
+    except ClientError as error:
+        raise failed(error, f"call {call}") from None
+    if as_json:
+        typer.echo(view.model_dump_json())
+        return
+    _show(view)
+
+
+def _show(view: ScreeningView) -> None:
+    verb = "were refused" if view.applied else "would be refused now"
+    typer.echo(f"{view.call}: {len(view.refused)} of {view.judged} applications {verb}.")
+    if view.refused:
+        table = Table(Column("Application", no_wrap=True), "Organisation", "Question", "Why")
+        for row in view.refused:
+            questions = ", ".join(dict.fromkeys(row.fields))
+            table.add_row(row.application, row.organisation, questions, "\n".join(row.reasons))
+        Console().print(table)
+    if view.duplicates:
+        typer.echo("These pairs may be one project; the operator decides each:")
+        table = Table("First", "Second", "Evidence", "Decided")
+        for pair in view.duplicates:
+            table.add_row(pair.first, pair.second, "\n".join(pair.evidence), pair.ruling or "-")
+        Console().print(table)
