@@ -38,10 +38,10 @@ TEXTS: Final[dict[str, str]] = {
     ),
     "round.better_ranked_ahead": _(
         "On the waitlist at place {place}. In the pools it accepts, better-placed applications of"
-        " the same class came first; the last one served was at place {cutoff}, by {behind} further"
-        " up. Its score is {cutoff_score}, this application's {score}; the difference is {points}."
-        " Servers of {model} needed in one pool: {minimum}. Pool {pool} comes nearest with {room}"
-        " left (month {window}), {short} too few."
+        " the same class came first; the last one served was at place {cutoff}; places to make up:"
+        " {behind}. Its score is {cutoff_score}, this application's {score}; the difference is"
+        " {points}. Servers of {model} needed in one pool: {minimum}. Pool {pool} comes nearest"
+        " with {room} left (month {window}), {short} too few."
     ),
     "round.pool_full": _(
         "On the waitlist at place {place}. Servers of {model} needed in one pool: {minimum}. Pool"
@@ -132,7 +132,7 @@ TEXTS: Final[dict[str, str]] = {
     ),
     "change.more_points": _(
         "With a score of {score} or more, {points} above its own, it would have come before the"
-        " application at place {cutoff}, by {places} further up. That is the last one served of its"
-        " class whose servers would do for it: {minimum} in pool {pool} (month {window})."
+        " application at place {cutoff}, the last one served of its class whose servers would do"
+        " for it: {minimum} in pool {pool} (month {window}). Places to make up: {places}."
     ),
 }
