@@ -26,6 +26,7 @@ from dure.client.models import (
     RoundView,
     ScreeningView,
 )
+from dure.client.scores import ScoresView, SensitivityView
 from dure.client.transport import Connection, Patience, read
 
 _PROGRAMME: Final = TypeAdapter(ProgrammeView)
@@ -35,6 +36,8 @@ _SCREENING: Final = TypeAdapter(ScreeningView)
 _OUTCOME: Final = TypeAdapter(OutcomeView)
 _REPORT: Final = TypeAdapter(ReportView)
 _REPLAY: Final = TypeAdapter(ReplayView)
+_SCORES: Final = TypeAdapter(ScoresView)
+_SENSITIVITY: Final = TypeAdapter(SensitivityView)
 _ALLOCATIONS: Final = TypeAdapter(tuple[AllocationView, ...])
 _LEDGER: Final = TypeAdapter(tuple[LedgerEntryView, ...])
 _CLUSTERS: Final = TypeAdapter(tuple[ClusterView, ...])
@@ -110,6 +113,19 @@ class HubClient(Connection):
     def report(self, call: str) -> ReportView:
         """What the latest plan of a call's round came to: funnel, fairness, bounds."""
         return read(_REPORT, self._get(f"/api/v1/rounds/{quote(call, safe='')}/report"))
+
+    def scores(self, call: str) -> ScoresView:
+        """A call's latest ranking, raw beside corrected; `Refused` (404) before one."""
+        return read(_SCORES, self._get(f"/api/v1/rounds/{quote(call, safe='')}/scores"))
+
+    def sensitivity(self, call: str, *, places: int | None = None) -> SensitivityView:
+        """Whose outcome hangs on what, the first `places` served. Blocks while it is computed."""
+        path = f"/api/v1/rounds/{quote(call, safe='')}/scores/sensitivity"
+        params = {} if places is None else {"places": places}
+        answer = self.ask(
+            "GET", path, repeatable=True, params=params, extra_wait_s=SOLVE_TIMEOUT_S
+        )
+        return read(_SENSITIVITY, answer)
 
     def replay(self, *, plan: int) -> ReplayView:
         """Has the hub make a plan again from what was stored with it. Blocks while it is solved."""

@@ -9,6 +9,7 @@ from dure.hub.allocations.api import router as allocations
 from dure.hub.audit.api import router as audit
 from dure.hub.calls.api import router as calls
 from dure.hub.calls.screening_api import router as screening
+from dure.hub.reviews.api import router as reviews
 from dure.hub.supply.api import router as supply
 from dure.hub.supply.site_api import router as site
 from dure.hub.usage.api import router as usage
@@ -20,6 +21,6 @@ api = NinjaAPI(
     docs_url=None,  # the interactive page loads scripts from elsewhere
     openapi_url="openapi.json",
 )
-for router in (site, supply, calls, screening, allocations, usage, audit):
+for router in (site, supply, calls, screening, reviews, allocations, usage, audit):
     api.add_router("", router)
 problems.install(api)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from django.core.cache import cache
 
@@ -23,6 +23,9 @@ from dure.hub.supply.models import Pool
 from dure.hub.supply.queries import rules
 from dure.vocabulary.plans import Reason
 from dure.vocabulary.programme import Rubric
+
+if TYPE_CHECKING:  # it loads numpy
+    from dure.engine.scoring.sensitivity import OnePoint
 
 SCORING: Final = "scoring"
 Order = Literal["rank", "raw", "shift"]
@@ -121,7 +124,7 @@ class Hanging:
     served: bool
     on_correction: bool
     on_reviewers: tuple[str, ...]
-    on_points: tuple[tuple[str, int], ...]
+    on_points: tuple[OnePoint, ...]
     chance: Fraction | None
 
 
@@ -179,7 +182,7 @@ def _computed(seen: RankingSeen, places: int) -> SensitivitySeen:
                 served=one.served,
                 on_correction=one.on_correction,
                 on_reviewers=one.on_reviewers,
-                on_points=tuple((p.reviewer, p.change) for p in one.on_points),
+                on_points=one.on_points,
                 chance=likely.get(one.application),
             )
             for one in made.dependent
@@ -198,7 +201,9 @@ def _places(seen: RankingSeen) -> int:
         return served
     asked = seen.call.applications.values_list("number", "amount")
     amounts = {number: amount or 0 for number, amount in asked}
-    ranked = [one.application for one in seen.plan.intents if one.rank is not None]
+    ranked = [
+        one.application for one in seen.plan.intents if one.rank and one.application in amounts
+    ]
     return len(until_used_up(amounts, _free_servers(seen.call))(ranked))
 
 
