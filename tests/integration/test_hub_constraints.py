@@ -26,10 +26,10 @@ from dure.hub.allocations.models import (
     Stretch,
 )
 from dure.hub.audit.models import ChainHead, Event
-from dure.hub.calls.models import Application, Call
+from dure.hub.calls.models import Application, Call, DuplicatePair
 from dure.hub.market.models import Listing
 from dure.hub.people.gate import STEWARD
-from dure.hub.people.models import Organisation, PersonalToken, User
+from dure.hub.people.models import Certificate, Organisation, PersonalToken, Sanction, User
 from dure.hub.people.operations import issue_token
 from dure.hub.reports.models import ClosedMonth
 from dure.hub.reports.operations import close_month
@@ -42,22 +42,31 @@ from dure.hub.reviews.models import (
 )
 from dure.hub.supply.models import Cluster, EnrolmentToken, Pool, Provider, SiteCredential
 from dure.hub.supply.operations import enrol_agent, issue_enrolment_token
+from dure.hub.tenders.models import Bid, BidReview, SupplyCall
 from dure.hub.usage.models import LedgerEntry, LedgerPosting, NodeOutage, UsageSegment
 
 Change = dict[str, object]
 
 # constraint -> the model, and what is changed on one of its rows
 CHECKED: Final[dict[str, tuple[type[models.Model], Change]]] = {
+    "bid_agreed_at_a_price": (Bid, {"state": "agreed"}),
+    "bid_agreed_price_at_most_the_price": (Bid, {"agreed_price": F("price") + 1}),
+    "bid_left_draft_by_submission": (Bid, {"submitted_at": None}),
+    "bid_review_points_at_a_time": (BidReview, {"submitted_at": None}),
+    "supply_call_closes_later": (SupplyCall, {"closes_at": F("opens_at")}),
     "allocation_ends_later": (Allocation, {"ends_at": F("starts_at")}),
     "allocation_live_has_servers": (Allocation, {"servers": 0}),
     "application_left_draft_by_submission": (Application, {"submitted_at": None}),
     "assignment_withdrawn_at_a_time": (Assignment, {"withdrawn_at": NOW}),
     "call_closes_later": (Call, {"closes_at": F("opens_at")}),
+    "certificate_has_a_kind": (Certificate, {"kind": ""}),
     "chain_head_is_one_row": (ChainHead, {"id": 2}),
     "cluster_applies_what_was_desired": (
         Cluster, {"applied_revision": F("desired_revision") + 1},
     ),
     "decision_applied_at_a_time": (Decision, {"state": "applied", "applied_at": None}),
+    "duplicate_pair_is_of_two": (DuplicatePair, {"second": F("first")}),
+    "duplicate_pair_ruled_at_a_time": (DuplicatePair, {"ruling": "same"}),
     "enrolment_token_expires": (EnrolmentToken, {"expires_at": F("created_at")}),
     "event_sequence_from_one": (Event, {"sequence": 0}),
     "ledger_entry_kind_is_known": (LedgerEntry, {"kind": "GIFT"}),
@@ -79,6 +88,8 @@ CHECKED: Final[dict[str, tuple[type[models.Model], Change]]] = {
     "reclaim_notice_deadline_later": (
         ReclaimNotice, {"deadline": F("given_at") - timedelta(seconds=1)},
     ),
+    "sanction_ends_later": (Sanction, {"ends_on": F("starts_on") - timedelta(days=1)}),
+    "sanction_lifted_later": (Sanction, {"lifted_at": F("recorded_at") - timedelta(seconds=1)}),
     "site_credential_expires": (SiteCredential, {"expires_at": F("created_at")}),
     "stage_is_due_later": (Stage, {"due_at": F("opened_at")}),
     "stretch_ends_later": (Stretch, {"ends_at": F("starts_at")}),
@@ -94,9 +105,13 @@ CHECKED: Final[dict[str, tuple[type[models.Model], Change]]] = {
 COPIED: Final[dict[str, tuple[type[models.Model], Change]]] = {
     "application_rank_once_a_call": (Application, {"number": "copy"}),
     "approval_once_a_person": (Approval, {}),
+    "bid_once_an_organisation": (Bid, {"number": "copy"}),
+    "bid_review_once_a_reviewer": (BidReview, {}),
     "assignment_once_a_reviewer": (Assignment, {}),
+    "certificate_once_an_organisation": (Certificate, {}),
     "conflict_declared_once": (DeclaredConflict, {}),
     "decision_numbered_once": (Decision, {}),
+    "duplicate_pair_once": (DuplicatePair, {}),
     "event_chain_does_not_fork": (Event, {"sequence": 10_000, "hash": "f" * 64}),
     "ledger_posting_once": (LedgerPosting, {}),
     "lent_right_once_a_pool": (LentRight, {}),
@@ -159,6 +174,19 @@ def a_world_with_a_row_of_everything() -> None:
         reason={},
         given_at=NOW,
     )
+    organisation, today = world["ann"].organisation, NOW.date()
+    Certificate.objects.create(
+        organisation=organisation, kind="k", valid_until=today, recorded_at=NOW
+    )
+    Sanction.objects.create(
+        organisation=organisation, cause="other", starts_on=today, recorded_at=NOW
+    )
+    DuplicatePair.objects.create(
+        call=world.call,
+        first=world.applications["ann"],
+        second=world.applications["bob"],
+        percent=90,
+    )
     PastProject.objects.create(reviewer=world["reviewer1"], person="x", year=2025)
     LentRight.objects.create(
         project=mine.project, pool=mine.pool, order=0, max_accelerators=1, since=NOW
@@ -167,6 +195,30 @@ def a_world_with_a_row_of_everything() -> None:
         allocation=mine, rule="r", given_at=DECIDED, deadline=DECIDED, reason={}
     )
     Listing.objects.create(project=mine.project, slug="m", name="m", summary="", licence="MIT")
+    _a_bid(world)
+
+
+def _a_bid(world: small.World) -> None:
+    call = SupplyCall.objects.create(
+        programme=world.programme, key="supply", opens_at=NOW, closes_at=DECIDED
+    )
+    bid = Bid.objects.create(
+        call=call,
+        number="supply-001",
+        organisation=Organisation.objects.latest("pk"),
+        bidder=world["supplier"],
+        state="selected",
+        price=10,
+        created_at=NOW,
+        submitted_at=NOW,
+    )
+    BidReview.objects.create(
+        bid=bid,
+        reviewer=world["reviewer1"],
+        points={"merit": 1},
+        assigned_at=NOW,
+        submitted_at=NOW,
+    )
 
 
 def _a_row(model: type[models.Model]) -> Any:

@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("dure.hub.notices.urls")),
     path("", include("dure.hub.market.urls")),
     path("", include("dure.hub.supply.urls")),
+    path("", include("dure.hub.tenders.urls")),
     path("", include("dure.hub.allocations.urls")),
     path("", include("dure.hub.usage.urls")),
     path("", include("dure.hub.reports.urls")),

@@ -22,7 +22,7 @@ MENU: Final[dict[str, tuple[tuple[str, Promise], ...]]] = {
         ("allocations", _("Allocations")),
         ("ledger", _("Ledger")),
     ),
-    Role.REVIEWER: (("my-reviews", _("My reviews")),),
+    Role.REVIEWER: (("my-reviews", _("My reviews")), ("my-bid-reviews", _("Bids to score"))),
     Role.OPERATOR: (
         ("operate", _("Operation")),
         ("allocations", _("Allocations")),
@@ -31,8 +31,14 @@ MENU: Final[dict[str, tuple[tuple[str, Promise], ...]]] = {
         ("months", _("Months")),
         ("audit", _("Audit")),
         ("calls", _("Calls")),
+        ("supply-calls", _("Supply calls")),
     ),
-    Role.PROVIDER: (("clusters", _("Clusters")), ("calls", _("Calls"))),
+    Role.PROVIDER: (
+        ("clusters", _("Clusters")),
+        ("my-bids", _("My bids")),
+        ("supply-calls", _("Supply calls")),
+        ("calls", _("Calls")),
+    ),
     Role.AUDITOR: (
         ("audit", _("Audit")),
         ("ledger", _("Ledger")),
@@ -41,11 +47,15 @@ MENU: Final[dict[str, tuple[tuple[str, Promise], ...]]] = {
         ("clusters", _("Clusters")),
         ("operate", _("Operation")),
         ("calls", _("Calls")),
+        ("supply-calls", _("Supply calls")),
     ),
 }
 """Role -> its pages, by URL name."""
 
-VISITOR: Final[tuple[tuple[str, Promise], ...]] = (("calls", _("Calls")),)
+VISITOR: Final[tuple[tuple[str, Promise], ...]] = (
+    ("calls", _("Calls")),
+    ("supply-calls", _("Supply calls")),
+)
 
 
 @dataclass(frozen=True, slots=True)

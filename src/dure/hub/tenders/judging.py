@@ -19,8 +19,9 @@ from dure.hub.audit import operations as audit
 from dure.hub.calls.operations import NotAtThisStage
 from dure.hub.notices import operations as notices
 from dure.hub.people.gate import Action, Actor, require
-from dure.hub.people.models import Role, User
-from dure.hub.reviews.facts import reviewer_facts
+from dure.hub.people.models import User
+from dure.hub.reviews.facts import reviewer_facts, reviewers
+from dure.hub.reviews.models import DeclaredConflict
 from dure.hub.reviews.operations import MAX_COMMENT, ConflictOfInterest, PointsInvalid
 from dure.hub.tenders.models import Bid, BidReview, SupplyCall
 from dure.hub.tenders.operations import advance, candidate, rules_of
@@ -74,22 +75,27 @@ def _document_reason(intent: eligibility.Screened) -> Reason:
 
 @transaction.atomic
 def assign_bid_reviewers(*, call: SupplyCall, by: Actor, now: datetime) -> Decision:
-    """Gives every admitted bid its reviewers, none with a conflict; the written stage begins."""
-    locked = advance(call=call, needed=(State.CHECKED,), to=State.WRITTEN, by=by, now=now)
+    """Gives every admitted bid the reviewers it lacks, none with a conflict; reviews begin.
+
+    During the written stage it fills the places of who stepped back.
+    """
+    stages = (State.CHECKED, State.WRITTEN)
+    locked = advance(call=call, needed=stages, to=State.WRITTEN, by=by, now=now)
     bids = {
         bid.number: bid
         for bid in locked.bids.filter(state=Bid.State.ADMITTED).select_related("organisation")
     }
-    people = {
-        user.username: user
-        for user in User.objects.filter(role=Role.REVIEWER, is_active=True)
-        .select_related("organisation")
-        .prefetch_related("declared_conflicts")
-    }
+    people = {user.username: user for user in reviewers()}
     snapshot = assignment.AssignmentSnapshot(
         call=locked.key,
         submissions=tuple(submission_of(bids[number]) for number in sorted(bids)),
         reviewers=tuple(reviewer_facts(people[name]) for name in sorted(people)),
+        held=tuple(
+            assignment.Held(application=bid, reviewer=reviewer, reviewed=at is not None)
+            for bid, reviewer, at in BidReview.objects.filter(bid__call=locked)
+            .order_by("bid__number", "reviewer__username")
+            .values_list("bid__number", "reviewer__username", "submitted_at")
+        ),
     )
     policy = assignment.AssignmentPolicy(reviews=rules_of(locked).rubric.reviews_per_bid)
     header = decisions.next_header(programme=locked.programme, now=now, seed=locked.key)
@@ -109,6 +115,22 @@ def assign_bid_reviewers(*, call: SupplyCall, by: Actor, now: datetime) -> Decis
         applied=True,
         moves_capacity=False,
     )
+
+
+@transaction.atomic
+def declare_bid_conflict(*, review: BidReview, by: User, now: datetime) -> None:
+    """The reviewer steps back from a bid; what they said of it ends. Raises NotAtThisStage."""
+    call = SupplyCall.objects.select_for_update(no_key=True).get(bids__reviews=review)
+    locked = BidReview.objects.select_related("bid").get(pk=review.pk)
+    require(by, Action.REVIEW, locked)
+    if call.state not in {State.WRITTEN, State.PRESENTATION}:
+        raise NotAtThisStage(call.key, call.state, State.WRITTEN)
+    number = locked.bid.number
+    DeclaredConflict.objects.get_or_create(
+        reviewer=by, subject=number, defaults={"declared_at": now}
+    )
+    locked.delete()
+    audit.record(by=by, what="bid_review.conflict_declared", subject=number, at=now)
 
 
 def submission_of(bid: Bid) -> assignment.Submission:

@@ -16,7 +16,7 @@ from dure.hub.allocations.models import Decision
 from dure.hub.calls.queries import AnswerShown
 from dure.hub.people.gate import Action, Actor, NotPermitted, require
 from dure.hub.people.models import User
-from dure.hub.reviews.operations import reviewer_facts
+from dure.hub.reviews.facts import reviewer_facts
 from dure.hub.tenders.judging import submission_of
 from dure.hub.tenders.models import Bid, BidReview, Inspection, SupplyCall
 from dure.hub.tenders.operations import rules_of

@@ -70,6 +70,10 @@ TEXTS: Final[dict[str, str]] = {
     "tender.documents_passed": _("The bid passed the document check."),
     "tender.inspection_passed": _("The site inspection was passed."),
     "tender.price_agreed": _("The price is set to {price}, {by} below the bid."),
-    "tender.change_price": _("It would have been chosen at a price lower by {by}."),
-    "tender.change_points": _("It would have been chosen with {points} more points."),
+    "tender.change_price": _(
+        "With all points as they are, it would have been chosen at a price lower by {by}."
+    ),
+    "tender.change_points": _(
+        "With all else as it is, it would have been chosen with {points} more points."
+    ),
 }
