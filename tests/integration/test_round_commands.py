@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from collections.abc import Iterator
 from functools import partial
 
@@ -17,6 +19,8 @@ from typer.testing import CliRunner
 from dure.cli import round_commands
 from dure.client import HubClient
 from dure.hub import clock
+from dure.hub.allocations import rounds
+from dure.hub.allocations.models import Decision
 from dure.hub.people.operations import issue_token
 from dure.hub.wsgi import application
 
@@ -88,3 +92,59 @@ def test_reasons_come_in_the_language_of_the_terminal(token: str) -> None:
     korean = dure("show", "first", "--csv", token=token, terminal=KOREAN)
     assert english.isascii()
     assert "서버" in korean
+
+
+def test_one_application_is_explained_in_words_and_in_json(token: str) -> None:
+    said = dure("explain", "first", "first-0001", token=token)
+    assert "A model" in said
+    assert "2026-03-02" in said
+    assert "Awarded all that was requested" in " ".join(said.split())
+    row = json.loads(dure("explain", "first", "first-0003", "--json", token=token))
+    assert (row["outcome"], row["servers"], row["place"]) == ("waitlisted", 0, 3)
+    assert row["reason_code"].startswith("round.")
+    missing = dure("explain", "first", "nope", token=token, code=1)
+    assert "There is no application nope in a round of call first for you." in missing
+
+
+def test_the_report_says_who_succeeded_and_what_is_left(token: str) -> None:
+    view = json.loads(dure("report", "first", "--json", token=token))
+    assert view["funnel"]["applications"] == 3
+    assert view["funnel"]["served_whole"] == 2
+    success = {(s["dimension"], s["group"]): s["served"] for s in view["fairness"]}
+    assert success["sector", "academia"] == 1
+    assert success["sector", "industry"] == 1
+    assert view["pools"][0]["left"][0] == 1
+    said = " ".join(dure("report", "first", token=token).split())
+    assert "a pool could hold them" in said
+    assert "passed over without a named constraint: 0" in said
+
+
+def test_a_plan_is_replayed_by_call_or_number(world: World, token: str) -> None:
+    plan = Decision.objects.get(kind="round")
+    for what in ("first", str(plan.number)):
+        assert "the same, value for value" in dure("replay", what, token=token)
+    changed = {**plan.plan, "objective": 1}
+    Decision.objects.filter(pk=plan.pk).update(plan=changed)
+    differs = dure("replay", "first", token=token, code=1)
+    assert "objective: stored 1, now" in differs
+    assert "There is no plan 99 for you." in dure("replay", "99", token=token, code=1)
+
+
+def test_awards_show_their_term_in_the_programmes_days(token: str) -> None:
+    rows = list(csv.DictReader(dure("show", "first", "--csv", token=token).splitlines()))
+    assert [(row["starts"], row["months"]) for row in rows] == [
+        ("2026-03-02", "6"), ("2026-03-02", "6"), ("", "0"),
+    ]  # fmt: skip
+
+
+def test_an_approval_is_withdrawn_from_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    monkeypatch.setattr(rounds, "approvals_needed", lambda _decision: 2)
+    plan = str(Decision.objects.get(kind="round").number)
+    said = dure("approve", "first", "--plan", plan, "--yes", token=token)
+    assert "Approved by operator; 2 people are needed." in " ".join(said.split())
+    assert "proposed" in said
+    assert "Approved by nobody yet" in " ".join(
+        dure("withdraw", "first", "--plan", plan, token=token).split()
+    )

@@ -7,8 +7,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import sys
 from collections import Counter
@@ -21,9 +19,11 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from dure.cli import round_tables
+from dure.cli.round_tables import csv_of, facts_of, outcomes_table
 from dure.cli.terminal import language
 from dure.client import ClientError, HubClient, Refused
-from dure.client.models import OutcomeView, RoundView
+from dure.client.models import RoundView
 
 FAILED: Final = 1
 
@@ -87,7 +87,7 @@ def show(
     except ClientError as error:
         raise failed(error, f"round of call {call}") from None
     if as_csv:
-        typer.echo(_csv(view, _zone(client)), nl=False)
+        typer.echo(csv_of(view, _zone(client)), nl=False)
         return
     _show(view, client, as_json=as_json)
 
@@ -146,7 +146,7 @@ def explain(
         typer.echo(row.model_dump_json())
         return
     table = Table(show_header=False, box=None)
-    for name, value in _facts(row, _zone(client)):
+    for name, value in facts_of(row, _zone(client)):
         table.add_row(name, value)
     console = Console()
     console.print(f"{row.application}  {row.title}", markup=False)
@@ -154,6 +154,19 @@ def explain(
     for line in (row.reason, row.change, *row.failures):
         if line:
             console.print(line, markup=False)
+
+
+@app.command()
+def report(call: str, *, hub: Hub, token: Token, as_json: AsJson = False) -> None:
+    """Say what the latest plan came to: funnel, success by group, quotas and prices, pools."""
+    try:
+        view = connected(hub, token).report(call)
+    except ClientError as error:
+        raise failed(error, f"round of call {call}") from None
+    if as_json:
+        typer.echo(view.model_dump_json())
+        return
+    round_tables.print_report(view, Console(width=None if sys.stdout.isatty() else 160))
 
 
 @app.command()
@@ -233,73 +246,4 @@ def _show(view: RoundView, client: HubClient, *, as_json: bool) -> None:
         return
     zone = _zone(client)
     typer.echo(_headline(view))
-    table = Table(
-        "Rank",
-        Column("Application", no_wrap=True),
-        "Sector",
-        "Outcome",
-        "Servers",
-        "Pool",
-        "From",
-        "Months",
-        "Why",
-    )
-    for row in view.outcomes:
-        why = f"{row.reason} {row.change}" if row.change else row.reason
-        table.add_row(
-            str(row.rank or ""),
-            row.application,
-            row.sector,
-            row.outcome,
-            str(row.servers or ""),
-            row.pool or "",
-            _day(row.starts, zone),
-            str(row.months or ""),
-            why,
-        )
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
-
-
-def _day(at: datetime | None, zone: ZoneInfo) -> str:
-    return f"{at.astimezone(zone):%F}" if at else ""
-
-
-def _blocks(row: OutcomeView) -> str:
-    """Servers by block, such as `0:32 1:8`."""
-    return " ".join(f"{share.block}:{share.servers}" for share in row.blocks)
-
-
-def _facts(row: OutcomeView, zone: ZoneInfo) -> list[tuple[str, str]]:
-    facts = [
-        ("Outcome", row.outcome),
-        ("Rank", str(row.rank or "")),
-        ("Place", str(row.place or "")),
-        ("Score", row.score or ""),
-        ("Servers", str(row.servers or "")),
-        ("Pool", row.pool or ""),
-        ("From", _day(row.starts, zone)),
-        ("Months", str(row.months or "")),
-        ("Blocks", _blocks(row)),
-    ]
-    return [(name, value) for name, value in facts if value]
-
-
-_COLUMNS: Final = (
-    "rank", "place", "application", "sector", "outcome", "servers", "pool", "starts", "months",
-    "blocks", "score", "code", "reason", "change_code", "change",
-)  # fmt: skip
-
-
-def _csv(view: RoundView, zone: ZoneInfo) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(_COLUMNS)
-    for row in view.outcomes:
-        writer.writerow(
-            [
-                row.rank, row.place, row.application, row.sector, row.outcome, row.servers,
-                row.pool, _day(row.starts, zone), row.months, _blocks(row), row.score,
-                row.reason_code, row.reason, row.change_code, row.change,
-            ]
-        )  # fmt: skip
-    return out.getvalue()
+    Console(width=None if sys.stdout.isatty() else 160).print(outcomes_table(view, zone))

@@ -26,6 +26,7 @@ from dure.client.models import (
     RoundView,
     ScreeningView,
 )
+from dure.client.reviewers import ReplacementView, ReviewersView
 from dure.client.scores import ScoresView, SensitivityView
 from dure.client.transport import Connection, Patience, read
 
@@ -37,6 +38,8 @@ _OUTCOME: Final = TypeAdapter(OutcomeView)
 _REPORT: Final = TypeAdapter(ReportView)
 _REPLAY: Final = TypeAdapter(ReplayView)
 _SCORES: Final = TypeAdapter(ScoresView)
+_REVIEWERS: Final = TypeAdapter(ReviewersView)
+_REPLACEMENT: Final = TypeAdapter(ReplacementView)
 _SENSITIVITY: Final = TypeAdapter(SensitivityView)
 _ALLOCATIONS: Final = TypeAdapter(tuple[AllocationView, ...])
 _LEDGER: Final = TypeAdapter(tuple[LedgerEntryView, ...])
@@ -114,6 +117,20 @@ class HubClient(Connection):
         """What the latest plan of a call's round came to: funnel, fairness, bounds."""
         return read(_REPORT, self._get(f"/api/v1/rounds/{quote(call, safe='')}/report"))
 
+    def reviewers(self, call: str) -> ReviewersView:
+        """How far a call's review has come: its stages, who reviews, what is late."""
+        return read(_REVIEWERS, self._get(f"/api/v1/rounds/{quote(call, safe='')}/reviewers"))
+
+    def replacements(self, call: str) -> ReplacementView:
+        """Who would replace whom if late reviewers were replaced now; nothing is done."""
+        path = f"/api/v1/rounds/{quote(call, safe='')}/reviewers/late"
+        return read(_REPLACEMENT, self._get(path))
+
+    def replace_late(self, call: str) -> ReplacementView:
+        """Replaces late reviewers. Safe to repeat: who was replaced is late no longer."""
+        path = f"/api/v1/rounds/{quote(call, safe='')}/reviewers/replace"
+        return read(_REPLACEMENT, self.ask("POST", path, repeatable=True))
+
     def scores(self, call: str) -> ScoresView:
         """A call's latest ranking, raw beside corrected; `Refused` (404) before one."""
         return read(_SCORES, self._get(f"/api/v1/rounds/{quote(call, safe='')}/scores"))
@@ -122,9 +139,7 @@ class HubClient(Connection):
         """Whose outcome hangs on what, the first `places` served. Blocks while it is computed."""
         path = f"/api/v1/rounds/{quote(call, safe='')}/scores/sensitivity"
         params = {} if places is None else {"places": places}
-        answer = self.ask(
-            "GET", path, repeatable=True, params=params, extra_wait_s=SOLVE_TIMEOUT_S
-        )
+        answer = self.ask("GET", path, repeatable=True, params=params, extra_wait_s=SOLVE_TIMEOUT_S)
         return read(_SENSITIVITY, answer)
 
     def replay(self, *, plan: int) -> ReplayView:

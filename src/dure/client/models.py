@@ -43,6 +43,51 @@ class ProgrammeView(View):
     pools: tuple[PoolView, ...]
 
 
+class SupplyCallView(View):
+    """A supply call; `bids` is told once it is closed."""
+
+    id: str
+    title: Text
+    state: Literal[
+        "announced", "open", "closed", "checked", "written", "presentation", "scored", "decided"
+    ]
+    opens: AwareDatetime
+    closes: AwareDatetime
+    bids: int | None
+
+
+class BidOutcomeView(View):
+    """What a choice means for one bid; points are exact fractions, as text."""
+
+    bid: str
+    provider: str
+    rank: int | None
+    outcome: Literal["won", "reduced", "refused", "below_pass_mark", "not_scored", "out"]
+    total: str
+    reviewed: str | None
+    computed: dict[str, str]
+    price: int
+    public_servers: int
+    reason_code: str
+    reason: str
+    changes: tuple[str, ...]
+
+
+class ChoiceView(View):
+    """The latest plan of a supply call; `conflict` names rules that cannot be met together."""
+
+    call: str
+    plan: int
+    status: Literal["proposed", "applied", "superseded"]
+    optimal: bool
+    budget: int
+    price: int
+    public_accelerators: int
+    accelerators: int
+    conflict: tuple[str, ...]
+    outcomes: tuple[BidOutcomeView, ...]
+
+
 class CallView(View):
     """A call and how many answered it."""
 

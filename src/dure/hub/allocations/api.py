@@ -12,6 +12,7 @@ from dure.client.models import (
     DifferenceView,
     OutcomeView,
     ReplayView,
+    ReportView,
     RoundView,
 )
 from dure.hub import clock
@@ -56,6 +57,29 @@ def outcome(request: UserRequest, call: str, application: str) -> OutcomeView:
     """What the latest plan means for one application; to its own people once it is applied."""
     row = round_queries.an_outcome(call=call, application=application, by=request.auth)
     return _outcome(row, rounds.months_of(row.decision))
+
+
+@router.get("rounds/{call}/report", response={200: ReportView, **REFUSALS})
+def report(request: UserRequest, call: str) -> ReportView:
+    """What the latest plan came to: funnel, success by group, bounds, pools."""
+    decision = _latest(call, request.auth)
+    found = round_queries.a_report(decision)
+    return ReportView.model_validate(
+        {
+            "call": call,
+            "plan": decision.number,
+            "funnel": found.funnel.model_dump(),
+            "fairness": [
+                {**one.success.model_dump(), "success": float(one.success.success)}
+                | {"label": one.label}
+                for dimension in found.fairness
+                for one in dimension.groups
+            ],
+            "bounds": [{**bound.use.model_dump(), "label": bound.label} for bound in found.bounds],
+            "pools": [use.model_dump() for use in found.pools],
+            "complaints": found.complaints,
+        }
+    )
 
 
 @router.post("rounds/{call}/solve", response={200: RoundView, **REFUSALS})

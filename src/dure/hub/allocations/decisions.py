@@ -76,6 +76,7 @@ def record(
     plan: Plan,
     by: Actor,
     call: Call | None = None,
+    report: Frozen | None = None,
     applied: bool = False,
     moves_capacity: bool = True,
 ) -> Decision:
@@ -97,6 +98,7 @@ def record(
         snapshot=snapshot.model_dump(mode="json"),
         policy=policy.model_dump(mode="json") if isinstance(policy, Frozen) else policy,
         plan=plan.model_dump(mode="json"),
+        report=report.model_dump(mode="json") if report else None,
         state=Decision.State.APPLIED if applied else Decision.State.PROPOSED,
         applied_at=header.now if applied else None,
         approved_by=by if applied and isinstance(by, User) else None,

@@ -17,6 +17,8 @@ from dure.hub.calls.operations import NotAtThisStage
 from dure.hub.people.gate import Action, may, require
 from dure.hub.people.models import User
 from dure.hub.portal.signed_in import signed_in
+from dure.hub.reviews.board_pages import awaited
+from dure.hub.reviews.stages import ReviewsOutstanding
 
 
 @require_safe
@@ -49,6 +51,8 @@ def _take(request: HttpRequest, by: User, call: Call, due: Step) -> HttpResponse
         due.act(call=call, by=by, now=clock.now())
     except NotAtThisStage:
         messages.warning(request, _("That step is done already, or not due yet."))
+    except ReviewsOutstanding as outstanding:
+        messages.warning(request, awaited(outstanding))
     except PlanRefused as refused:
         messages.error(request, _("The check refused the plan: %(why)s") % {"why": refused})
     else:

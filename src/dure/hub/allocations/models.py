@@ -14,7 +14,10 @@ from dure.hub.supply.models import Pool, Programme
 
 
 class Decision(models.Model):
-    """One numbered plan with all that made it, so that it can be replayed."""
+    """One numbered plan with all that made it, so that it can be replayed.
+
+    `report` is what a round's page shows of it, worked out once: a plan may be megabytes.
+    """
 
     class State(models.TextChoices):
         PROPOSED = "proposed", _("Proposed")
@@ -31,6 +34,7 @@ class Decision(models.Model):
     snapshot = models.JSONField()
     policy = models.JSONField()
     plan = models.JSONField()
+    report = models.JSONField(null=True)
     state = models.CharField(max_length=16, choices=State, default=State.PROPOSED)
     approved_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"

@@ -9,12 +9,15 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any, Final, Literal
 
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
 
+from dure.engine.allocation.facts import Price
+from dure.engine.allocation.report import PoolUse, RoundReport
 from dure.hub.allocations.models import Approval, Decision, Outcome
+from dure.hub.allocations.round_report import Report, dearest, written
 from dure.hub.allocations.rounds import INELIGIBLE, approvals_needed
 from dure.hub.calls.models import Call
 from dure.hub.people.gate import Action, NotPermitted, may, require
@@ -29,49 +32,21 @@ ROUND: Final = "round"
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A pool of the call, month by month: what the latest plan offered and gave of it.
-
-    Before a plan, what is free now, as one month.
-    """
+    """A pool of the call; `use` is what the latest plan makes of it, None before one."""
 
     pool: Pool
-    offered_by_month: tuple[int, ...]
-    given_by_month: tuple[int, ...]
+    use: PoolUse | None
+    points: str = ""
 
     @property
     def offered(self) -> int:
-        """In the month with most."""
-        return max(self.offered_by_month)
+        """In the month with most; before a plan what is free at all times."""
+        return max(self.use.offered) if self.use else self.pool.free_servers
 
     @property
     def given(self) -> int:
         """In the month with most."""
-        return max(self.given_by_month)
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """The applications of one sector (or all), and how they fared; amounts as applied for."""
-
-    sector: str
-    applications: int
-    served: int
-    asked: int
-    given: int
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """How good the plan is, in merit: points times servers, in thousandths."""
-
-    objective: int
-    bound: int
-    optimal: bool
-
-    @property
-    def gap_permille(self) -> int:
-        """How far it may lie from the best, rounded up."""
-        return -((self.objective - self.bound) * 1000 // self.bound) if self.bound else 0
+        return max(self.use.given) if self.use else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +56,8 @@ class RoundSeen:
     call: Call
     offers: tuple[Offer, ...]
     latest: Decision | None
-    proof: Proof | None
+    report: Report | None
     stale: bool
-    groups: tuple[Group, ...]
-    total: Group
     left_out: int
 
 
@@ -101,29 +74,42 @@ def a_call(*, key: str, by: User) -> Call:
 def round_of(*, call: Call, by: User) -> RoundSeen:
     """The call's round with its latest plan."""
     require(by, Action.SEE_ROUND)
-    rounds = _light().filter(call=call, kind=ROUND)
     latest = (
-        rounds.annotate(
-            objective=F("plan__objective"),
-            bound=F("plan__bound"),
-            optimal=F("plan__optimal"),
-            offers=F("snapshot__offers"),
-        )
+        Decision.objects.filter(call=call, kind=ROUND)
+        .select_related("programme", "call", "approved_by")
+        .defer(*_HEAVY)
+        .annotate(prices=F("plan__prices"), left_out=Coalesce(_LEFT_OUT, 0))
         .order_by("-number")
         .first()
     )
-    cells = _cells(latest) if latest else []
-    groups = _groups(cells)
+    report = a_report(latest) if latest else None
     return RoundSeen(
         call=call,
-        offers=_offers(call, cells, latest.offers if latest else ()),
+        offers=_offers(call, report, latest.prices if latest else ()),
         latest=latest,
-        proof=Proof(latest.objective, latest.bound, latest.optimal) if latest else None,
+        report=report,
         stale=latest is not None and is_stale(latest, call.programme.generation),
-        groups=groups,
-        total=_added("", cells),
-        left_out=sum(cell.applications for cell in cells if cell.outcome == INELIGIBLE),
+        left_out=latest.left_out if latest else 0,
     )
+
+
+_HEAVY: Final = ("snapshot", "policy", "plan", "programme__document")
+"""What may be megabytes, and is not shown in a list."""
+
+_LEFT_OUT: Final = Subquery(
+    Outcome.objects.filter(decision=OuterRef("pk"), outcome=INELIGIBLE)
+    .order_by()
+    .values("decision")
+    .annotate(count=Count("pk"))
+    .values("count")
+)
+"""How many applications a plan leaves out."""
+
+
+def a_report(decision: Decision) -> Report:
+    """What a round came to, in the reader's language."""
+    stored = RoundReport.model_validate(decision.report)
+    return written(stored, rules(decision.programme))
 
 
 def is_stale(decision: Decision, generation: int) -> bool:
@@ -173,7 +159,7 @@ def an_outcome(*, call: str, application: str, by: User) -> Outcome:
         Outcome.objects.filter(decision__in=standing, application__number=application)
         .select_related("application__organisation", "pool")
         .select_related("decision__call", "decision__programme")
-        .defer("decision__snapshot", "decision__plan", "decision__policy")
+        .defer("decision__snapshot", "decision__plan", "decision__policy", "decision__report")
         .order_by("-decision__number")
     )
     for one in found:
@@ -255,70 +241,23 @@ def canonical(decision: Decision, part: Part) -> bytes:
 
 
 def _light() -> QuerySet[Decision]:
-    return Decision.objects.select_related("programme", "call", "approved_by").defer(
-        "snapshot", "policy", "plan", "programme__document"
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Cell:
-    """The applications of one sector, outcome, pool and term; one query gives them all."""
-
-    sector: str
-    outcome: str
-    pool: str | None
-    start: int
-    months: int
-    applications: int
-    asked: int
-    given: int
-
-
-def _cells(decision: Decision) -> list[_Cell]:
-    by = ("application__organisation__sector", "outcome", "pool__key", "start", "months")
-    rows = (
-        Outcome.objects.filter(decision=decision)
-        .values_list(*by)
-        .annotate(Count("pk"), Sum("application__amount", default=0), Sum("servers", default=0))
-        .order_by(*by)
-    )
-    return [_Cell(*row) for row in rows]
+    related = Decision.objects.select_related("programme", "call", "approved_by")
+    return related.defer(*_HEAVY, "report")
 
 
 def _offers(
-    call: Call, cells: Sequence[_Cell], stored: Sequence[Mapping[str, Any]]
+    call: Call, report: Report | None, prices: Sequence[Mapping[str, Any]]
 ) -> tuple[Offer, ...]:
-    offered = {offer["pool"]: tuple(offer["servers"]) for offer in stored}
+    uses = {use.pool: use for use in report.pools} if report else {}
     document = rules(call.programme)
-    named = next((one.pools for one in document.calls if one.id == call.key), tuple(offered))
+    named = next((one.pools for one in document.calls if one.id == call.key), tuple(uses))
     pools = Pool.objects.filter(key__in=named).select_related("cluster").order_by("model", "key")
+    of_pools = [Price.model_validate(p) for p in prices if p["kind"] == "pool"]
     return tuple(
-        _offer(pool, offered.get(pool.key, (pool.free_servers,)), cells)
+        Offer(
+            pool=pool,
+            use=uses.get(pool.key),
+            points=dearest([p for p in of_pools if p.name == pool.key]),
+        )
         for pool in pools.defer("cluster__inventory")
-    )
-
-
-def _offer(pool: Pool, offered: tuple[int, ...], cells: Sequence[_Cell]) -> Offer:
-    here = [cell for cell in cells if cell.pool == pool.key]
-    given = (
-        sum(cell.given for cell in here if cell.start <= month < cell.start + cell.months)
-        for month in range(len(offered))
-    )
-    return Offer(pool=pool, offered_by_month=offered, given_by_month=tuple(given))
-
-
-def _groups(cells: Sequence[_Cell]) -> tuple[Group, ...]:
-    return tuple(
-        _added(sector, list(of_sector))
-        for sector, of_sector in groupby(cells, key=lambda cell: cell.sector)
-    )
-
-
-def _added(sector: str, cells: Sequence[_Cell]) -> Group:
-    return Group(
-        sector=sector,
-        applications=sum(cell.applications for cell in cells),
-        served=sum(cell.applications for cell in cells if cell.pool is not None),
-        asked=sum(cell.asked for cell in cells),
-        given=sum(cell.given for cell in cells),
     )

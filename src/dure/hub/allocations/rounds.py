@@ -19,6 +19,7 @@ from django.db.models import F
 from django.utils.translation import ngettext
 
 from dure.engine import allocation as engine
+from dure.engine.allocation.report import RoundReport, round_report
 from dure.engine.checks import allocation as check
 from dure.engine.eligibility import Failure
 from dure.hub.allocations import decisions
@@ -81,7 +82,8 @@ def solve_round(*, call: Call, by: Actor, now: datetime) -> Decision:
     require(by, Action.SOLVE_ROUND)
     facts = _load(call, now)
     plan = _solve(facts)
-    return _record(facts, plan, by)
+    report = round_report(facts.snapshot, facts.policy, plan)
+    return _record(facts, plan, report, by)
 
 
 def _load(call: Call, now: datetime) -> _Facts:
@@ -150,7 +152,7 @@ def labels_of(groups: Iterable[str], document: Programme) -> tuple[Text, ...]:
 
 
 @transaction.atomic
-def _record(facts: _Facts, plan: engine.RoundPlan, by: Actor) -> Decision:
+def _record(facts: _Facts, plan: engine.RoundPlan, report: RoundReport, by: Actor) -> Decision:
     programme = decisions.hold(facts.call.programme_id)
     call = Call.objects.select_for_update(no_key=True).get(pk=facts.call.pk)
     _require_ranked(call)
@@ -171,6 +173,7 @@ def _record(facts: _Facts, plan: engine.RoundPlan, by: Actor) -> Decision:
         snapshot=facts.snapshot,
         policy=facts.policy,
         plan=numbered,
+        report=report,
         by=by,
     )
     _write_outcomes(decision, numbered, facts.left_out)

@@ -48,6 +48,7 @@ class Migration(migrations.Migration):
                 ('snapshot', models.JSONField()),
                 ('policy', models.JSONField()),
                 ('plan', models.JSONField()),
+                ('report', models.JSONField(null=True)),
                 ('state', models.CharField(choices=[('proposed', 'Proposed'), ('applied', 'Applied'), ('superseded', 'Superseded')], default='proposed', max_length=16)),
                 ('applied_at', models.DateTimeField(null=True)),
             ],
