@@ -8,10 +8,12 @@ from itertools import permutations
 from typing import Final
 
 import pytest
+from django.test import Client
 from tests.integration import small
 from tests.integration.small import NOW, POINTS, World
 
 from dure.engine import assignment as engine
+from dure.hub import clock
 from dure.hub.calls.models import Application, Call
 from dure.hub.calls.operations import NotAtThisStage
 from dure.hub.notices.models import Notice
@@ -19,6 +21,7 @@ from dure.hub.people.gate import STEWARD, NotPermitted
 from dure.hub.people.models import Role, User
 from dure.hub.reviews import operations as reviews
 from dure.hub.reviews import queries as desk
+from dure.hub.reviews.facts import reviewer_facts
 from dure.hub.reviews.models import Assignment, Review, Stage, Verdict
 from dure.hub.reviews.stages import ReviewsOutstanding
 from dure.hub.supply.models import Programme, ProgrammeDocument
@@ -229,3 +232,51 @@ def test_what_a_person_says_of_themselves_keeps_them_from_a_recent_partner() -> 
     mine = {a for a, r in pairs() if r == "reviewer1"}
     assert "bob" not in mine
     assert "cho" in mine
+
+
+@pytest.fixture
+def english() -> Client:
+    return Client(headers={"accept-language": "en"})
+
+
+def test_the_operators_pages_replace_the_late_and_close_a_stage(
+    english: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = with_stages(DOCUMENT, HEARING)
+    reviews.assign_reviewers(call=world.call, by=STEWARD, now=NOW)
+    small.person("reviewer4", Role.REVIEWER)
+    english.force_login(world.operator)
+    monkeypatch.setattr(clock, "now", lambda: LATER)
+    page = english.get("/calls/first/reviewers/").content.decode()
+    assert "Replace late reviewers" in page
+    assert "Close the stage" in page
+    assert "reviewer4" in english.get("/calls/first/reviewers/replace/").content.decode()
+    english.post("/calls/first/reviewers/replace/")
+    assert Assignment.objects.filter(state="withdrawn").exists()
+    give(world, {"ann": POINTS, "bob": POINTS, "cho": {"merit": 0, "plan": 0}})
+    monkeypatch.setattr(clock, "now", lambda: LATER + timedelta(days=15))
+    assert english.get("/calls/first/reviewers/close/").status_code == 200
+    english.post("/calls/first/reviewers/close/")
+    assert Stage.objects.get(closed_at=None).key == "hearing"
+    english.force_login(world["cho"])
+    number = world.applications["cho"].number
+    page = english.get(f"/applications/{number}/").content.decode()
+    assert "Not passed: 0 of 2 evaluators" in page
+
+
+def test_a_reviewer_writes_down_their_ties(english: Client) -> None:
+    world = small.screened()
+    english.force_login(world["reviewer1"])
+    sent = {"keywords": "vision\nspeech", "past_projects": "2025, Bada, \n2024, , Hong Gildong"}
+    refused = english.post("/reviews/me/", {**sent, "past_projects": "last year, Bada"})
+    assert refused.status_code == 422
+    assert "last year, Bada" in refused.content.decode()
+    assert english.post("/reviews/me/", sent).status_code == 302
+    facts = reviewer_facts(User.objects.get(username="reviewer1"))
+    assert facts.keywords == ("vision", "speech")
+    assert [(p.year, p.organisation, p.person) for p in facts.past_projects] == [
+        (2024, "", "Hong Gildong"),
+        (2025, "Bada", ""),
+    ]
+    again = english.get("/reviews/me/").content.decode()
+    assert "2025, Bada" in again

@@ -14,7 +14,9 @@ import typer
 
 import dure.cli.agent_commands
 import dure.cli.programme_commands
+import dure.cli.reviewers_command
 import dure.cli.round_commands
+import dure.cli.supply_commands
 import dure.cli.score_commands
 import dure.cli.screening_command
 from dure.cli.hub_commands import app as hub
@@ -29,9 +31,11 @@ app.add_typer(dure.cli.programme_commands.app, name="programme")
 app.add_typer(hub, name="hub")
 app.add_typer(dure.cli.agent_commands.app, name="agent")
 dure.cli.round_commands.app.command()(dure.cli.screening_command.screen)
+dure.cli.round_commands.app.command()(dure.cli.reviewers_command.reviewers)
 dure.cli.round_commands.app.command()(dure.cli.score_commands.scores)
 dure.cli.round_commands.app.command()(dure.cli.score_commands.sensitivity)
 app.add_typer(dure.cli.round_commands.app, name="round")
+app.add_typer(dure.cli.supply_commands.app, name="supply")
 
 
 @app.command()

@@ -10,8 +10,10 @@ from dure.hub.audit.api import router as audit
 from dure.hub.calls.api import router as calls
 from dure.hub.calls.screening_api import router as screening
 from dure.hub.reviews.api import router as reviews
+from dure.hub.reviews.reviewers_api import router as reviewers
 from dure.hub.supply.api import router as supply
 from dure.hub.supply.site_api import router as site
+from dure.hub.tenders.api import router as tenders
 from dure.hub.usage.api import router as usage
 
 api = NinjaAPI(
@@ -21,6 +23,8 @@ api = NinjaAPI(
     docs_url=None,  # the interactive page loads scripts from elsewhere
     openapi_url="openapi.json",
 )
-for router in (site, supply, calls, screening, reviews, allocations, usage, audit):
+for router in (
+    site, supply, calls, screening, reviewers, reviews, allocations, tenders, usage, audit,
+):  # fmt: skip
     api.add_router("", router)
 problems.install(api)

@@ -15,6 +15,7 @@ from dure.hub.allocations.decisions import ApprovedAlready, PlanRefused, StalePl
 from dure.hub.allocations.rounds import GroupsInConflict
 from dure.hub.calls.operations import NotAtThisStage
 from dure.hub.people.gate import NotPermitted
+from dure.hub.reviews.stages import ReviewsOutstanding
 from dure.hub.supply.operations import TokenRefused
 from dure.hub.usage.operations import OtherCluster, ReportRefused
 
@@ -40,6 +41,7 @@ KNOWN: Final[dict[type[Exception], tuple[int, str, str]]] = {
     GroupsInConflict: (409, "groups-in-conflict", "The rules cannot be met together"),
     PlanRefused: (409, "plan-refused", "The independent check did not accept the plan"),
     NotAtThisStage: (409, "not-at-this-stage", "This step comes at another stage"),
+    ReviewsOutstanding: (409, "reviews-outstanding", "The stage waits for reviews"),
     NoRoom: (409, "no-room", "The pool has too few free servers"),
     ReportRefused: (422, "report-refused", "A record of the report cannot be true here"),
 }

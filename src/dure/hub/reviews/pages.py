@@ -12,11 +12,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from dure.hub import clock
 from dure.hub.calls.operations import NotAtThisStage
 from dure.hub.calls.queries import answers_shown
+from dure.hub.people.gate import Action, require
 from dure.hub.people.models import User
 from dure.hub.portal.reasons import sentence
 from dure.hub.portal.signed_in import signed_in
 from dure.hub.reviews import operations, queries
-from dure.hub.reviews.forms import ScoringForm
+from dure.hub.reviews.forms import ExpertiseForm, ScoringForm
 from dure.hub.reviews.models import Assignment
 from dure.hub.supply.queries import rules
 
@@ -60,6 +61,30 @@ def review(request: HttpRequest, by: User, pk: int) -> HttpResponse:
         request,
         gettext("Your review of %(number)s is recorded.") % {"number": found.application.number},
     )
+    return redirect("my-reviews")
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@signed_in
+def profile(request: HttpRequest, by: User) -> HttpResponse:
+    """What the reviewer knows, and whom they are tied to."""
+    require(by, Action.REVIEW)
+    form = ExpertiseForm(by, request.POST.dict() if request.method == "POST" else None)
+    if request.method == "GET" or not form.is_valid():
+        status = 200 if request.method == "GET" else 422
+        return render(request, "reviews/profile.html", {"form": form}, status=status)
+    operations.describe_reviewer(
+        user=by,
+        other_fields=form.entries("other_fields"),
+        keywords=form.entries("keywords"),
+        supplies=form.entries("supplies"),
+        past_projects=form.cleaned_data["past_projects"],
+        most_reviews=form.cleaned_data["most_reviews"],
+        by=by,
+        now=clock.now(),
+    )
+    messages.success(request, gettext("Your expertise and ties are recorded."))
     return redirect("my-reviews")
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
 from dure.engine import assignment as rules_of_assignment
 from dure.engine.assignment import AssignmentPlan
-from dure.hub.calls.models import Call
+from dure.hub.calls.models import Application, Call
 from dure.hub.calls.operations import NotAtThisStage
 from dure.hub.people.gate import Action, Actor, NotPermitted, require
 from dure.hub.people.models import User
@@ -15,6 +16,7 @@ from dure.hub.reviews import assigning, stages
 from dure.hub.reviews.facts import co_projects_since, reviewer_facts, submission_of
 from dure.hub.reviews.models import Assignment, Review
 from dure.hub.supply.queries import rules
+from dure.vocabulary.frozen import Text
 from dure.vocabulary.plans import Header
 from dure.vocabulary.programme import Rubric
 
@@ -66,6 +68,53 @@ def assignment_for(by: User, pk: int) -> Assignment:
     if _conflict(found, reviewer_facts(by)):
         raise NotPermitted(by, Action.REVIEW)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictSeen:
+    """What a stage found of an application; `tier` in peer review."""
+
+    label: Text
+    passed: bool
+    tier: int | None
+    reason: dict[str, object]
+
+
+def verdicts_on(application: Application) -> list[VerdictSeen]:
+    """The verdicts of the stages that have judged an application, the first stage's first."""
+    labels = {
+        one.rules.id: one.rules.label
+        for one in stages.stages(application.call, rules(application.call.programme))
+    }
+    rows = application.verdicts.select_related("stage").order_by("stage__opened_at")
+    return [
+        VerdictSeen(labels[row.stage.key], row.passed, row.tier, row.reason)
+        for row in rows
+        if row.stage.key in labels
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """Of one application: who leaves, and who reviews it instead, by user name."""
+
+    application: str
+    leaving: tuple[str, ...]
+    coming: tuple[str, ...]
+
+
+def replacements(plan: AssignmentPlan) -> list[Replacement]:
+    """The plan by application."""
+    leaving: defaultdict[str, list[str]] = defaultdict(list)
+    coming: defaultdict[str, list[str]] = defaultdict(list)
+    for one in plan.withdrawn:
+        leaving[one.application].append(one.reviewer)
+    for one in plan.intents:
+        coming[one.application].append(one.reviewer)
+    return [
+        Replacement(name, tuple(leaving[name]), tuple(coming[name]))
+        for name in sorted({*leaving, *coming})
+    ]
 
 
 def rubric_for(assignment: Assignment) -> Rubric:
