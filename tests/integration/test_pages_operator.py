@@ -307,6 +307,9 @@ def _addresses() -> Iterator[tuple[str, str]]:
     named: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("operate", ()),
         ("call-step", (call, "close")),
+        ("ranking", (call,)),
+        ("ranking-reviewers", (call,)),
+        ("ranking-sensitivity", (call,)),
         ("round", (call,)),
         ("round-solve", (call,)),
         ("decision", (programme, number)),
