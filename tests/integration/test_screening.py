@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from hashlib import sha256
 
+import httpx
 import pytest
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
 from django.test import Client
 from pytest_django import Settings
 from tests.integration import small
 from tests.integration.small import NOW, World
+from typer.testing import CliRunner
 
+from dure.cli import round_commands
+from dure.cli.main import app
+from dure.client import HubClient
 from dure.engine.eligibility import Failure
 from dure.hub.audit.models import Event
 from dure.hub.calls import duplicates
@@ -22,7 +31,9 @@ from dure.hub.calls.recheck import ineligible_now
 from dure.hub.people import standing
 from dure.hub.people.gate import STEWARD, NotPermitted
 from dure.hub.people.models import Organisation, Sanction
+from dure.hub.people.operations import issue_token
 from dure.hub.supply.models import Programme, ProgrammeDocument
+from dure.hub.wsgi import application
 
 pytestmark = pytest.mark.django_db
 
@@ -288,3 +299,63 @@ def test_the_screening_page_asks_few_questions_of_the_database(
     for chosen in ("duplicates", "refused"):
         with django_assert_max_num_queries(12):  # type: ignore[operator]  # pytest-django's fixture
             assert client.get(f"/calls/first/screening/?list={chosen}").status_code == 200
+
+
+def test_the_operator_records_a_sanction_and_lifts_it_on_the_organisations_page() -> None:
+    world = small.opened()
+    organisation = world["ann"].organisation
+    assert organisation is not None
+    client = Client()
+    client.force_login(world.operator)
+    page = f"/organisations/{organisation.pk}/"
+    wrong = {"record": "sanction", "s-cause": "quit", "s-starts_on": "2026-02-01"}
+    assert client.post(page, {**wrong, "s-ends_on": "2026-01-01"}).status_code == 422
+    assert client.post(page, {**wrong, "s-note": "gave up"}).status_code == 302
+    certificate = {"record": "certificate", "c-kind": "csap", "c-valid_until": "2026-12-31"}
+    assert client.post(page, certificate).status_code == 302
+    imposed = Sanction.objects.get()
+    shown = client.get(page).content.decode()
+    assert "gave up" in shown
+    assert "csap" in shown
+    client.post(f"{page}sanctions/{imposed.pk}/lift/")
+    assert Sanction.objects.get().lifted_at is not None
+    assert organisation.name in client.get("/organisations/?sought=haneul").content.decode()
+    assert organisation.name not in client.get("/organisations/?sought=bada").content.decode()
+    client.force_login(world["ann"])
+    assert {client.get(p).status_code for p in (page, "/organisations/")} == {404}
+
+
+@pytest.fixture
+def _hub_in_this_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The command's client speaks to the WSGI application, on the test's own connection."""
+    transport = httpx.WSGITransport(app=application)
+    monkeypatch.setattr(round_commands, "HubClient", partial(HubClient, transport=transport))
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.mark.usefixtures("_hub_in_this_process")
+def test_the_command_previews_and_screens_only_when_told_to() -> None:
+    world = small.submitted()
+    add_rule(kind="at_most", field="servers", limit=3)
+    token = issue_token(user=world.operator, label="t", by=world.operator, now=NOW)
+    door = ["--hub", "http://localhost", "--token", token]
+    runner = CliRunner()
+    asked = runner.invoke(app, ["round", "screen", "first", "--json", *door])
+    view = json.loads(asked.stdout)
+    assert (view["applied"], view["judged"]) == (False, 3)
+    assert [(row["application"], row["fields"]) for row in view["refused"]] == [
+        (world.applications["cho"].number, ["servers"])
+    ]
+    assert len(view["duplicates"]) == 3  # the three drafts say the same
+    refused = runner.invoke(app, ["round", "screen", "first", "--apply", *door])
+    assert refused.exit_code == 1  # the call is still open
+    assert not Application.objects.filter(state="refused").exists()
+    calls.close_call(call=world.call, by=STEWARD, now=NOW)
+    done = runner.invoke(app, ["round", "screen", "first", "--apply", *door])
+    assert done.exit_code == 0, done.output
+    assert "1 of 3 applications were refused" in done.output
+    assert Application.objects.get(state="refused").applicant == world["cho"]

@@ -68,7 +68,7 @@ def running_awards(organisations: Iterable[int], now: datetime) -> dict[int, int
         state=Allocation.State.ACTIVE,
         ends_at__gt=now,
     ).values_list("project__organisation_id", flat=True)
-    return dict(Counter(organisation for organisation in held if organisation is not None))
+    return dict(Counter(held))
 
 
 def partners_of(application: Application) -> list[Named]:

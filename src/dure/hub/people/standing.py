@@ -31,13 +31,12 @@ def record_certificate(
         kind=kind,
         defaults={"valid_until": valid_until, "recorded_at": now},
     )
-    detail = {"kind": kind, "valid_until": str(valid_until)}
     audit.record(
         by=by,
         what="certificate.recorded",
         subject=f"organisation:{organisation.pk}",
         at=now,
-        detail=detail,
+        detail={"kind": kind, "valid_until": str(valid_until)},
     )
     return held
 
@@ -98,3 +97,12 @@ def in_force(today: date) -> QuerySet[Sanction]:
     return Sanction.objects.filter(
         Q(ends_on__isnull=True) | Q(ends_on__gte=today), starts_on__lte=today, lifted_at=None
     )
+
+
+def organisations(*, sought: str, by: Actor) -> QuerySet[Organisation]:
+    """The register by name; `sought` is part of a name or of a registration number."""
+    require(by, Action.MANAGE_PEOPLE)
+    found = Organisation.objects.order_by("name", "pk")
+    if sought:
+        found = found.filter(Q(name__icontains=sought) | Q(registration_number__icontains=sought))
+    return found

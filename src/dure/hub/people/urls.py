@@ -3,11 +3,18 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from dure.hub.people import pages
+from dure.hub.people import pages, standing_pages
 
 urlpatterns = [
     path("login/", pages.Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("password/", pages.password, name="password"),
+    path("organisations/", standing_pages.organisations, name="organisations"),
+    path("organisations/<int:pk>/", standing_pages.organisation, name="organisation"),
+    path(
+        "organisations/<int:pk>/sanctions/<int:sanction>/lift/",
+        standing_pages.lift,
+        name="sanction-lift",
+    ),
     path("home/", pages.home, name="home"),
 ]
