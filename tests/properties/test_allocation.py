@@ -2,253 +2,212 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from itertools import product
+from fractions import Fraction
+from itertools import pairwise
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from tests.properties.oracle import Oracle
+from tests.properties.small_rounds import HEADER, Case, cases
 
 from dure.engine.allocation import (
-    Outcome,
-    PoolOffer,
-    QuotaRoom,
     Request,
     RoundPlan,
     RoundPolicy,
     RoundSnapshot,
+    UnableToMeetFloors,
     plan,
 )
 from dure.engine.checks.allocation import violations
-from dure.vocabulary.plans import Header, Reason
-
-HEADER = Header(number=1, generation=1, now=datetime(2026, 2, 2, tzinfo=UTC))
-MODELS = ("H200", "B200")
-Case = tuple[RoundSnapshot, RoundPolicy]
-Given = dict[str, tuple[str, int]]
 
 
-@st.composite
-def requests(draw: st.DrawFn, rank: int) -> Request:
-    servers = draw(st.integers(1, 4))
-    return Request(
-        application=f"a{rank}",
-        organisation=draw(st.sampled_from(["p", "q", "r"])),
-        region="seoul",
-        sector=draw(st.sampled_from(["university", "sme"])),
-        track="one",
-        size_class=draw(st.sampled_from(["small", "small", "large"])),
-        models=draw(st.sampled_from([MODELS[:1], MODELS[1:], MODELS, MODELS[::-1]])),
-        servers=servers,
-        minimum=draw(st.sampled_from([servers, max(1, servers - 1)])),
-        rank=rank,
-        score=draw(st.sampled_from(["0", "1/3", "60", "77.5", "90"])),
-    )
+def decided(case: Case) -> RoundPlan:
+    """The plan; rounds whose floors cannot be met are not what the test is about."""
+    try:
+        return plan(*case, HEADER)
+    except UnableToMeetFloors:
+        assume(False)  # noqa: FBT003  # Hypothesis takes it by position
+        raise
 
 
-@st.composite
-def cases(draw: st.DrawFn) -> Case:
-    count = draw(st.integers(0, 6))
-    models = draw(st.sampled_from([MODELS, ("H200", "H200")]))
-    offers = tuple(
-        PoolOffer(pool=f"p{i}", cluster=f"c{i}", model=model, servers=draw(st.integers(0, 6)))
-        for i, model in enumerate(models)
-    )
-    quota = QuotaRoom(quota="u", sectors=("university",), servers_left=draw(st.integers(0, 6)))
-    return (
-        RoundSnapshot(
-            call="r1",
-            requests=tuple(draw(requests(rank)) for rank in range(1, count + 1)),
-            offers=offers,
-            quotas=(quota,) if draw(st.booleans()) else (),
-            organisation_used={"p": draw(st.integers(0, 3))},
-        ),
-        RoundPolicy(organisation_cap=draw(st.sampled_from([None, 2, 5]))),
-    )
+def served(decided_: RoundPlan) -> set[str]:
+    return {outcome.application for outcome in decided_.intents if outcome.pool is not None}
 
 
-def options(request: Request, facts: RoundSnapshot) -> list[tuple[str, int] | None]:
-    amounts = range(request.minimum, request.servers + 1)
-    pools = [o.pool for o in facts.offers if o.model in request.models]
-    return [None, *product(pools, amounts)]
-
-
-def merit(facts: RoundSnapshot, given_: Given) -> int:
-    return sum(
-        given_[r.application][1] * r.merit_per_server
-        for r in facts.requests
-        if r.application in given_
-    )
-
-
-def keeps_limits(facts: RoundSnapshot, policy: RoundPolicy, given_: Given) -> bool:
-    return all(room - held >= 0 for room, held in rooms(facts, policy, given_).values()) and all(
-        sum(n for pool, n in given_.values() if pool == o.pool) <= o.servers for o in facts.offers
-    )
-
-
-def rooms(facts: RoundSnapshot, policy: RoundPolicy, given_: Given) -> dict[str, tuple[int, int]]:
-    """Per limit: what it may hold and what it holds."""
-
-    def held(bound: list[Request]) -> int:
-        return sum(given_[r.application][1] for r in bound if r.application in given_)
-
-    found = {
-        f"quota {q.quota}": (
-            q.servers_left,
-            held([r for r in facts.requests if r.sector in q.sectors]),
-        )
-        for q in facts.quotas
-    }
-    if policy.organisation_cap is not None:
-        for name in {r.organisation for r in facts.requests}:
-            room = max(0, policy.organisation_cap - facts.organisation_used.get(name, 0))
-            found[f"cap {name}"] = (
-                room,
-                held([r for r in facts.requests if r.organisation == name]),
-            )
-    return found
-
-
-def bound_by(request: Request, facts: RoundSnapshot) -> set[str]:
-    quotas = {f"quota {q.quota}" for q in facts.quotas if request.sector in q.sectors}
-    return quotas | {f"cap {request.organisation}"}
-
-
-def nobody_complains(facts: RoundSnapshot, policy: RoundPolicy, given_: Given) -> bool:
-    state = rooms(facts, policy, given_)
-    model = {o.pool: o.model for o in facts.offers}
-    for ahead, behind in product(facts.requests, repeat=2):
-        if ahead.application in given_ or behind.application not in given_:
-            continue
-        excused = any(
-            state[name][0] - state[name][1] < ahead.minimum
-            for name in bound_by(ahead, facts) - bound_by(behind, facts)
-            if name in state
-        )
-        if (
-            ahead.rank < behind.rank
-            and ahead.size_class == behind.size_class
-            and ahead.minimum <= behind.minimum
-            and model[given_[behind.application][0]] in ahead.models
-            and not excused
-        ):
-            return False
-    return True
-
-
-def every_plan(facts: RoundSnapshot) -> Iterator[Given]:
-    """All ways to serve, the slow and obvious twin of the solver."""
-    for chosen in product(*(options(r, facts) for r in facts.requests)):
-        yield {
-            r.application: award
-            for r, award in zip(facts.requests, chosen, strict=True)
-            if award is not None
-        }
-
-
-def most_merit(facts: RoundSnapshot, policy: RoundPolicy) -> int:
-    best = 0
-    for given_ in every_plan(facts):
-        reached = merit(facts, given_)
-        if (
-            reached > best
-            and keeps_limits(facts, policy, given_)
-            and nobody_complains(facts, policy, given_)
-        ):
-            best = reached
-    return best
-
-
-@given(cases())
-@settings(max_examples=150, deadline=None)
+@given(cases(steady=False))
+@settings(max_examples=100, deadline=None)
 def test_the_checker_accepts_every_plan(case: Case) -> None:
-    decided = plan(*case, HEADER)
-    assert violations(*case, decided) == ()
+    assert violations(*case, decided(case)) == ()
+
+
+def conflict(case: Case) -> tuple[str, ...]:
+    """The floors that the planner says cannot be met together; empty if it found a plan."""
+    try:
+        plan(*case, HEADER)
+    except UnableToMeetFloors as error:
+        return error.groups
+    return ()
 
 
 @given(cases())
+@settings(max_examples=100, deadline=None)
+def test_brute_force_finds_no_better_plan_and_none_where_floors_conflict(case: Case) -> None:
+    best = Oracle(*case, HEADER.seed).best()
+    assert (best is None) == bool(conflict(case))
+    if best is not None:
+        found = plan(*case, HEADER)
+        assert (found.objective, found.optimal) == (best, True)
+
+
+@given(cases(steady=False))
 @settings(max_examples=50, deadline=None)
-def test_brute_force_finds_no_better_plan(case: Case) -> None:
-    decided = plan(*case, HEADER)
-    assert (decided.objective, decided.optimal) == (most_merit(*case), True)
+def test_where_blocks_come_and_go_the_bound_still_holds(case: Case) -> None:
+    found = decided(case)
+    best = Oracle(*case, HEADER.seed).best()
+    assert best is not None
+    assert found.objective <= best <= found.bound
+
+
+@given(cases())
+@settings(max_examples=100, deadline=None)
+def test_the_floors_named_conflict_and_without_any_one_of_them_do_not(case: Case) -> None:
+    facts, policy = case
+    named = conflict(case)
+    assume(named)
+
+    def can_be_met(floors: set[str]) -> bool:
+        """With these floors alone, and every cap."""
+        groups = [
+            g if g.group in floors else g.model_copy(update={"least": None})
+            for g in policy.groups
+            if g.group in floors or g.most is not None
+        ]
+        rules = policy.model_copy(update={"groups": tuple(groups)})
+        return Oracle(facts, rules, HEADER.seed).best() is not None
+
+    assert not can_be_met(set(named))
+    assert all(can_be_met(set(named) - {name}) for name in named)
+
+
+@given(cases(), st.data())
+@settings(max_examples=50, deadline=None)
+def test_a_server_more_never_lowers_the_merit(case: Case, data: st.DataObject) -> None:
+    facts, policy = case
+    before = decided(case)
+    offer = data.draw(st.sampled_from(facts.offers))
+    month = data.draw(st.integers(0, facts.months - 1))
+    servers = tuple(n + (m == month) for m, n in enumerate(offer.servers))
+    larger = offer.model_copy(update={"servers": servers})
+    offers = tuple(larger if o is offer else o for o in facts.offers)
+    after = plan(facts.model_copy(update={"offers": offers}), policy, HEADER)
+    assert after.objective >= before.objective
 
 
 @given(cases(), st.randoms(use_true_random=False))
 @settings(max_examples=50, deadline=None)
 def test_the_order_of_the_input_changes_nothing(case: Case, order: Random) -> None:
     facts, policy = case
+    first = decided(case).model_dump_json()
     shuffled = facts.model_copy(
         update={
-            name: tuple(order.sample(getattr(facts, name), len(getattr(facts, name))))
-            for name in ("requests", "offers", "quotas")
+            name: tuple(order.sample(entries, len(entries)))
+            for name in ("requests", "offers", "held")
+            for entries in (getattr(facts, name),)
         }
     )
-    assert plan(shuffled, policy, HEADER) == plan(facts, policy, HEADER)
+    rules = policy.model_copy(
+        update={"groups": tuple(order.sample(policy.groups, len(policy.groups)))}
+    )
+    assert plan(shuffled, rules, HEADER).model_dump_json() == first
 
 
 @given(cases())
 @settings(max_examples=30, deadline=None)
 def test_a_stored_round_replays_to_the_same_bytes(case: Case) -> None:
     facts, policy = case
-    stored = facts.model_dump_json(), policy.model_dump_json()
-    first = plan(facts, policy, HEADER).model_dump_json()
+    first = decided(case).model_dump_json()
     again = plan(
-        RoundSnapshot.model_validate_json(stored[0]),
-        RoundPolicy.model_validate_json(stored[1]),
-        HEADER,
+        RoundSnapshot.model_validate_json(facts.model_dump_json()),
+        RoundPolicy.model_validate_json(policy.model_dump_json()),
+        HEADER.model_validate_json(HEADER.model_dump_json()),
     )
     assert again.model_dump_json() == first
     assert RoundPlan.model_validate_json(first) == again
 
 
-def rules(case: Case, decided: RoundPlan, intents: list[Outcome]) -> set[str]:
-    """What the checker says of `decided` with other outcomes and the merit they reach."""
-    given_ = {o.application: (o.pool, o.servers) for o in intents if o.pool is not None}
-    reached = merit(case[0], given_)
-    changed = decided.model_copy(
-        update={
-            "intents": tuple(intents),
-            "objective": reached,
-            "bound": max(decided.bound, reached),
-            "optimal": reached >= decided.bound,
-        }
-    )
-    return {violation.rule for violation in violations(*case, changed)}
+def by_score(case: Case) -> Case:
+    """The round with ranks that follow the scores, as they do unless a committee decides."""
+    facts, policy = case
+    requests = sorted(facts.requests, key=lambda r: (-r.score, r.rank))
+    return _ranked(facts, requests), policy
+
+
+def _ranked(facts: RoundSnapshot, requests: list[Request]) -> RoundSnapshot:
+    ranked = (r.model_copy(update={"rank": n}) for n, r in enumerate(requests, start=1))
+    return facts.model_copy(update={"requests": tuple(ranked)})
+
+
+@given(cases().map(by_score), st.data())
+@settings(max_examples=100, deadline=None)
+def test_a_higher_score_never_hurts(case: Case, data: st.DataObject) -> None:
+    """Whoever is served still is with a higher score, and with no less merit at the old score.
+
+    It holds for every round that is solved to the optimum, under every policy. Plans that serve the
+    application stay within the rules when it moves up: fewer stand before it, and it has nothing to
+    complain of. Plans that do not serve it can only become fewer. The first gain by the score, the
+    second do not, so the best plan stays among the first. (Had its merit not risen, two plans of
+    equal merit could change places; and a plan short of the optimum promises nothing.)
+    """
+    facts, policy = case
+    before = decided(case)
+    candidates = [r for r in facts.requests if r.application in served(before)]
+    assume(candidates)
+    lifted = data.draw(st.sampled_from(candidates))
+    score = lifted.score + data.draw(st.sampled_from([1, 20, Fraction(65, 2)]))
+    raised = [r.model_copy(update={"score": score}) if r is lifted else r for r in facts.requests]
+    # a tie with another counts as won
+    raised.sort(key=lambda r: (-r.score, r.application != lifted.application, r.rank))
+    after = plan(_ranked(facts, raised), policy, HEADER)
+    assert lifted.application in served(after)
+    assert worth(facts, lifted, after) >= worth(facts, lifted, before)
+
+
+def worth(facts: RoundSnapshot, request: Request, decided_: RoundPlan) -> Fraction:
+    """What a request holds in comparable servers."""
+    outcome = next(o for o in decided_.intents if o.application == request.application)
+    model = next(o.model for o in facts.offers if o.pool == outcome.pool)
+    return outcome.servers * next(w.weight for w in request.wishes if w.model == model)
 
 
 @given(cases())
 @settings(max_examples=50, deadline=None)
-def test_one_server_more_or_one_outcome_less_is_noticed(case: Case) -> None:
-    decided = plan(*case, HEADER)
-    outcomes = list(decided.intents)
-    for index, outcome in enumerate(outcomes):
-        rest = outcomes[:index] + outcomes[index + 1 :]
-        assert "outcome_missing" in rules(case, decided, rest)
+def test_an_outcome_changed_or_left_out_is_noticed(case: Case) -> None:
+    found = decided(case)
+    for index, outcome in enumerate(found.intents):
+        others = (*found.intents[:index], *found.intents[index + 1 :])
+        assert _refused(case, found, others)
         if outcome.pool is not None:
-            more = outcome.model_copy(update={"servers": outcome.servers + 1})
-            assert rules(case, decided, [*rest, more])
+            for change in (
+                {"servers": outcome.servers + 1},
+                {"months": outcome.months + 1},
+                {"pool": "elsewhere"},
+                {"place": outcome.place + 1},
+                {"outcome": "waitlisted", "pool": None, "servers": 0, "months": 0, "blocks": ()},
+            ):
+                changed = outcome.model_copy(update=change)
+                assert _refused(
+                    case, found, (*found.intents[:index], changed, *found.intents[index + 1 :])
+                )
+
+
+def _refused(case: Case, found: RoundPlan, intents: tuple[object, ...]) -> bool:
+    return violations(*case, found.model_copy(update={"intents": intents})) != ()
 
 
 @given(cases())
-@settings(max_examples=100, deadline=None)
-def test_serving_the_worse_and_not_the_better_is_noticed(case: Case) -> None:
-    decided = plan(*case, HEADER)
-    by_rank = {r.application: r for r in case[0].requests}
-    for better, worse in product(decided.intents, repeat=2):
-        ahead, behind = by_rank[better.application], by_rank[worse.application]
-        alike = ahead.size_class == behind.size_class and ahead.minimum <= behind.minimum
-        if better.pool is None or worse.pool is not None or ahead.rank > behind.rank or not alike:
-            continue
-        swap = {
-            better.application: worse.model_copy(update={"application": better.application}),
-            worse.application: better.model_copy(update={"application": worse.application}),
-        }
-        swapped = [swap.get(o.application, o) for o in decided.intents]
-        assert "rank_broken" in rules(case, decided, swapped)
-
-
-def test_a_reason_is_part_of_every_outcome() -> None:
-    assert Outcome.model_fields["reason"].annotation is Reason
-    assert Outcome.model_fields["reason"].is_required()
+@settings(max_examples=50, deadline=None)
+def test_the_outcomes_stand_in_the_order_of_the_round(case: Case) -> None:
+    found = decided(case)
+    assert [o.application for o in found.intents] == Oracle(*case, HEADER.seed).order()
+    assert all(one.place + 1 == next_.place for one, next_ in pairwise(found.intents))
