@@ -31,7 +31,7 @@ pytestmark = pytest.mark.django_db
 LATER: Final = NOW + timedelta(days=15)
 LABEL: Final = {"ko": "단계", "en": "Stage"}
 DOCUMENT: Final = {
-    "id": "document", "label": LABEL, "kind": "document", "reviews": 2, "share": 0,
+    "id": "document", "label": LABEL, "kind": "document", "reviews": 2,
     "panel": {"majority": True},
 }  # fmt: skip
 HEARING: Final = {
@@ -176,7 +176,7 @@ def test_a_review_of_a_closed_stage_can_no_longer_be_changed() -> None:
 
 
 def test_a_stage_takes_points_for_its_own_criteria_alone() -> None:
-    world = with_stages({**HEARING, "share": 1})
+    world = with_stages(HEARING)
     reviews.assign_reviewers(call=world.call, by=STEWARD, now=NOW)
     row = Assignment.objects.select_related("reviewer").earliest("pk")
     with pytest.raises(reviews.PointsInvalid):

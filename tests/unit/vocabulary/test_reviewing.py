@@ -24,16 +24,16 @@ def with_stages(*stages: dict[str, object]) -> dict[str, Any]:
 def test_a_call_that_names_no_stage_has_one_written_stage() -> None:
     programme = Programme.model_validate(with_stages())
     stages = programme.calls[0].review_stages(programme.rubric)
-    assert [(s.id, s.kind, s.share) for s in stages] == [("written", "written", 1)]
+    assert [(s.id, s.kind) for s in stages] == [("written", "written")]
     assert stages[0].reviews == programme.rubric.reviews_per_application
 
 
 def test_stages_stand_in_the_file_s_order() -> None:
     programme = Programme.model_validate(
         with_stages(
-            {"id": "document", "kind": "document", "share": 0},
-            {"id": "written", "share": "0.4"},
-            {"id": "hearing", "kind": "presentation", "share": "0.6"},
+            {"id": "document", "kind": "document", "panel": {"majority": True}},
+            {"id": "written", "panel": {"minimum_mean": "60%"}},
+            {"id": "hearing", "kind": "presentation"},
         )
     )
     stages = programme.calls[0].review_stages(programme.rubric)
@@ -43,8 +43,8 @@ def test_stages_stand_in_the_file_s_order() -> None:
 @pytest.mark.parametrize(
     ("stages", "message"),
     [
-        ([{"id": "a", "share": "0.5"}], "shares of the score add up to 1/2"),
-        ([{"id": "a", "share": "0.5"}, {"id": "a", "share": "0.5"}], "have the same id"),
+        ([{"id": "a"}, {"id": "b"}], "a: a stage before the last needs a panel rule"),
+        ([{"id": "a", "panel": {"majority": True}}, {"id": "a"}], "have the same id"),
         ([{"id": "a", "criteria": ["nowhere"]}], "there is no criterion 'nowhere'"),
         (
             [{"id": "a", "panel": {"minimum_each": {"nowhere": "0.5"}}}],

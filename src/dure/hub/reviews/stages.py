@@ -24,7 +24,7 @@ from dure.hub.notices import operations as notices
 from dure.hub.people.gate import Actor
 from dure.hub.reviews.models import Assignment, Review, Stage, Verdict
 from dure.hub.supply.queries import rules
-from dure.vocabulary.programme import Criterion, PanelRule, Programme, ReviewStage, Rubric
+from dure.vocabulary.programme import Criterion, Programme, ReviewStage, Rubric
 
 
 class ReviewsOutstanding(Exception):
@@ -100,11 +100,6 @@ def rubric_of(stage: ReviewStage, rubric: Rubric) -> Rubric:
     )
 
 
-def is_judged(stage: ReviewStage) -> bool:
-    """Whether somebody can fail it."""
-    return stage.peer is not None or stage.panel != PanelRule()
-
-
 def judge(
     *, call: Call, row: Stage, stage: ReviewStage, by: Actor, now: datetime
 ) -> Decision | None:
@@ -114,7 +109,7 @@ def judge(
     """
     row.closed_at = now
     row.save(update_fields=["closed_at"])
-    if not is_judged(stage):
+    if not stage.is_judged:
         return None
     applications = {
         a.number: a

@@ -1,8 +1,8 @@
 """How applications are judged: stages, what a panel must find, reviews by the applicants.
 
 - Marks are shares of the points that can be had, so that they stand when a rubric's points change.
-- A stage judges the criteria it names, or all of the rubric's. A call without stages has one
-  written stage.
+- A stage judges the criteria it names, or all of the rubric's. Each but the last decides who goes
+  on; the last one's points rank those who are left. A call without stages has one written stage.
 - A panel judges each application on its own: one that stands alone is judged like any other, and
   nobody need pass.
 - In distributed peer review the applicants of a call review each other (UKRI AIRR, open access: up
@@ -56,7 +56,7 @@ class PeerReview(Frozen):
 
 
 class ReviewStage(Frozen):
-    """One stage of a call's review. `share` is its part of the final score."""
+    """One stage of a call's review; the last one's points make the order of rank."""
 
     id: Key
     label: Text
@@ -66,7 +66,11 @@ class ReviewStage(Frozen):
     criteria: tuple[Key, ...] = ()
     panel: PanelRule = PanelRule()
     peer: PeerReview | None = None
-    share: Portion = Fraction(1)
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether somebody can fail it."""
+        return self.peer is not None or self.panel != PanelRule()
 
     @model_validator(mode="after")
     def _peers_where_peers_review(self) -> ReviewStage:
@@ -102,10 +106,11 @@ def written_stage(reviews: int) -> ReviewStage:
 
 
 def stages_agree(stages: tuple[ReviewStage, ...]) -> None:
-    """Raises ValueError where stages share a name or do not make up the whole score."""
+    """Raises ValueError where two stages have one name, or one before the last lets all pass."""
     names = [stage.id for stage in stages]
     if len(set(names)) < len(names):
         raise ValueError("two stages of a call have the same id")
-    total = sum(stage.share for stage in stages)
-    if stages and total != 1:
-        raise ValueError(f"the stages' shares of the score add up to {total}, not to the whole")
+    idle = [stage.id for stage in stages[:-1] if not stage.is_judged]
+    if idle:
+        msg = f"{', '.join(idle)}: a stage before the last needs a panel rule; without one all pass"
+        raise ValueError(msg)
