@@ -71,6 +71,9 @@ def test_it_ends_with_every_check_held_and_the_published_identities(
     assert all(check["holds"] for check in report["checks"])
     figures = {check["name"]: check["figures"] for check in report["checks"]}
     assert figures["Accelerators acquired / for the programme"] == "13,136 / 10,456"
+    assert figures["Supply call: bids / agreed / accelerators / for the programme"] == (
+        "4 / 3 / 13,136 / 10,456"
+    )
     assert figures["Applications / servers asked for"] == "514 / 1,714"
     assert figures["Servers offered in the round"] == "542"
     assert figures["Applications with an outcome and a reason"] == "514 of 514"
@@ -120,6 +123,9 @@ def test_the_month_was_written_as_csv_and_workbook(played: tuple[Path, dict[str,
 BREAKS = {
     "Accelerators acquired / for the programme": (
         "UPDATE supply_pool SET nodes = nodes + 1 WHERE key = 'kakao-b200-a'"
+    ),
+    "Supply call: bids / agreed / accelerators / for the programme": (
+        "UPDATE tenders_bid SET state = 'selected' WHERE state = 'agreed'"
     ),
     "Applications / servers asked for": (
         "UPDATE calls_application SET amount = amount + 1 WHERE number = 'kr-2026-r1-0001'"

@@ -17,6 +17,7 @@ from dure.client.models import (
     Approval,
     AuditView,
     CallView,
+    ChoiceView,
     ClusterView,
     LedgerEntryView,
     OutcomeView,
@@ -25,6 +26,7 @@ from dure.client.models import (
     ReportView,
     RoundView,
     ScreeningView,
+    SupplyCallView,
 )
 from dure.client.reviewers import ReplacementView, ReviewersView
 from dure.client.scores import ScoresView, SensitivityView
@@ -32,6 +34,8 @@ from dure.client.transport import Connection, Patience, read
 
 _PROGRAMME: Final = TypeAdapter(ProgrammeView)
 _CALLS: Final = TypeAdapter(tuple[CallView, ...])
+_SUPPLY_CALLS: Final = TypeAdapter(tuple[SupplyCallView, ...])
+_CHOICE: Final = TypeAdapter(ChoiceView)
 _ROUND: Final = TypeAdapter(RoundView)
 _SCREENING: Final = TypeAdapter(ScreeningView)
 _OUTCOME: Final = TypeAdapter(OutcomeView)
@@ -146,6 +150,24 @@ class HubClient(Connection):
         """Has the hub make a plan again from what was stored with it. Blocks while it is solved."""
         path = f"/api/v1/decisions/{plan}/replay"
         return read(_REPLAY, self.ask("POST", path, repeatable=True, extra_wait_s=SOLVE_TIMEOUT_S))
+
+    def supply_calls(self) -> tuple[SupplyCallView, ...]:
+        """Every supply call."""
+        return read(_SUPPLY_CALLS, self._get("/api/v1/supply-calls"))
+
+    def choice(self, call: str) -> ChoiceView:
+        """The latest plan of a supply call; `Refused` (404) where none was made."""
+        return read(_CHOICE, self._get(f"/api/v1/supply-calls/{quote(call, safe='')}/choice"))
+
+    def choose(self, call: str) -> ChoiceView:
+        """Makes a new plan of whom to buy from."""
+        path = f"/api/v1/supply-calls/{quote(call, safe='')}/choose"
+        return read(_CHOICE, self.ask("POST", path, repeatable=False, extra_wait_s=SOLVE_TIMEOUT_S))
+
+    def approve_choice(self, call: str, *, plan: int) -> ChoiceView:
+        """Approves that plan; `Refused` where a later one exists. Twice is once."""
+        path = f"/api/v1/supply-calls/{quote(call, safe='')}/approve"
+        return read(_CHOICE, self.ask("POST", path, repeatable=True, body=Approval(plan=plan)))
 
     def allocations(self) -> tuple[AllocationView, ...]:
         """Every allocation the bearer may see."""

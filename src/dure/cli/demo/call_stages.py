@@ -28,7 +28,7 @@ BATCH = 50
 
 def set_up(context: Context) -> None:
     """A fresh database with the programme and its people."""
-    now = at(12, 1, year=2025)
+    now = at(5, 2, year=2025)
     clock.rehearse(now)
     with context.stage("Set up: database, programme, people", 3) as done:
         call_command("migrate", verbosity=0, interactive=False)

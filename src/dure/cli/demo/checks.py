@@ -11,10 +11,12 @@ from datetime import datetime
 
 from django.db.models import Count, F, Sum
 
-from dure.cli.demo.programme import ROUND
+from dure.cli.demo.programme import ROUND, SUPPLY
 from dure.engine import allocation as engine
+from dure.engine import tender
 from dure.engine.assignment import conflict
 from dure.engine.checks import allocation as round_check
+from dure.engine.checks import tender as tender_check
 from dure.hub.allocations.models import Decision, Stretch
 from dure.hub.allocations.replays import replay
 from dure.hub.audit.queries import verify
@@ -25,10 +27,12 @@ from dure.hub.reports.queries import statement_of
 from dure.hub.reviews.facts import reviewer_facts, submission_of
 from dure.hub.reviews.models import Review
 from dure.hub.supply.models import Pool
+from dure.hub.tenders.models import Bid, SupplyCall
 from dure.hub.usage.models import LedgerEntry, LedgerPosting
 from dure.vocabulary.reasons import CATALOGUE
 
 ACCELERATORS, FOR_THE_PROGRAMME = 13_136, 10_456
+BIDS, SUPPLIERS = 4, 3
 OFFERED, APPLICATIONS, SERVERS_ASKED = 542, 514, 1_714
 
 
@@ -45,6 +49,7 @@ def check_all() -> list[Check]:
     """Every check, in the order of the programme."""
     return [
         supply(),
+        supply_call(),
         demand(),
         offer(),
         reviewed_without_conflict(),
@@ -69,6 +74,26 @@ def supply() -> Check:
         "Accelerators acquired / for the programme",
         (found["whole"], found["programme"]) == (ACCELERATORS, FOR_THE_PROGRAMME),
         f"{found['whole']:,} / {found['programme']:,}",
+    )
+
+
+def supply_call() -> Check:
+    """The chosen bids are the programme's supply; the choice is sound, and replays."""
+    decision = SupplyCall.objects.get(key=SUPPLY).decision
+    if decision is None:
+        return Check("Supply call: chosen", holds=False, figures="no plan")
+    snapshot = tender.TenderSnapshot.model_validate(decision.snapshot)
+    policy = tender.TenderPolicy.model_validate(decision.policy)
+    plan = tender.TenderPlan.model_validate(decision.plan)
+    sound = not tender_check.violations(snapshot, policy, plan)
+    agreed = Bid.objects.filter(call__key=SUPPLY, state=Bid.State.AGREED).count()
+    return Check(
+        "Supply call: bids / agreed / accelerators / for the programme",
+        sound
+        and tender.plan(snapshot, policy, plan.header) == plan
+        and (len(plan.intents), agreed) == (BIDS, SUPPLIERS)
+        and (plan.accelerators, plan.public_accelerators) == (ACCELERATORS, FOR_THE_PROGRAMME),
+        f"{len(plan.intents)} / {agreed} / {plan.accelerators:,} / {plan.public_accelerators:,}",
     )
 
 
