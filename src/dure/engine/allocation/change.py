@@ -5,8 +5,9 @@
 - Size, smallest first: servers given up as a share of the minimum; months given up as a share of
   those asked; months that the start moves as a share of the round; whole blocks, a quarter; one
   more model, a half. Equal sizes go in the order of `_KINDS`.
-- More points come last: they are not the applicant's to choose. They are said under strict rank
-  alone, where a better score is a better place.
+- More points come after what leaves half of what was asked and before what leaves less: they are
+  not the applicant's to choose. They are said under strict rank alone, where a better score is a
+  better place.
 - Another model is counted with the weights that wishes of this round give it; the same number
   where nobody names it.
 """
@@ -23,15 +24,17 @@ from typing import Final
 import numpy as np
 
 from dure.engine.allocation.explain import written
-from dure.engine.allocation.facts import Group, Monthly, Request, Wish
+from dure.engine.allocation.facts import Request, Wish
 from dure.engine.allocation.limits import Award, Awards, Round, Whole
-from dure.engine.allocation.matching import holds, unit, wants
-from dure.engine.allocation.rivals import Holder, Mask, Rivals, Served
-from dure.engine.allocation.windows import Windows, caps_of, said
+from dure.engine.allocation.overtaking import Overtaking
+from dure.engine.allocation.rivals import Holder, Mask, Rivals
+from dure.engine.allocation.unlisted import Unlisted
+from dure.engine.allocation.windows import Windows, said
 from dure.vocabulary.plans import Reason
 
 WITHOUT_BLOCKS: Final = Fraction(1, 4)
 ONE_MORE_MODEL: Final = Fraction(1, 2)
+MORE_POINTS: Final = Fraction(51, 100)
 """Our choice: a project can more often do without whole blocks than port its code."""
 
 _KINDS: Final = (
@@ -41,6 +44,7 @@ _KINDS: Final = (
     "earlier_start",
     "shorter",
     "without_blocks",
+    "more_points",
 )
 
 
@@ -51,8 +55,20 @@ class Change:
     reason: Reason
     request: Request
     award: Award
-    size: Fraction
     instead_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A change found: how large, of which kind, and where the changed request would stand."""
+
+    size: Fraction
+    kind: str
+    wish: Wish
+    row: int
+    start: int
+    months: int
+    passed: Holder | None = None
 
 
 def smallest(round_: Round, awards: Awards, request: Request) -> Reason | None:
@@ -67,9 +83,10 @@ class Changes:
         self._round = round_
         self._awards = awards
         self._left = Windows(round_, round_.room(awards))
-        self._rivals = Rivals(round_, awards)
+        self._overtaking = Overtaking(round_, self._left, Rivals(round_, awards))
+        self._unlisted = Unlisted(round_, awards)
         self._weights = _weights(round_)
-        self._unlisted: dict[tuple[str, str], Monthly] = {}
+        self._rates: dict[tuple[str, Fraction, str], Fraction] = {}
 
     def smallest(self, request: Request) -> Reason | None:
         """The sentence of the smallest change; None where nothing of the kind helps."""
@@ -78,87 +95,91 @@ class Changes:
 
     def found(self, request: Request) -> Change | None:
         """The smallest change itself, with what it changes."""
-        if request.application in self._awards:
+        if request.application in self._awards or self._fits_already(request):
             return None
-        candidates = [c for c in self._candidates(request) if c is not None]
-        first = min(
-            candidates, key=lambda c: (c.size, _KINDS.index(c.reason.code[7:])), default=None
-        )
-        return first or self._more_points(request)
+        steps = list(self._steps(request))
+        if all(step.size >= ONE_MORE_MODEL for step in steps):
+            steps += self._other_models(request)
+        if all(step.size > MORE_POINTS for step in steps):
+            steps = self._more_points(request) or [*steps, *self._much_shorter(request)]
+        first = min(steps, key=lambda s: (s.size, _KINDS.index(s.kind)), default=None)
+        return None if first is None else self._made(request, first)
 
-    def _candidates(self, request: Request) -> Iterator[Change | None]:
+    def _fits_already(self, request: Request) -> bool:
+        """Room can be left on purpose (see `explain`): no change of the request is due."""
+        return any(
+            bool((_within(request, self._fitting(request, wish.model)) >= wish.minimum).any())
+            for wish in request.wishes
+            if wish.model in self._round.by_model
+            and self._left.best(request, wish.model) >= wish.minimum
+        )
+
+    def _steps(self, request: Request) -> Iterator[_Step]:
         for wish in request.wishes:
-            if wish.model in self._round.by_model:
-                fitting = self._fitting(request, wish.model)
-                yield self._fewer(request, wish, fitting)
-                yield from self._moved(request, wish, fitting)
-                yield self._shorter(request, wish)
-                yield self._without_blocks(request, wish)
+            if wish.model not in self._round.by_model:
+                continue
+            best = self._left.best(request, wish.model)
+            if best > 0:
+                yield from self._fewer(request, wish)
+            if best >= wish.minimum:
+                yield from self._moved(request, wish)
+                yield from self._shorter(request, wish)
+                yield from self._without_blocks(request, wish)
+
+    def _other_models(self, request: Request) -> Iterator[_Step]:
         for model in self._round.by_model:
-            if all(wish.model != model for wish in request.wishes):
-                yield self._other_model(request, model)
+            best = self._left.best(request, model)
+            if best > 0 and all(wish.model != model for wish in request.wishes):
+                yield from self._other_model(request, model)
 
     def _fitting(self, request: Request, model: str) -> Whole:
         blocks = request.contiguity == "blocks"
         return self._left.fitting(request, model, request.months, blocks=blocks)
 
-    def _fewer(self, request: Request, wish: Wish, fitting: Whole) -> Change | None:
-        most = _within(request, fitting)
+    def _fewer(self, request: Request, wish: Wish) -> Iterator[_Step]:
+        most = _within(request, self._fitting(request, wish.model))
         servers = int(most.max())
-        if not 0 < servers < wish.minimum:
-            return None
-        row, column = np.unravel_index(most.argmax(), most.shape)
-        fewer = wish.minimum - servers
-        changed = wish.model_copy(update={"servers": servers, "minimum": servers})
-        return self._change(
-            "fewer_servers",
-            request.model_copy(update={"wishes": (changed,)}),
-            self._award(wish.model, int(row), servers, request.earliest + int(column)),
-            size=Fraction(fewer, wish.minimum),
-            params={"servers": servers, "minimum": wish.minimum, "fewer": fewer},
-        )
+        if servers > 0:
+            row, start = _first(request, most >= servers)
+            less = wish.model_copy(update={"servers": servers, "minimum": servers})
+            size = Fraction(wish.minimum - servers, wish.minimum)
+            yield _Step(size, "fewer_servers", less, row, start, request.months)
 
-    def _moved(self, request: Request, wish: Wish, fitting: Whole) -> Iterator[Change | None]:
-        starts = np.flatnonzero((fitting >= wish.minimum).any(axis=0))
+    def _moved(self, request: Request, wish: Wish) -> Iterator[_Step]:
+        fits = self._fitting(request, wish.model) >= wish.minimum
+        starts = np.flatnonzero(fits.any(axis=0))
         later, earlier = starts[starts > request.latest], starts[starts < request.earliest]
-        if later.size:
-            yield self._start_at(int(later[0]), "later_start", request, wish, fitting)
-        if earlier.size:
-            yield self._start_at(int(earlier[-1]), "earlier_start", request, wish, fitting)
+        for kind, start, bound in (
+            *(("later_start", int(start), request.latest) for start in later[:1]),
+            *(("earlier_start", int(start), request.earliest) for start in earlier[-1:]),
+        ):
+            size = Fraction(abs(start - bound), self._round.snapshot.months)
+            yield _Step(size, kind, wish, int(fits[:, start].argmax()), start, request.months)
 
-    def _start_at(
-        self, start: int, kind: str, request: Request, wish: Wish, fitting: Whole
-    ) -> Change:
-        bound = request.latest if kind == "later_start" else request.earliest
-        end = "latest" if kind == "later_start" else "earliest"
-        row = int((fitting[:, start] >= wish.minimum).argmax())
-        return self._change(
-            kind,
-            request.model_copy(update={end: start}),
-            self._award(wish.model, row, wish.minimum, start),
-            size=Fraction(abs(start - bound), self._round.snapshot.months),
-            params={"start": start + 1, "bound": bound + 1, "minimum": wish.minimum},
-        )
+    def _shorter(self, request: Request, wish: Wish) -> Iterator[_Step]:
+        """The most months that fit, if they are half of what was asked or more."""
+        half = (request.months + 1) // 2
+        if half < request.months and self._fits_for(request, wish, half).any():
+            yield from self._most_months(request, wish, half)
 
-    def _shorter(self, request: Request, wish: Wish) -> Change | None:
+    def _much_shorter(self, request: Request) -> Iterator[_Step]:
+        for wish in request.wishes:
+            if wish.model in self._round.by_model:
+                yield from self._most_months(request, wish, 0)
+
+    def _most_months(self, request: Request, wish: Wish, fits: int) -> Iterator[_Step]:
         """The most months that fit; whatever fits for more months fits for fewer."""
-        fits, fails = 0, request.months
+        fails = request.months
         while fails - fits > 1:
             months = (fits + fails) // 2
             if self._fits_for(request, wish, months).any():
                 fits = months
             else:
                 fails = months
-        if fits == 0:
-            return None
-        row, column = np.argwhere(self._fits_for(request, wish, fits))[0]
-        return self._change(
-            "shorter",
-            request.model_copy(update={"months": fits}),
-            self._award(wish.model, int(row), wish.minimum, request.earliest + int(column)),
-            size=Fraction(request.months - fits, request.months),
-            params={"months": fits, "asked": request.months, "minimum": wish.minimum},
-        )
+        if fits > 0:
+            row, start = _first(request, self._fits_for(request, wish, fits))
+            size = Fraction(request.months - fits, request.months)
+            yield _Step(size, "shorter", wish, row, start, fits)
 
     def _fits_for(self, request: Request, wish: Wish, months: int) -> Mask:
         blocks = request.contiguity == "blocks"
@@ -166,177 +187,122 @@ class Changes:
         fits: Mask = _within(request, fitting) >= wish.minimum
         return fits
 
-    def _without_blocks(self, request: Request, wish: Wish) -> Change | None:
+    def _without_blocks(self, request: Request, wish: Wish) -> Iterator[_Step]:
         if request.contiguity != "blocks":
-            return None
+            return
         fitting = self._left.fitting(request, wish.model, request.months, blocks=False)
-        fits = np.argwhere(_within(request, fitting) >= wish.minimum)
-        if not len(fits):
-            return None
-        row, column = fits[0]
-        return self._change(
-            "without_blocks",
-            request.model_copy(update={"contiguity": "cluster"}),
-            self._award(wish.model, int(row), wish.minimum, request.earliest + int(column)),
-            size=WITHOUT_BLOCKS,
-            params={"minimum": wish.minimum},
-        )
+        fits = _within(request, fitting) >= wish.minimum
+        if fits.any():
+            row, start = _first(request, fits)
+            yield _Step(WITHOUT_BLOCKS, "without_blocks", wish, row, start, request.months)
 
-    def _other_model(self, request: Request, model: str) -> Change | None:
+    def _other_model(self, request: Request, model: str) -> Iterator[_Step]:
+        rate = self._rate(request, model)
+        needed = ceil(request.wishes[0].minimum * rate)
+        if self._left.best(request, model) < needed:
+            return
+        fits = _within(request, self._fitting(request, model)) >= needed
+        for row, column in np.argwhere(fits) if fits.any() else ():
+            wish = Wish(
+                model=model,
+                servers=max(needed, ceil(request.wishes[0].servers * rate)),
+                minimum=needed,
+                weight=request.wishes[0].weight / rate,
+            )
+            start = request.earliest + int(column)
+            step = _Step(ONE_MORE_MODEL, "other_model", wish, int(row), start, request.months)
+            if self._unlisted.allow(request, model, self._award(step)):
+                yield step
+                return
+
+    def _rate(self, request: Request, model: str) -> Fraction:
+        """Servers of the model for one server of the most wanted."""
         first = request.wishes[0]
-        weight = self._weights.get(model)
-        rate = Fraction(1) if weight is None else first.weight / weight
-        needed = ceil(first.minimum * rate)
-        fits = np.argwhere(_within(request, self._fitting(request, model)) >= needed)
-        for row, column in fits:
-            award = self._award(model, int(row), needed, request.earliest + int(column))
-            if self._under_unlisted(request, model, award):
-                wish = Wish(
-                    model=model,
-                    servers=max(needed, ceil(first.servers * rate)),
-                    minimum=needed,
-                    weight=weight or first.weight,
-                )
-                return self._change(
-                    "other_model",
-                    request.model_copy(update={"wishes": (*request.wishes, wish)}),
-                    award,
-                    size=ONE_MORE_MODEL,
-                    params={"servers": needed},
-                )
-        return None
+        key = (first.model, first.weight, model)
+        if key not in self._rates:
+            self._rates[key] = first.weight / self._weights.get(model, first.weight)
+        return self._rates[key]
 
-    def _under_unlisted(self, request: Request, model: str, award: Award) -> bool:
-        """Whether caps hold that only this further wish could fill, which the round left out."""
-        listed = {(x.name, x.unit) for x in caps_of(self._round, request, model)}
-        months = range(award.start, award.start + request.months)
-        return all(
-            self._room_unlisted(group, unit(group, request))[month] >= award.servers
-            for group in self._round.policy.groups
-            if group.most is not None
-            and wants(group, request, model)
-            and (group.group, unit(group, request)) not in listed
-            for month in months
-        )
-
-    def _room_unlisted(self, group: Group, name: str) -> Monthly:
-        key = (group.group, name)
-        if key not in self._unlisted:
-            self._unlisted[key] = self._count_room(group, name)
-        return self._unlisted[key]
-
-    def _count_room(self, group: Group, name: str) -> Monthly:
-        room = [group.most or 0] * self._round.snapshot.months
-        for held in self._round.snapshot.held:
-            if holds(group, held) and unit(group, held) == name:
-                room = [left - servers for left, servers in zip(room, held.servers, strict=True)]
-        for request in self._round.requests:
-            award = self._awards.get(request.application)
-            if award is None or unit(group, request) != name:
-                continue
-            if wants(group, request, self._round.offers[award.pool].model):
-                for month in range(award.start, award.start + request.months):
-                    room[month] -= award.servers
-        return tuple(room)
-
-    def _more_points(self, request: Request) -> Change | None:
-        """The last served of its class whose servers would do, and what it takes to pass it."""
+    def _more_points(self, request: Request) -> list[_Step]:
+        """Passing the last served of its class whose servers would do."""
         if self._round.policy.policy != "strict-rank":
-            return None
-        found = [f for wish in request.wishes if (f := self._to_pass(request, wish)) is not None]
-        if not found:
-            return None
-        wish, holder, start = max(found, key=lambda one: one[1].place)
-        place = self._round.place[request.application]
-        score = _just_above(holder.request.score)
-        return self._change(
-            "more_points",
-            request.model_copy(update={"score": score}),
-            Award(holder.award.pool, wish.minimum, start),
-            size=Fraction(place - holder.place),
-            params={
-                "score": written(score),
-                "points": written(_up(score - request.score)),
-                "cutoff": holder.place,
-                "places": place - holder.place,
-                "minimum": wish.minimum,
-            },
-            instead_of=holder.request.application,
+            return []
+        found = self._overtaking.last(request)
+        if found is None:
+            return []
+        wish, holder, start = found
+        pools = [offer.pool for offer in self._round.by_model[wish.model]]
+        row = pools.index(holder.award.pool)
+        return [_Step(MORE_POINTS, "more_points", wish, row, start, request.months, holder)]
+
+    def _award(self, step: _Step) -> Award:
+        pool = self._round.by_model[step.wish.model][step.row].pool
+        return Award(pool, step.wish.minimum, step.start)
+
+    def _made(self, request: Request, step: _Step) -> Change:
+        award = self._award(step)
+        changed, params = self._told(request, step)
+        where = {
+            "model": step.wish.model,
+            "pool": award.pool,
+            "window": said(award.start, step.months),
+            "minimum": step.wish.minimum,
+        }
+        return Change(
+            reason=Reason(code=f"change.{step.kind}", params={**where, **params}),
+            request=request.model_copy(update=changed),
+            award=award,
+            instead_of=None if step.passed is None else step.passed.request.application,
         )
 
-    def _to_pass(self, request: Request, wish: Wish) -> tuple[Wish, Holder, int] | None:
-        served = self._rivals.of(request, wish.model)
-        if served is None:
-            return None
-        candidates = served.place < self._round.place[request.application]
-        candidates &= served.would_do(request, wish)
-        if candidates.any():
-            candidates &= self._may_give_way(request, wish, served)
-        for index in np.flatnonzero(candidates)[::-1]:
-            holder = served.holders[index]
-            start = self._start_in(request, wish, holder)
-            if start is not None and holder.request.score >= request.score:
-                return wish, holder, start
-        return None
+    def _told(
+        self, request: Request, step: _Step
+    ) -> tuple[dict[str, object], Mapping[str, int | str]]:
+        """What changes in the request, and the figures that say so."""
+        wish, start = step.wish, step.start
+        match step.kind:
+            case "fewer_servers":
+                asked = next(w.minimum for w in request.wishes if w.model == wish.model)
+                fewer = asked - wish.minimum
+                params = {"servers": wish.minimum, "minimum": asked, "fewer": fewer}
+                return {"wishes": (wish,)}, params
+            case "other_model":
+                return {"wishes": (*request.wishes, wish)}, {"servers": wish.minimum}
+            case "later_start":
+                return {"latest": start}, {"start": start + 1, "bound": request.latest + 1}
+            case "earlier_start":
+                return {"earliest": start}, {"start": start + 1, "bound": request.earliest + 1}
+            case "shorter":
+                return {"months": step.months}, {"months": step.months, "asked": request.months}
+            case "without_blocks":
+                return {"contiguity": "cluster"}, {}
+            case _:
+                return self._told_of_points(request, step)
 
-    def _may_give_way(self, request: Request, wish: Wish, served: Served) -> Mask:
-        """Who leaves every full cap with room, and every floor reached, by giving way."""
-        own = self._round.bound(request, wish.model)
-        starts = slice(request.earliest, request.latest + 1)
-        may = np.ones(len(served.holders), dtype=np.bool_)
-        for limit in own:
-            if limit.room is not None:
-                left = self._left.cap(limit, request.months)[starts]
-                if (left < wish.minimum).all():
-                    may &= served.members(limit, self._round)
-        for index, reached in self._rivals.reached.items():
-            limit = self._round.limits[index]
-            gain = wish.minimum * request.months if limit in own else 0
-            lost = served.servers * (served.end - served.start)
-            kept = reached - lost + gain >= (limit.least or 0)
-            may &= ~served.members(limit, self._round) | kept
-        return may
-
-    def _start_in(self, request: Request, wish: Wish, holder: Holder) -> int | None:
-        """The first start in the holder's months at which all caps hold without the holder."""
-        own = self._round.bound(holder.request, wish.model)
-        caps = caps_of(self._round, request, wish.model)
-        for start in self._rivals.span(request, holder):
-            if all(
-                self._left.cap(limit, request.months)[start]
-                + (holder.award.servers if limit in own else 0)
-                >= wish.minimum
-                for limit in caps
-            ):
-                return start
-        return None
-
-    def _award(self, model: str, row: int, servers: int, start: int) -> Award:
-        return Award(self._round.by_model[model][row].pool, servers, start)
-
-    def _change(
-        self,
-        kind: str,
-        request: Request,
-        award: Award,
-        *,
-        size: Fraction,
-        params: Mapping[str, int | str],
-        instead_of: str | None = None,
-    ) -> Change:
-        where = {
-            "model": self._round.offers[award.pool].model,
-            "pool": award.pool,
-            "window": said(award.start, request.months),
+    def _told_of_points(
+        self, request: Request, step: _Step
+    ) -> tuple[dict[str, object], Mapping[str, int | str]]:
+        if step.passed is None:
+            raise ValueError(f"{step.kind} is no change that this module knows")
+        score = _just_above(step.passed.request.score)
+        return {"score": score}, {
+            "score": written(score),
+            "points": written(_up(score - request.score)),
+            "cutoff": step.passed.place,
+            "places": self._round.place[request.application] - step.passed.place,
         }
-        reason = Reason(code=f"change.{kind}", params={**where, **params})
-        return Change(reason, request, award, size, instead_of)
 
 
 def _within(request: Request, fitting: Whole) -> Whole:
     """The columns of the starts that the request allows."""
     columns: Whole = fitting[:, request.earliest : request.latest + 1]
     return columns
+
+
+def _first(request: Request, fits: Mask) -> tuple[int, int]:
+    """The first pool, and in it the first start, of those that fit."""
+    row, column = divmod(int(fits.argmax()), fits.shape[1])
+    return row, request.earliest + column
 
 
 def _weights(round_: Round) -> Mapping[str, Fraction]:

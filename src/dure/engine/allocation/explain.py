@@ -7,6 +7,8 @@
 - Where a pool is full, the option is named that comes nearest: the fewest servers short.
 - Numbers are of the plan: the room left for all the months asked for, and what was short.
 - Whole blocks may be free in number and yet not the same ones in all the months: that is said.
+- Room may be left on purpose: filling it could reach a floor, and with that end the only reason
+  why a better-placed one of the class waits while a worse-placed one is served.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ class _Options:
     """A request's options of one model: rows are pools, columns its starts from the earliest.
 
     `possible`: the pool had room before anybody was served, caps aside.
-    `free`: and no cap stands in the way.
+    `allowed`: no cap stands in the way, at each start.
     """
 
     wish: Wish
@@ -45,7 +47,7 @@ class _Options:
     room: Whole
     fit: Whole
     possible: Mask
-    free: Mask
+    allowed: Mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,8 @@ class Explainer:
     def __init__(self, round_: Round, awards: Awards) -> None:
         self._round = round_
         self._awards = awards
-        self._left = Windows(round_, round_.room(awards))
+        self._room = round_.room(awards)
+        self._left = Windows(round_, self._room)
         self._empty = Windows(round_, round_.room({}))
         self._rivals = Rivals(round_, awards)
         self._excuses = Excuses(round_, self._left, self._rivals)
@@ -87,12 +90,14 @@ class Explainer:
         if award.servers == wish.servers:
             return Reason(code="round.awarded", params={**params})
         full = self._full_at(request, wish, award)
-        if full is None:
-            return Reason(code="round.reduced", params={**params, "wanted": wish.servers})
-        return Reason(
-            code=f"round.reduced_{full.kind}",
-            params={**params, "wanted": wish.servers, "limit": _called(full)},
-        )
+        if full is not None:
+            return Reason(
+                code=f"round.reduced_{full.kind}",
+                params={**params, "wanted": wish.servers, "limit": _called(full)},
+            )
+        growing = self._room.growing(request, award)
+        code = "round.reduced" if growing < 1 else "round.reduced_would_pass_over"
+        return Reason(code=code, params={**params, "wanted": wish.servers})
 
     def _place(self, request: Request) -> int:
         return self._round.place[request.application]
@@ -123,8 +128,8 @@ class Explainer:
         if not any((o.offered >= o.wish.minimum).any() for o in options):
             return _too_small(request, options)
         if not any(o.possible.any() for o in options):
-            return self._blocks_full(request, _nearest(request, options, everywhere=True))
-        if not any(o.free.any() for o in options):
+            return self._blocks_full(request, _nearest(request, options, large=True))
+        if not any((o.possible & o.allowed).any() for o in options):
             return self._cap_full(request, options)
         return self._pool_full(request, _nearest(request, options))
 
@@ -138,23 +143,25 @@ class Explainer:
         if request.contiguity == "blocks":
             possible = possible & (self._empty.in_blocks(*key)[:, starts] >= wish.minimum)
             fit = np.minimum(fit, self._left.in_blocks(*key)[:, starts])
-        free = possible
+        allowed = np.ones(offered.shape[1], dtype=np.bool_)
         for limit in caps_of(self._round, request, wish.model):
-            free = free & (self._left.cap(limit, request.months)[starts] >= wish.minimum)
-        yield _Options(wish, offered, room, fit, possible, free)
+            allowed &= self._left.cap(limit, request.months)[starts] >= wish.minimum
+        yield _Options(wish, offered, room, fit, possible, allowed)
 
     def _cap_full(self, request: Request, options: list[_Options]) -> Reason:
         """Caps stand in every way: the one to name, at the start where it leaves the most."""
         total = sum(int(o.possible.sum()) for o in options)
         blocked: dict[Limit, int] = {}
         nearest: dict[Limit, tuple[int, int, Wish]] = {}
+        starts = slice(request.earliest, request.latest + 1)
         for o in options:
+            possible = o.possible.sum(axis=0)
             for limit in caps_of(self._round, request, o.wish.model):
-                left = self._left.cap(limit, request.months)[request.earliest : request.latest + 1]
-                full = (left < o.wish.minimum) & o.possible.any(axis=0)
+                left = self._left.cap(limit, request.months)[starts]
+                full = (left < o.wish.minimum) & (possible > 0)
                 if not full.any():
                     continue
-                blocked[limit] = blocked.get(limit, 0) + int(o.possible[:, full].sum())
+                blocked[limit] = blocked.get(limit, 0) + int(possible[full].sum())
                 start = int(np.where(full, left, -1).argmax())
                 here = (o.wish.minimum - int(left[start]), request.earliest + start, o.wish)
                 if limit not in nearest or here[0] < nearest[limit][0]:
@@ -182,7 +189,9 @@ class Explainer:
 
     def _pool_full(self, request: Request, nearest: _Nearest) -> Reason:
         if nearest.room >= nearest.wish.minimum:
-            return self._blocks_full(request, nearest)
+            if request.contiguity == "blocks":
+                return self._blocks_full(request, nearest)
+            return self._short("round.would_pass_over", request, nearest)
         if not self._round.ranked:
             return self._outscored(request, nearest)
         return self._passed_over(request, nearest) or self._cut_off(request, nearest)
@@ -327,11 +336,14 @@ def _too_small(request: Request, options: list[_Options]) -> Reason:
     )
 
 
-def _nearest(request: Request, options: list[_Options], *, everywhere: bool = False) -> _Nearest:
-    """The fewest servers short; then the most wanted model, the first pool, the first start."""
+def _nearest(request: Request, options: list[_Options], *, large: bool = False) -> _Nearest:
+    """The fewest servers short; then the most wanted model, the first pool, the first start.
+
+    `large`: of the pools with servers enough, whatever blocks and caps; else under no full cap.
+    """
     best: _Nearest | None = None
     for o in options:
-        allowed = o.offered >= o.wish.minimum if everywhere else o.free
+        allowed = o.offered >= o.wish.minimum if large else o.allowed & (o.offered >= 0)
         if not allowed.any():
             continue
         row, column = np.unravel_index(np.where(allowed, o.fit, -1).argmax(), o.fit.shape)

@@ -23,12 +23,14 @@ class Windows:
         self._blocks: dict[tuple[str, int], Whole] = {}
         self._caps: dict[int, Whole] = {}
         self._fitting: dict[tuple[str, int, bool, tuple[int, ...]], Whole] = {}
+        self._best: dict[tuple[str, str], int] = {}
+        self._under: dict[tuple[str, str], tuple[int, ...]] = {}
 
     def servers(self, model: str, months: int) -> Whole:
         """Servers left in the pools of the model."""
         key = (model, months)
         if key not in self._servers:
-            self._servers[key] = _least(self._room.servers[self._rows(model)], months)
+            self._servers[key] = _least(self._room.servers[self._round.rows_of(model)], months)
         return self._servers[key]
 
     def in_blocks(self, model: str, months: int) -> Whole:
@@ -36,7 +38,7 @@ class Windows:
         key = (model, months)
         if key not in self._blocks:
             sizes = [offer.block_servers for offer in self._round.by_model[model]]
-            whole = _least(self._room.blocks[self._rows(model)], months)
+            whole = _least(self._room.blocks[self._round.rows_of(model)], months)
             self._blocks[key] = whole * np.array(sizes, dtype=np.int64)[:, None]
         return self._blocks[key]
 
@@ -49,19 +51,29 @@ class Windows:
 
     def fitting(self, request: Request, model: str, months: int, *, blocks: bool) -> Whole:
         """The most servers that the request could take, were its term and contiguity these."""
-        caps = caps_of(self._round, request, model)
-        key = (model, months, blocks, tuple(limit.index for limit in caps))
+        caps = self._caps_over(request, model)
+        key = (model, months, blocks, caps)
         if key not in self._fitting:
             room = self.servers(model, months)
             if blocks:
                 room = np.minimum(room, self.in_blocks(model, months))
-            for limit in caps:
-                room = np.minimum(room, self.cap(limit, months))
+            for index in caps:
+                room = np.minimum(room, self.cap(self._round.limits[index], months))
             self._fitting[key] = room
         return self._fitting[key]
 
-    def _rows(self, model: str) -> list[int]:
-        return [self._round.pool_index[offer.pool] for offer in self._round.by_model[model]]
+    def best(self, request: Request, model: str) -> int:
+        """The most servers that the request could take in any one month: no term has more."""
+        key = (request.application, model)
+        if key not in self._best:
+            self._best[key] = int(self.fitting(request, model, 1, blocks=False).max())
+        return self._best[key]
+
+    def _caps_over(self, request: Request, model: str) -> tuple[int, ...]:
+        key = (request.application, model)
+        if key not in self._under:
+            self._under[key] = tuple(x.index for x in caps_of(self._round, request, model))
+        return self._under[key]
 
 
 def caps_of(round_: Round, request: Request, model: str) -> tuple[Limit, ...]:

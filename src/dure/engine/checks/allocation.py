@@ -31,7 +31,6 @@ _SAID_OF: Final = {
             "round.reduced_organisation_cap",
             "round.reduced_rule",
             "round.reduced_would_pass_over",
-            "round.reduced_would_pass_over",
         }
     ),
     "waitlisted": frozenset(
@@ -44,8 +43,6 @@ _SAID_OF: Final = {
             "round.rule_full",
             "round.floor_ahead",
             "round.blocks_full",
-            "round.blocks_split",
-            "round.would_pass_over",
             "round.blocks_split",
             "round.outscored",
             "round.would_pass_over",
