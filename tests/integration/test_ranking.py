@@ -16,8 +16,8 @@ from django.db import close_old_connections, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from tests.integration import small
+from tests.integration.rankings import rank_simulated
 from tests.integration.small import DECIDED, NOW, World
-from tests.unit.engine.panels import Shape, rubric, simulated
 from typer.testing import CliRunner
 
 from dure.cli import main, round_commands
@@ -66,19 +66,7 @@ def corrected() -> World:
 
 
 def large(world: World) -> Decision:
-    """A ranking of a simulated panel on the world's call."""
-    snapshot = simulated(1, Shape(applications=60, reviewers=30, reviews=3)).snapshot
-    header = decisions.next_header(programme=world.programme, now=DECIDED, seed="s")
-    return decisions.record(
-        programme=world.programme,
-        call=world.call,
-        snapshot=snapshot,
-        policy=rubric(),
-        plan=scoring.plan(snapshot, rubric(), header),
-        by=STEWARD,
-        applied=True,
-        moves_capacity=False,
-    )
+    return rank_simulated(world.call, DECIDED)
 
 
 def seen_by(user: User, path: str = "", language: str = "en", **asked: str) -> str:
