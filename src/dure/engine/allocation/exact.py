@@ -10,22 +10,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dure.engine.allocation.excuses import justified_complaints
 from dure.engine.allocation.limits import Award, Awards, Limit, Round, blocks_for
 from dure.engine.allocation.options import Option
-from dure.engine.allocation.precedence import Excuse, Full, Needed, precedences
+from dure.engine.allocation.precedence import (
+    Excuse,
+    Full,
+    Needed,
+    Options,
+    Precedence,
+    Rules,
+)
 
 if TYPE_CHECKING:
     from ortools.sat.python import cp_model
 
-MERIT_EFFORT = 30.0
-"""Deterministic-time limit of the first step."""
+FLOORS_EFFORT = 30.0
+"""Deterministic-time limit of the question whether floors can be met."""
 
-TIE_EFFORT = 0.3
+TIE_EFFORT = 0.1
 """Deterministic-time limit of the second step; it refines and need not prove."""
+
+LEAST_EFFORT = 1.0
+"""For one more solution where nothing to start from keeps the floors."""
 
 SEED = 1
 
@@ -50,18 +61,27 @@ class Found:
     bound: int
 
 
-Options = Mapping[str, tuple[Option, ...]]
-
-
 class Model:
-    """The round as a CP-SAT model: `choice` of an option, `amount` of servers."""
+    """The round as a CP-SAT model: `choice` of an option, `amount` of servers.
 
-    def __init__(self, round_: Round, options: Options, *, without: frozenset[Limit]) -> None:
+    `served`: who must be served. `without`: floors that need not be met. Rules of rank among those
+    with options stand from the beginning; those of others enter when they are broken.
+    """
+
+    def __init__(
+        self,
+        round_: Round,
+        options: Options,
+        *,
+        served: Collection[str] = (),
+        without: frozenset[Limit] = frozenset(),
+    ) -> None:
         from ortools.sat.python import cp_model  # noqa: PLC0415  # heavy: only who solves pays
 
         self._cp = cp_model
         self._round = round_
         self._options = options
+        self._rules = Rules(round_, options)
         self._floors = [x for x in round_.limits if x.least is not None and x not in without]
         self._model = cp_model.CpModel()
         self._choice: dict[Option, cp_model.IntVar] = {}
@@ -70,13 +90,15 @@ class Model:
         self._blocks: dict[Option, cp_model.LinearExpr] = {}
         self._excuses: dict[Excuse, cp_model.IntVar] = {}
         for request in round_.requests:
-            for option in options[request.application]:
+            for option in self._options[request.application]:
                 self._add_option(option)
-            self._model.add(self._served(request.application) <= 1)
+            count = 1 if request.application in served else 0
+            self._model.add_linear_constraint(self._served(request.application), count, 1)
         self._add_capacities()
         self._add_limits()
         if round_.ranked:
-            self._add_precedences()
+            for rule in self._rules.among_open(served):
+                self._add_rule(rule)
 
     def _add_option(self, option: Option) -> None:
         choice = self._choice[option] = self._model.new_bool_var("")
@@ -144,19 +166,14 @@ class Model:
     def _room(limit: Limit, month: int) -> int:
         return limit.room[month] if limit.room is not None else 0
 
-    def _add_precedences(self) -> None:
-        by_place = {
-            (o.request.application, o.offer.pool, o.start): self._choice[o] for o in self._all()
-        }
-        for rule in precedences(self._round, self._options):
-            holds = [
-                by_place[rule.behind.application, pool, start]
-                for pool, start in sorted(rule.places)
-            ]
-            excuses = [self._excuse(e) for e in sorted(rule.excuses, key=_said) if self._binds(e)]
-            self._model.add(
-                self._sum(holds) <= self._served(rule.ahead.application) + self._sum(excuses)
-            )
+    def _add_rule(self, rule: Precedence) -> None:
+        behind = rule.behind.application
+        holds = [
+            self._choice[o] for o in self._options[behind] if (o.offer.pool, o.start) in rule.places
+        ]
+        excuses = [self._excuse(e) for e in sorted(rule.excuses, key=_said) if self._binds(e)]
+        ahead = self._served(rule.ahead.application)
+        self._model.add(self._sum(holds) <= ahead + self._sum(excuses))
 
     def _binds(self, excuse: Excuse) -> bool:
         return isinstance(excuse, Full) or excuse.limit in self._total
@@ -183,19 +200,43 @@ class Model:
     def can_be_met(self) -> bool:
         """Whether any awards keep all the rules; what cannot be shown in time counts as no."""
         try:
-            found, _ = self._run(None, MERIT_EFFORT)
+            found, _, _ = self._run(None, FLOORS_EFFORT)
         except Infeasible:
             return False
         return found is not None
 
-    def most_merit(self, start: Awards | None, *, bound: int) -> Found:
+    def most_merit(self, start: Awards | None, *, bound: int, effort: float) -> Found:
         """Step one: the awards of most merit found, no more than `bound`. Raises Infeasible."""
         self._model.add(self._merit() <= bound)
         self._model.maximize(self._merit())
-        found, proven = self._run(start, MERIT_EFFORT)
+        found = self._keeping_rank(start, effort)
         if found is None and start is None:
             raise Infeasible
-        return Found(dict(start or {}) if found is None else found, min(bound, proven))
+        awards, proven = found or (dict(start or {}), bound)
+        return Found(awards, min(bound, proven))
+
+    def _keeping_rank(
+        self, start: Awards | None, effort: float
+    ) -> tuple[dict[str, Award], int] | None:
+        """Solves, and again with the rules that were broken, until none is; None: not in time."""
+        begin = start
+        while effort > 0 or start is None:
+            found, proven, spent = self._run(begin, max(effort, LEAST_EFFORT))
+            effort -= spent
+            if found is None:
+                return None
+            broken = justified_complaints(self._round, found)
+            if not broken:
+                return found, proven
+            self._rule(broken)
+            begin = found
+        return None
+
+    def _rule(self, complaining: Iterable[str]) -> None:
+        requests = {r.application: r for r in self._round.requests}
+        for application in complaining:
+            for rule in self._rules.of(requests[application]):
+                self._add_rule(rule)
 
     def best_places(self, start: Awards, merit_reached: int) -> dict[str, Award]:
         """Step two: at no less merit, better places first, then more wanted options."""
@@ -209,11 +250,13 @@ class Model:
                 for wish, option in enumerate(self._options[request.application])
             )
         )
-        found, _ = self._run(start, TIE_EFFORT)
-        return found or dict(start)
+        found = self._keeping_rank(start, TIE_EFFORT)
+        return dict(start) if found is None else found[0]
 
-    def _run(self, start: Awards | None, effort: float) -> tuple[dict[str, Award] | None, int]:
-        """Awards found within `effort`, None if none, and the objective's bound."""
+    def _run(
+        self, start: Awards | None, effort: float
+    ) -> tuple[dict[str, Award] | None, int, float]:
+        """Awards found within `effort`, None if none; the objective's bound; the effort spent."""
         self._hint(start or {})
         solver = self._cp.CpSolver()
         solver.parameters.num_workers = 1
@@ -222,7 +265,7 @@ class Model:
         solver.parameters.max_deterministic_time = effort
         status = solver.solve(self._model)
         if status == self._cp.UNKNOWN:
-            return None, round(solver.best_objective_bound)
+            return None, round(solver.best_objective_bound), effort
         if status == self._cp.INFEASIBLE and self._floors:
             raise Infeasible
         if status not in {self._cp.OPTIMAL, self._cp.FEASIBLE}:
@@ -235,7 +278,8 @@ class Model:
             for option, choice in self._choice.items()
             if solver.value(choice)
         }
-        return found, round(solver.best_objective_bound)
+        spent = solver.response_proto.deterministic_time
+        return found, round(solver.best_objective_bound), spent
 
     def _hint(self, start: Awards) -> None:
         self._model.clear_hints()  # type: ignore[no-untyped-call]  # ortools leaves it untyped

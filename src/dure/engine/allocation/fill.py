@@ -13,7 +13,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from dure.engine.allocation.facts import Request, Wish
 from dure.engine.allocation.limits import Award, Awards, Room, Round, Whole
@@ -54,16 +53,19 @@ def _enlarged(request: Request, held: Award, round_: Round, room: Room) -> Award
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
+class _Gain:
     gain: float
     award: Award
 
 
 def best_way(
-    request: Request, round_: Round, room: Room, prices: Prices | None = None
+    request: Request,
+    round_: Round,
+    room: Room,
+    prices: Prices | None = None,
 ) -> Award | None:
     """How the request is best served in this room; None if in no way."""
-    best: _Way | None = None
+    best: _Gain | None = None
     for wish in request.wishes:
         found = _best_of(request, wish, round_, room, prices)
         if found is not None and (best is None or found.gain > best.gain):
@@ -72,13 +74,16 @@ def best_way(
 
 
 def _best_of(
-    request: Request, wish: Wish, round_: Round, room: Room, prices: Prices | None
-) -> _Way | None:
+    request: Request,
+    wish: Wish,
+    round_: Round,
+    room: Room,
+    prices: Prices | None,
+) -> _Gain | None:
     offers = round_.by_model.get(wish.model, ())
     if not offers:
         return None
-    rows = round_.rows_of(wish.model)
-    fits = _most(request, wish, round_, room, rows)
+    fits = room_for(request, wish, round_, room)
     amount = np.minimum(fits, wish.servers)
     can = amount >= wish.minimum
     if not can.any():
@@ -91,13 +96,12 @@ def _best_of(
     start = int(gain.max(axis=0).argmax())
     row = int(gain[:, start].argmax())
     award = Award(offers[row].pool, int(amount[row, start]), request.earliest + start)
-    return _Way(float(amount[row, start] * unit[start]), award)
+    return _Gain(float(amount[row, start] * unit[start]), award)
 
 
-def _most(
-    request: Request, wish: Wish, round_: Round, room: Room, rows: npt.NDArray[np.intp]
-) -> Whole:
+def room_for(request: Request, wish: Wish, round_: Round, room: Room) -> Whole:
     """For each pool of the model and each start, the most servers in all the months."""
+    rows = round_.rows_of(wish.model)
     fits = _least(room.servers[rows], request)
     offers = round_.by_model[wish.model]
     if request.contiguity == "blocks":
@@ -106,7 +110,7 @@ def _most(
     for limit in round_.bound(request, wish.model):
         if limit.room is not None:
             fits = np.minimum(fits, _least(room.most[limit.index][None, :], request))
-    return fits
+    return fits * _open(request, wish, round_, fits.shape[1]) if round_.closed else fits
 
 
 def _least(table: Whole, request: Request) -> Whole:
@@ -117,3 +121,12 @@ def _least(table: Whole, request: Request) -> Whole:
     windows = np.lib.stride_tricks.sliding_window_view(table[:, first:last], request.months, axis=1)
     least: Whole = windows.min(axis=2)
     return least
+
+
+def _open(request: Request, wish: Wish, round_: Round, starts: int) -> Whole:
+    """0 for each pool and start that is closed to the request, else 1."""
+    ways = [
+        [(request.application, o.pool, request.earliest + n) for n in range(starts)]
+        for o in round_.by_model[wish.model]
+    ]
+    return np.array([[way not in round_.closed for way in row] for row in ways], dtype=np.int64)

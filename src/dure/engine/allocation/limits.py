@@ -60,9 +60,16 @@ Awards = Mapping[str, Award]
 """Application -> what it gets; who gets nothing is absent."""
 
 
+Way = tuple[str, str, int]
+"""An application, a pool and a start."""
+
+
 @dataclass(frozen=True, eq=False)
 class Round:
-    """A snapshot under a policy, in its one order; pools are in the order of their names."""
+    """A snapshot under a policy, in its one order; pools are in the order of their names.
+
+    `closed` ways are not open: whole blocks that could not stand there throughout.
+    """
 
     snapshot: RoundSnapshot
     policy: RoundPolicy
@@ -70,6 +77,7 @@ class Round:
     offers: Mapping[str, PoolOffer]
     limits: tuple[Limit, ...]
     _units: Mapping[tuple[str, str], Limit]
+    closed: frozenset[Way] = frozenset()
     _bound: dict[tuple[str, ...], tuple[Limit, ...]] = field(default_factory=dict)
 
     @cached_property

@@ -11,15 +11,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from dure.engine.allocation.facts import PoolOffer, Request, Wish
+from dure.engine.allocation.fill import room_for
 from dure.engine.allocation.limits import Room, Round
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Option:
-    """One way to serve a request. `merit` is that of one server."""
+    """One way to serve a request. `number` is the wish's; `merit` is that of one server."""
 
     request: Request
+    number: int
     wish: Wish
     offer: PoolOffer
     start: int
@@ -32,30 +36,21 @@ class Option:
         return range(self.start, self.start + self.request.months)
 
 
-Way = tuple[str, str, int]
-"""An application, a pool and a start."""
-
-
-def options_of(
-    round_: Round, closed: frozenset[Way] = frozenset()
-) -> dict[str, tuple[Option, ...]]:
-    """The options of every request but the closed ones; empty where nothing could serve it."""
+def options_of(round_: Round) -> dict[str, tuple[Option, ...]]:
+    """The options of every request; empty where nothing could serve it."""
     room = round_.room({})
-    return {
-        r.application: tuple(
-            option
-            for option in _options(round_, room, r)
-            if (r.application, option.offer.pool, option.start) not in closed
-        )
-        for r in round_.requests
-    }
+    return {r.application: tuple(_options(round_, room, r)) for r in round_.requests}
 
 
 def _options(round_: Round, room: Room, request: Request) -> Iterator[Option]:
-    for wish in request.wishes:
+    for number, wish in enumerate(request.wishes):
+        offers = round_.by_model.get(wish.model, ())
+        if not offers:
+            continue
         merit = request.merit(wish)
-        for start in range(request.earliest, request.latest + 1):
-            for offer in round_.by_model.get(wish.model, ()):
-                most = min(wish.servers, room.fitting(request, offer, start))
-                if most >= wish.minimum:
-                    yield Option(request, wish, offer, start, most, merit)
+        most = np.minimum(room_for(request, wish, round_, room), wish.servers)
+        for start, row in np.argwhere(wish.minimum <= most.T).tolist():
+            servers = int(most[row, start])
+            yield Option(
+                request, number, wish, offers[row], request.earliest + start, servers, merit
+            )

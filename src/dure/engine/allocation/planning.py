@@ -10,8 +10,7 @@ from dataclasses import replace
 
 from dure.engine.allocation.explain import Explainer
 from dure.engine.allocation.facts import Outcome, Request, RoundPlan, RoundPolicy, RoundSnapshot
-from dure.engine.allocation.limits import Award, Awards, Round, read
-from dure.engine.allocation.options import Way
+from dure.engine.allocation.limits import Award, Awards, Round, Way, read
 from dure.engine.allocation.solve import Solution, solve
 from dure.engine.placement import BlockShare, Holding, place
 from dure.vocabulary.plans import Header
@@ -55,7 +54,7 @@ def _placed(round_: Round) -> tuple[Solution, Shares]:
         if not homeless:
             return replace(solution, bound=first.bound), shares
         closed |= homeless
-        solution = solve(round_, closed=closed)
+        solution = solve(replace(round_, closed=closed))
 
 
 def _shares(round_: Round, awards: Awards) -> Shares:

@@ -10,9 +10,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import groupby
 
 from dure.engine.allocation.facts import PoolOffer, Request, Wish
 from dure.engine.allocation.limits import Limit, Round, blocks_for
@@ -52,38 +51,50 @@ class Precedence:
     excuses: frozenset[Excuse]
 
 
-def precedences(round_: Round, options: Mapping[str, tuple[Option, ...]]) -> Iterator[Precedence]:
-    """Every rule of strict rank, directly or through others, in a fixed order."""
-    yield from _Rules(round_, options).all()
+Options = Mapping[str, tuple[Option, ...]]
 
 
-class _Rules:
-    def __init__(self, round_: Round, options: Mapping[str, tuple[Option, ...]]) -> None:
+class Rules:
+    """The rules of strict rank among options still open.
+
+    Who has no open option holds nothing, but may complain.
+    """
+
+    def __init__(self, round_: Round, open_: Options) -> None:
         self._round = round_
-        self._options = options
+        self._open = open_
         self._known: dict[tuple[str, str], tuple[Precedence, ...]] = {}
+        self._classes: dict[tuple[str, str], list[Request]] = {}
+        for request in round_.requests:
+            self._classes.setdefault((request.track, request.size_class), []).append(request)
 
-    def all(self) -> Iterator[Precedence]:
-        by_class = sorted(
-            self._round.requests,
-            key=lambda r: (r.track, r.size_class, self._round.place[r.application]),
-        )
-        for _, members in groupby(by_class, key=lambda r: (r.track, r.size_class)):
+    def among_open(self, served: Collection[str]) -> Iterator[Precedence]:
+        """Every rule among those with open options, directly or through others, in a fixed order.
+
+        Who is `served` in any case complains of nobody; where that stands fixed too, few complain
+        of it, and those rules enter when they are broken.
+        """
+        for _, members in sorted(self._classes.items()):
             latest: dict[object, Request] = {}
             for behind in members:
-                if not self._options[behind.application]:
+                options = self._open[behind.application]
+                if not options or (len(options) == 1 and behind.application in served):
                     continue
                 candidates = [
                     rule for ahead in latest.values() for rule in self._between(ahead, behind)
                 ]
-                yield from (rule for rule in candidates if not self._follows(rule, candidates))
-                latest[self._likeness(behind)] = behind
+                yield from (r for r in candidates if not self._follows(r, candidates))
+                if behind.application not in served:
+                    latest[self._likeness(behind)] = behind
+
+    def of(self, ahead: Request) -> Iterator[Precedence]:
+        """The rules by which one request may complain."""
+        members = self._classes[ahead.track, ahead.size_class]
+        for behind in members[members.index(ahead) + 1 :]:
+            yield from self._between(ahead, behind)
 
     def _likeness(self, request: Request) -> object:
-        """All of a request that matters here besides its place.
-
-        Who could never be served complains of nobody, so its options are part of the likeness.
-        """
+        """All of a request that matters here besides its place."""
         return (
             frozenset((w.model, w.minimum) for w in request.wishes),
             request.months,
@@ -107,7 +118,7 @@ class _Rules:
     def _rules_between(self, ahead: Request, behind: Request) -> tuple[Precedence, ...]:
         """One rule for each set of excuses: none of the starts `ahead` could have must be free."""
         found: dict[frozenset[Excuse], set[Place]] = {}
-        for option in self._options[behind.application]:
+        for option in self._open[behind.application]:
             wish = next((w for w in ahead.wishes if w.model == option.wish.model), None)
             if wish is None or not _would_do(ahead, wish, option):
                 continue
@@ -149,7 +160,7 @@ class _Rules:
             first = self._between(rule.ahead, step.ahead)
             if len(first) != 1:
                 continue
-            everywhere = {(o.offer.pool, o.start) for o in self._options[step.ahead.application]}
+            everywhere = {(o.offer.pool, o.start) for o in self._open[step.ahead.application]}
             if everywhere <= first[0].places and first[0].excuses | step.excuses <= rule.excuses:
                 return True
         return False

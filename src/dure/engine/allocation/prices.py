@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from dure.engine.allocation.facts import Request
+from dure.engine.allocation.facts import Price, Request
 from dure.engine.allocation.limits import Limit, Round
 
 Numbers = npt.NDArray[np.float64]
@@ -44,3 +45,21 @@ class Prices:
                 monthly -= self.floors.get(limit, 0.0)
             self._sums[key] = np.concatenate([[0.0], np.cumsum(monthly)])
         return self._sums[key]
+
+    def said(self) -> tuple[Price, ...]:
+        """The prices that are not nothing, capacity first."""
+        return tuple(
+            Price(kind=kind, name=name, month=month, merit=round(merit))
+            for kind, name, month, merit in self._each()
+            if round(merit) > 0
+        )
+
+    def _each(self) -> Iterator[tuple[str, str, int | None, float]]:
+        for model, monthly in self.models.items():
+            for month, merit in enumerate(monthly.tolist()):
+                yield "pool", model, month, merit
+        for limit, monthly in self.limits.items():
+            for month, merit in enumerate(monthly.tolist()):
+                yield limit.kind, limit.said, month, merit
+        for limit, merit in self.floors.items():
+            yield "floor", limit.said, None, merit

@@ -1,19 +1,44 @@
 """The best awards of a round, with a bound on the merit of any.
 
-- First the linear relaxation: what capacity is worth (prices), and a bound in whole numbers.
-- Then awards that keep the rules; then, where the round is small enough, the exact model.
+- First the relaxation: what capacity is worth, and a merit that no plan can exceed.
+- Then awards that keep the rules, served by place at those prices.
+- Then the exact model over the ways that matter: first the few that hardly pay or hardly do not,
+  and what is found there tells which others can be part of anything better.
 - What fits is added at the end, so that nothing stands idle that somebody could take.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
+import numpy as np
+
+from dure.engine.allocation.completion import complete
 from dure.engine.allocation.exact import Infeasible, Model
+from dure.engine.allocation.facts import Price
 from dure.engine.allocation.fill import fill
 from dure.engine.allocation.limits import Award, Awards, Limit, Round
-from dure.engine.allocation.options import Option, Way, options_of
+from dure.engine.allocation.options import Option, options_of
+from dure.engine.allocation.precedence import Options
+from dure.engine.allocation.relaxation import NothingMeetsFloors, Relaxation, relax
+from dure.engine.allocation.rounding import rounded
+
+WHOLE_MODEL: Final = 4_000
+"""Options up to which all that could be better is put into one model and proven: 1,200 options
+take 0.2 s, 1,100 with caps on every organisation 2 s."""
+
+CORE: Final = (60, 120, 240, 480)
+"""Requests whose fate is reconsidered together, nearest to paying first; the others keep theirs."""
+
+CORE_EFFORT: Final = 2.0
+"""Deterministic time for one of these."""
+
+WHOLE_EFFORT: Final = 10.0
+"""Deterministic time for the model of all that could be better."""
+
+GOOD_ENOUGH: Final = 5e-4
+"""Rounds too large for one model stop when less than this part of the bound is open."""
 
 
 class UnableToMeetFloors(ValueError):
@@ -30,33 +55,25 @@ class UnableToMeetFloors(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """Awards, their merit, and the merit no plan can exceed."""
+    """Awards, their merit, the merit no plan can exceed, and what scarcity is worth."""
 
     awards: dict[str, Award]
     merit: int
     bound: int
+    prices: tuple[Price, ...]
 
 
-def solve(round_: Round, *, closed: frozenset[Way] = frozenset()) -> Solution:
-    """The best awards found, with a proven bound on the merit of any; `closed` ways are not open.
-
-    Raises UnableToMeetFloors.
-    """
-    options = options_of(round_, closed)
-    start = fill(round_, {})
-    if not start and not _missed(round_, start):
-        return Solution(awards={}, merit=0, bound=0)
-    model = Model(round_, options, without=frozenset())
-    everybody = sum(max((o.most * o.merit for o in ways), default=0) for ways in options.values())
-    begin = None if _missed(round_, start) else start
+def solve(round_: Round) -> Solution:
+    """The best awards found, with a proven bound on the merit of any. Raises UnableToMeetFloors."""
     try:
-        found = model.most_merit(begin, bound=everybody)
-    except Infeasible:
-        raise UnableToMeetFloors(_conflict(round_, options)) from None
-    refined = model.best_places(found.awards, merit(round_, found.awards))
-    awards = fill(round_, refined)
+        relaxed = relax(round_)
+        search = _Search(round_, relaxed)
+        awards, bound = search.run()
+    except (NothingMeetsFloors, Infeasible):
+        raise UnableToMeetFloors(_conflict(round_)) from None
+    awards = complete(round_, awards)
     reached = merit(round_, awards)
-    return Solution(awards=awards, merit=reached, bound=max(found.bound, reached))
+    return Solution(awards, reached, max(bound, reached), relaxed.prices.said())
 
 
 def merit(round_: Round, awards: Awards) -> int:
@@ -71,7 +88,112 @@ def merit(round_: Round, awards: Awards) -> int:
     return total
 
 
-def _missed(round_: Round, awards: Awards) -> list[Limit]:
+class _Search:
+    """Better and better awards of one round, and the bound on any."""
+
+    def __init__(self, round_: Round, relaxed: Relaxation) -> None:
+        self._round = round_
+        self._relaxed = relaxed
+        self._options = options_of(round_)
+        self._best = relaxed.columns.best(relaxed.profit)
+        self._bound = relaxed.bound
+
+    def run(self) -> tuple[dict[str, Award], int]:
+        """The best awards found and the bound. Raises Infeasible."""
+        awards = self._start()
+        if awards is None:
+            model = Model(self._round, self._options)
+            found = model.most_merit(None, bound=self._bound, effort=WHOLE_EFFORT)
+            return self._refined(model, found.awards), found.bound
+        if self._few:
+            return self._proven(self._reconsidered(awards, CORE[0], pinned=False))
+        for count in CORE:
+            if self._open_part(awards) <= GOOD_ENOUGH:
+                break
+            awards = self._reconsidered(awards, count, pinned=True)
+        return awards, self._bound
+
+    @property
+    def _few(self) -> bool:
+        return sum(map(len, self._options.values())) <= WHOLE_MODEL
+
+    def _start(self) -> dict[str, Award] | None:
+        """Awards that keep all rules to begin with; None where floors leave nothing simple."""
+        ways = [
+            fill(self._round, {}, prices=self._relaxed.prices),
+            fill(self._round, {}),
+        ]
+        if not self._round.ranked:
+            ways.append(rounded(self._round, self._relaxed))
+        keeping = [awards for awards in ways if not missed(self._round, awards)]
+        return max(keeping, key=lambda awards: merit(self._round, awards), default=None)
+
+    def _open_part(self, awards: Awards) -> float:
+        return 1 - merit(self._round, awards) / max(1, self._bound)
+
+    def _reconsidered(
+        self, awards: dict[str, Award], count: int, *, pinned: bool
+    ) -> dict[str, Award]:
+        """These awards, improved by the requests nearest to paying; `pinned`: others stay put."""
+        margins = np.sort(np.abs(self._best))
+        if not len(margins):
+            return awards
+        slack = int(margins[min(count, len(margins) - 1)])
+        served = {a for a in self._surely_served(slack) if a in awards}
+        open_ = self._open(awards, slack)
+        if pinned:
+            open_ |= {a: _held(open_[a], awards[a]) for a in served}
+        model = Model(self._round, open_, served=served)
+        return model.most_merit(awards, bound=self._bound, effort=CORE_EFFORT).awards
+
+    def _proven(self, awards: dict[str, Award]) -> tuple[dict[str, Award], int]:
+        """The best of all awards, or the best found and a bound; then the best places."""
+        slack = self._bound - merit(self._round, awards)
+        model = Model(self._round, self._open(awards, slack), served=self._surely_served(slack))
+        found = model.most_merit(awards, bound=self._bound, effort=WHOLE_EFFORT)
+        return self._refined(model, found.awards), found.bound
+
+    def _refined(self, model: Model, awards: dict[str, Award]) -> dict[str, Award]:
+        return model.best_places(awards, merit(self._round, awards))
+
+    def _surely_served(self, slack: int) -> set[str]:
+        """Who is served in all awards that come within `slack` of the bound."""
+        columns, requests = self._relaxed.columns, self._round.requests
+        sure = np.flatnonzero(self._best > slack)
+        return {requests[n].application for n in columns.request[columns.first[sure]].tolist()}
+
+    def _open(self, awards: Awards, slack: int) -> dict[str, tuple[Option, ...]]:
+        """The options that can be part of awards within `slack` of the bound, and those held."""
+        relaxed, columns = self._relaxed, self._relaxed.columns
+        lost = columns.each(np.maximum(self._best, 0)) - relaxed.profit
+        near = np.flatnonzero(lost <= slack)
+        kept = set(
+            zip(
+                columns.request[near].tolist(),
+                columns.wish[near].tolist(),
+                columns.start[near].tolist(),
+                strict=True,
+            )
+        )
+        return {
+            request.application: tuple(
+                o
+                for o in self._options[request.application]
+                if (number, o.number, o.start) in kept or _is(o, awards.get(request.application))
+            )
+            for number, request in enumerate(self._round.requests)
+        }
+
+
+def _is(option: Option, award: Award | None) -> bool:
+    return award is not None and (award.pool, award.start) == (option.offer.pool, option.start)
+
+
+def _held(options: tuple[Option, ...], award: Award) -> tuple[Option, ...]:
+    return tuple(option for option in options if _is(option, award))
+
+
+def missed(round_: Round, awards: Awards) -> list[Limit]:
     """The floors that these awards do not reach."""
     total = dict.fromkeys((x for x in round_.limits if x.least is not None), 0)
     for request in round_.requests:
@@ -82,8 +204,9 @@ def _missed(round_: Round, awards: Awards) -> list[Limit]:
     return [limit for limit, reached in total.items() if reached < (limit.least or 0)]
 
 
-def _conflict(round_: Round, options: Mapping[str, tuple[Option, ...]]) -> tuple[str, ...]:
+def _conflict(round_: Round) -> tuple[str, ...]:
     """Floors of which each is needed for the conflict: without it the others can be met."""
+    options: Options = options_of(round_)
     kept = [x for x in round_.limits if x.least is not None]
     for limit in list(kept):
         without = frozenset(x for x in round_.limits if x is limit or x not in kept)
