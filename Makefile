@@ -45,7 +45,7 @@ fix: $(VENV)/.dev ## let ruff mend what it can
 	$(BIN)/ruff check --fix src tests
 	$(BIN)/ruff format src tests
 
-bench: bench-account bench-take-back bench-pages bench-rounds ## the side-by-side figures under bench/
+bench: bench-assignment bench-account bench-take-back bench-pages bench-rounds ## the side-by-side figures under bench/
 
 bench-%: $(VENV)/.dev ## one of them: bench-rounds, bench-pages, bench-take-back, bench-account
 	@$(BIN)/python -m bench.$(subst -,_,$*)

@@ -69,5 +69,5 @@ def test_no_page_breaks_a_rule_of_wcag_2_1_aa(
             "/password/",
         ),
     )
-    found += walk(arrive(), "reviewer1", ("/reviews/", f"/reviews/{review}/"))
+    found += walk(arrive(), "reviewer1", ("/reviews/", f"/reviews/{review}/", "/reviews/me/"))
     assert found == []

@@ -8,7 +8,9 @@ from itertools import permutations
 from typing import Final
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from tests.integration import small
 from tests.integration.small import NOW, POINTS, World
 
@@ -67,6 +69,11 @@ def give(world: World, points: dict[str, dict[str, int]], *, by: User | None = N
 def pairs(state: str = "active") -> set[tuple[str, str]]:
     rows = Assignment.objects.filter(state=state)
     return set(rows.values_list("application__applicant__username", "reviewer__username"))
+
+
+@pytest.fixture
+def english() -> Client:
+    return Client(headers={"accept-language": "en"})
 
 
 def test_a_late_review_goes_to_another_and_given_ones_stay() -> None:
@@ -214,6 +221,21 @@ def test_an_applicant_sees_what_they_review_and_nothing_else() -> None:
         )
 
 
+def test_an_applicant_who_is_asked_for_reviews_finds_them_from_their_applications(
+    english: Client,
+) -> None:
+    world = with_stages(PEER)
+    english.force_login(world["ann"])
+    asked = "You are asked to review 2 applications of other applicants."
+    assert asked not in english.get("/applications/").content.decode()
+    reviews.assign_reviewers(call=world.call, by=STEWARD, now=NOW)
+    assert asked in english.get("/applications/").content.decode()
+    row = Assignment.objects.filter(reviewer=world["ann"]).earliest("pk")
+    assert english.get(f"/reviews/{row.pk}/").status_code == 200
+    other = Assignment.objects.filter(reviewer=world["bob"]).earliest("pk")
+    assert english.get(f"/reviews/{other.pk}/").status_code == 404
+
+
 def test_what_a_person_says_of_themselves_keeps_them_from_a_recent_partner() -> None:
     world = small.screened()
     reviews.describe_reviewer(
@@ -232,11 +254,6 @@ def test_what_a_person_says_of_themselves_keeps_them_from_a_recent_partner() -> 
     mine = {a for a, r in pairs() if r == "reviewer1"}
     assert "bob" not in mine
     assert "cho" in mine
-
-
-@pytest.fixture
-def english() -> Client:
-    return Client(headers={"accept-language": "en"})
 
 
 def test_the_operators_pages_replace_the_late_and_close_a_stage(
@@ -280,3 +297,19 @@ def test_a_reviewer_writes_down_their_ties(english: Client) -> None:
     ]
     again = english.get("/reviews/me/").content.decode()
     assert "2025, Bada" in again
+
+
+@pytest.mark.parametrize("page", ["/calls/first/reviewers/", "/calls/first/reviewers/replace/"])
+def test_the_pages_of_reviewers_take_few_queries(
+    page: str, english: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = with_stages(DOCUMENT, HEARING)
+    reviews.assign_reviewers(call=world.call, by=STEWARD, now=NOW)
+    english.force_login(world.operator)
+    monkeypatch.setattr(clock, "now", lambda: LATER)
+    english.get(page)  # the programme's document is parsed once a process
+    for n in range(4, 40):
+        small.person(f"reviewer{n}", Role.REVIEWER)
+    with CaptureQueriesContext(connection) as asked:
+        assert english.get(page).status_code == 200
+    assert len(asked) <= 12

@@ -307,6 +307,10 @@ def _addresses() -> Iterator[tuple[str, str]]:
     named: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("operate", ()),
         ("call-step", (call, "close")),
+        ("call-reviewers", (call,)),
+        ("reviewers-replace", (call,)),
+        ("stage-close", (call,)),
+        ("my-expertise", ()),
         ("ranking", (call,)),
         ("ranking-reviewers", (call,)),
         ("ranking-sensitivity", (call,)),

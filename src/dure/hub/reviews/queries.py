@@ -55,6 +55,12 @@ def my_assignments(by: User) -> Desk:
     )
 
 
+def still_asked(by: User) -> int:
+    """How many reviews the person is asked for and has not given."""
+    mine = Assignment.objects.filter(reviewer=by, state=Assignment.State.ACTIVE)
+    return mine.filter(review=None, stage__closed_at=None).count()
+
+
 def assignment_for(by: User, pk: int) -> Assignment:
     """One of the reviewer's assignments. Raises Assignment.DoesNotExist, NotPermitted."""
     found = Assignment.objects.select_related(

@@ -7,6 +7,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from dure.hub.calls.models import Application
+from dure.hub.people.models import User
 from dure.hub.portal.templatetags.dure import words
 from dure.hub.reviews import queries
 from dure.hub.reviews.labels import KINDS, STATES
@@ -31,6 +32,12 @@ def stage_badge(state: str) -> SafeString:
 def verdicts(application: Application) -> dict[str, object]:
     """What each stage found of the application, in words."""
     return {"verdicts": queries.verdicts_on(application)}
+
+
+@register.inclusion_tag("reviews/asked.html")
+def reviews_asked(user: User) -> dict[str, object]:
+    """Where an applicant reviews others in peer review: how many, and the way there."""
+    return {"asked": queries.still_asked(user)}
 
 
 @register.filter
