@@ -163,12 +163,12 @@ def written(case: Case, plan: Plan) -> RoundPlan:
     """A plan in the planner's form; its reasons are not meant to fit."""
     oracle = Oracle(*case, HEADER.seed)
     holdings: dict[str, list[Holding]] = {}
-    for request, given in oracle.holders(plan):
-        holdings.setdefault(given.pool, []).append(
+    for request, award in oracle.holders(plan):
+        holdings.setdefault(award.pool, []).append(
             Holding(
                 application=request.application,
-                servers=given.servers,
-                start=given.start,
+                servers=award.servers,
+                start=award.start,
                 months=request.months,
                 whole_blocks=request.contiguity == "blocks",
             )

@@ -164,7 +164,7 @@ def test_a_higher_score_never_hurts(case: Case, data: st.DataObject) -> None:
     candidates = [r for r in facts.requests if r.application in served(before)]
     assume(candidates)
     lifted = data.draw(st.sampled_from(candidates))
-    score = lifted.score + data.draw(st.sampled_from([1, 20, Fraction(65, 2)]))
+    score = lifted.score + data.draw(st.sampled_from([Fraction(1), Fraction(20), Fraction(65, 2)]))
     raised = [r.model_copy(update={"score": score}) if r is lifted else r for r in facts.requests]
     # a tie with another counts as won
     raised.sort(key=lambda r: (-r.score, r.application != lifted.application, r.rank))

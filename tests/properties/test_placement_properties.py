@@ -7,8 +7,8 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dure.engine.allocation.facts import BlockShare, PoolOffer
-from dure.engine.placement import Holding, place, whole_blocks_left
+from dure.engine.allocation.facts import PoolOffer
+from dure.engine.placement import BlockShare, Holding, place, whole_blocks_left
 
 Case = tuple[PoolOffer, list[Holding]]
 seeds = st.integers(0, 2**32 - 1).map(Random)

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from dure.engine.allocation.facts import (
-    BlockShare,
     Group,
     Held,
     Outcome,
@@ -20,6 +19,7 @@ from dure.engine.allocation.facts import (
     Wish,
 )
 from dure.engine.checks.allocation import violations
+from dure.engine.placement import BlockShare
 from dure.vocabulary.plans import Header, Reason
 from dure.vocabulary.reasons import CATALOGUE
 
