@@ -17,6 +17,7 @@ from dure.engine import tender
 from dure.hub import clock
 from dure.hub.allocations.decisions import StalePlan
 from dure.hub.allocations.models import Decision
+from dure.hub.allocations.operations import approve_decision
 from dure.hub.calls.operations import AnswersInvalid, NotAtThisStage, UnableToSubmit
 from dure.hub.notices.models import Notice
 from dure.hub.people.gate import NotPermitted
@@ -228,6 +229,19 @@ def test_a_plan_made_before_the_programme_moved_on_is_not_approved() -> None:
         choosing.approve_choice(
             call=world.call, plan=second.number, by=world["operator"], now=CLOSED
         )
+
+
+def test_a_choice_is_approved_on_its_own_page_only() -> None:
+    world = bidding.scored()
+    proposed = choosing.choose_winners(call=world.call, by=world["operator"], now=CLOSED)
+    with pytest.raises(NotAtThisStage):
+        approve_decision(decision=proposed, by=world["operator"], now=CLOSED)
+    page = reverse("decision-approve", args=[world.programme.key, proposed.number])
+    answer = client(world["operator"]).post(page)
+    assert answer.headers["location"] == reverse("supply-choice", args=[world.call.key])
+    assert world.call.state == "scored"
+    decision = reverse("decision", args=[world.programme.key, proposed.number])
+    assert "Choice among bids" in client(world["operator"]).get(decision).content.decode()
 
 
 def test_the_price_follows_the_inspection_and_the_agreement_the_price() -> None:

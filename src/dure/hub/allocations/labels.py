@@ -15,6 +15,7 @@ KINDS: Final[dict[str, Promise]] = {
     "waitlist": pgettext_lazy("kind of decision", "Promotion from the waitlist"),
     "lending": pgettext_lazy("kind of decision", "Lending"),
     "reclaim": pgettext_lazy("kind of decision", "Reclaim"),
+    "tender": pgettext_lazy("kind of decision", "Choice among bids"),
 }
 
 OUTCOMES: Final[dict[str, Promise]] = {

@@ -40,6 +40,8 @@ def approve_decision(*, decision: Decision, by: User, now: datetime) -> Decision
     Raises StalePlan, PlanRefused, ApprovedAlready.
     """
     require(by, Action.APPROVE_DECISION)
+    if decision.kind == "tender":
+        raise NotAtThisStage(f"plan {decision.number}", decision.kind, "a round or a take-back")
     needed = rounds.approvals_needed(decision)
     approved = decisions.approve(decision=decision, by=by, now=now, needed=needed)
     if approved.state == Decision.State.APPLIED:

@@ -138,6 +138,8 @@ def approve(request: HttpRequest, by: User, programme: str, number: int) -> Http
     """Says what approving does; does it on POST."""
     require(by, Action.APPROVE_DECISION)
     one = round_queries.a_decision(programme=programme, number=number, by=by)
+    if one.kind == "tender":  # approved where its bids are looked at
+        return redirect("supply-choice", key=one.snapshot["call"])
     if request.method == "POST":
         return _approve(request, by, one)
     if one.state != Decision.State.PROPOSED:
