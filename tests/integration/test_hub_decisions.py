@@ -100,7 +100,8 @@ def test_an_approved_round_is_what_was_proposed() -> None:
     assert small.pool().promised_servers == 6
     assert WaitlistEntry.objects.get().application == world.applications["cho"]
     assert Call.objects.get().state == Call.State.DECIDED
-    assert {n.recipient.username for n in Notice.objects.all()} == {"ann", "bob", "cho"}
+    told = Notice.objects.filter(subject__startswith="first-", reason__code__startswith="round.")
+    assert {n.recipient.username for n in told} == {"ann", "bob", "cho"}
 
 
 def test_a_round_is_applied_once() -> None:

@@ -35,7 +35,7 @@ GOLDEN = Path(__file__).parents[1] / "scenarios"
 BUDGET = 12
 """Queries of any list page (DESIGN §9)."""
 
-POSTED = ("round-solve", "cluster-enrolment")
+POSTED = ("round-solve", "decision-withdraw", "decision-replay", "cluster-enrolment")
 """Addresses that only take a click; the others are looked at."""
 
 AssertQueries = Callable[[int], AbstractContextManager[CaptureQueriesContext]]
@@ -319,6 +319,8 @@ def _addresses() -> Iterator[tuple[str, str]]:
         ("decision", (programme, number)),
         ("decision-part", (programme, number, "snapshot")),
         ("decision-approve", (programme, number)),
+        ("decision-withdraw", (programme, number)),
+        ("decision-replay", (programme, number)),
         ("allocations", ()),
         ("allocation", (offered,)),
         ("agreement-sign", (offered,)),
