@@ -29,7 +29,7 @@ from dure.hub.calls.models import Application, Call
 from dure.hub.market.models import Listing
 from dure.hub.notices.operations import tell
 from dure.hub.people.models import Organisation
-from dure.hub.reviews.models import Assignment, Review
+from dure.hub.reviews.models import Assignment, Review, Stage
 from dure.hub.supply.models import Pool
 from dure.hub.usage.models import LedgerEntry, LedgerPosting, UsageSegment
 from dure.vocabulary.plans import Reason
@@ -223,8 +223,15 @@ def _waiting(projects: list[Project]) -> None:
 def _reviews(operated: Operated) -> None:
     reviewer = operated.world.reviewer
     applications = Application.objects.filter(number__startswith="many-").order_by("pk")
+    stage = Stage.objects.get(call=operated.world.call)
     assigned = Assignment.objects.bulk_create(
-        Assignment(application=application, reviewer=reviewer, assigned_at=NOW)
+        Assignment(
+            stage=stage,
+            application=application,
+            reviewer=reviewer,
+            assigned_at=NOW,
+            due_at=stage.due_at,
+        )
         for application in applications[:REVIEWS]
     )
     Review.objects.bulk_create(

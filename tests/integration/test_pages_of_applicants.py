@@ -17,7 +17,7 @@ from dure.hub.market.models import Listing
 from dure.hub.notices.operations import tell
 from dure.hub.people.models import User
 from dure.hub.portal.pages import broken
-from dure.hub.reviews.models import Assignment, Review
+from dure.hub.reviews.models import Assignment, Review, Stage
 from dure.hub.supply.models import Pool
 from dure.vocabulary.plans import Reason
 
@@ -112,6 +112,7 @@ def many_decided(world: World) -> None:
 
 def many_assigned(world: World) -> None:
     call = Call.objects.get()
+    stage = Stage.objects.get(call=call)
     made = Application.objects.bulk_create(
         Application(
             call=call,
@@ -126,7 +127,13 @@ def many_assigned(world: World) -> None:
         for n in range(ROWS)
     )
     assigned = Assignment.objects.bulk_create(
-        Assignment(application=application, reviewer=world.reviewer, assigned_at=NOW)
+        Assignment(
+            stage=stage,
+            application=application,
+            reviewer=world.reviewer,
+            assigned_at=NOW,
+            due_at=stage.due_at,
+        )
         for application in made
     )
     Review.objects.bulk_create(
