@@ -7,8 +7,10 @@ from axe_playwright_python.sync_playwright import Axe
 from tests.browser import world
 from tests.browser.conftest import DESK, PHONE, Visit, Visitor
 
-from dure.hub.calls.models import Application
+from dure.hub.calls.models import Application, Call, DuplicatePair
+from dure.hub.people.models import Organisation
 from dure.hub.reviews.models import Assignment
+from dure.vocabulary.plans import Reason
 
 pytestmark = [
     pytest.mark.browser,
@@ -67,6 +69,24 @@ def test_no_page_breaks_a_rule_of_wcag_2_1_aa(
             f"/applications/{draft}/submit/",
             "/notices/",
             "/password/",
+        ),
+    )
+    organisation = Organisation.objects.earliest("pk").pk
+    DuplicatePair.objects.create(
+        call=Call.objects.get(),
+        first=Application.objects.get(number=done),
+        second=Application.objects.get(number=draft),
+        percent=90,
+        evidence=[Reason(code="duplicate.text", params={"percent": 90}).model_dump()],
+    )
+    found += walk(
+        arrive(),
+        "operator",
+        (
+            "/calls/kr-2026-r1/screening/",
+            "/calls/kr-2026-r1/screening/?list=refused",
+            "/organisations/",
+            f"/organisations/{organisation}/",
         ),
     )
     found += walk(arrive(), "reviewer1", ("/reviews/", f"/reviews/{review}/", "/reviews/me/"))
