@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from dure.engine.allocation.facts import Request, Wish
+from dure.engine.allocation.facts import Wish
 from dure.engine.allocation.fill import room_for
-from dure.engine.allocation.limits import Limit, Round, blocks_for
+from dure.engine.allocation.limits import Limit, Round
 
 Index = npt.NDArray[np.int64]
 
@@ -74,7 +74,7 @@ def columns_of(round_: Round) -> Columns:
                 number,
                 models[wish.model],
                 bounds.setdefault(key, len(bounds)),
-                _blocks(request, wish, round_),
+                0,
                 request.merit(wish),
             )
             block = np.empty((9, len(starts)), dtype=np.int64)
@@ -82,6 +82,8 @@ def columns_of(round_: Round) -> Columns:
             block[6] = starts + request.earliest
             block[7] = block[6] + request.months
             block[8] = most[starts]
+            if request.contiguity == "blocks":
+                block[4] = [_blocks(wish, servers, round_) for servers in block[8].tolist()]
             rows.append(block)
     table = np.concatenate(rows, axis=1) if rows else np.empty((9, 0), dtype=np.int64)
     request = table[0]
@@ -101,8 +103,7 @@ def columns_of(round_: Round) -> Columns:
     )
 
 
-def _blocks(request: Request, wish: Wish, round_: Round) -> int:
-    """Whole blocks it takes at the least; a part of its servers is taken for a part of these."""
-    if request.contiguity != "blocks":
-        return 0
-    return min(blocks_for(wish.servers, offer) for offer in round_.by_model[wish.model])
+def _blocks(wish: Wish, servers: int, round_: Round) -> int:
+    """Whole blocks of a way: the most of which every part that may be given takes its share."""
+    size = max(offer.block_servers for offer in round_.by_model[wish.model])
+    return min(-(-part // size) * servers // part for part in range(wish.minimum, servers + 1))
