@@ -1,19 +1,22 @@
 """What a round says is true of the plan, whatever the round.
 
-The rounds are served here in order of place, whatever still fits: that keeps strict rank, leaves
-nothing out that fits, and needs no solver.
+Most rounds are served here in order of place, whatever still fits: that keeps strict rank, leaves
+nothing out that fits, and needs no solver. The last test looks at the planner's own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from fractions import Fraction
 from math import ceil
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.properties.small_rounds import Case, cases
 
+from dure.engine.allocation import UnableToMeetFloors, plan
 from dure.engine.allocation.change import Changes, smallest
 from dure.engine.allocation.excuses import justified_complaints
 from dure.engine.allocation.explain import Explainer
@@ -27,8 +30,11 @@ from dure.engine.allocation.facts import (
     Wish,
 )
 from dure.engine.allocation.limits import Award, Room, Round, read
+from dure.engine.allocation.report import awards_of, round_report
+from dure.vocabulary.plans import Header
 from dure.vocabulary.reasons import CATALOGUE
 
+HEADER = Header(number=1, generation=1, now=datetime(2026, 2, 2, tzinfo=UTC), seed="seed")
 MONTHS = 3
 MODELS = ("A", "B", "C")
 Served = tuple[Round, dict[str, Award]]
@@ -340,3 +346,28 @@ def test_justified_complaints_are_those_that_the_rule_of_rank_gives_pair_by_pair
         if r.application not in kept and complains(round_, kept, r)
     ]
     assert justified_complaints(round_, kept) == (tuple(expected) if round_.ranked else ())
+
+
+@given(cases())
+@settings(max_examples=60, deadline=None)
+def test_planned_rounds_with_floors_read_without_a_complaint(case: Case) -> None:
+    facts, policy = case
+    try:
+        decided = plan(facts, policy, HEADER)
+    except UnableToMeetFloors:
+        return
+    assert round_report(facts, policy, decided).complaints == 0
+    round_, awards = read(facts, policy, HEADER.seed), awards_of(decided)
+    changes = Changes(round_, awards)
+    for outcome, request in zip(decided.intents, round_.requests, strict=True):
+        reasons = [outcome.reason]
+        change = changes.found(request)
+        if change is not None:
+            reasons.append(change.reason)
+            rest = {name: held for name, held in awards.items() if name != change.instead_of}
+            offer, start = round_.offers[change.award.pool], change.award.start
+            room = round_.room(rest).fitting(change.request, offer, start)
+            assert room >= change.award.servers
+        for reason in reasons:
+            assert "{" not in CATALOGUE[reason.code].format(**reason.params)
+            assert int(str(reason.params.get("short", 1))) > 0
