@@ -26,6 +26,7 @@ from dure.engine.assignment import (
     solve,
 )
 from dure.engine.checks.assignment import violations
+from dure.engine.organisation_names import same_organisation
 from dure.vocabulary.plans import Header, Reason
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
@@ -299,6 +300,32 @@ def test_the_check_sees_what_is_withdrawn_wrongly_or_kept_wrongly(
         added = Assigned(application=application, reviewer=reviewer, reason=LATE)
         without = (*made.withdrawn, added)
     assert violations(snapshot, policy, made.model_copy(update={"withdrawn": without}))
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.tuples(organisations, st.sampled_from("xy")), max_size=7), st.integers(1, 5))
+def test_applicants_who_review_each_other_never_review_their_own_or_a_rival(
+    applicants: list[tuple[str, str]], each: int
+) -> None:
+    snapshot = AssignmentSnapshot(
+        call="c",
+        submissions=tuple(
+            Submission(application=f"A{n}", organisation=name, group=group)
+            for n, (name, group) in enumerate(applicants)
+        ),
+        reviewers=tuple(
+            Reviewer(reviewer=f"p{n}", organisation=name, competes_in=(group,))
+            for n, (name, group) in enumerate(applicants)
+        ),
+    )
+    policy = AssignmentPolicy(reviews=each, most_reviews=each)
+    made = plan(snapshot, policy, HEADER)
+    assert violations(snapshot, policy, made) == ()
+    for one in made.intents:
+        mine, theirs = applicants[int(one.reviewer[1:])], applicants[int(one.application[1:])]
+        assert not same_organisation(mine[0], theirs[0])
+        assert mine[1] != theirs[1]
+    assert max(Counter(i.reviewer for i in made.intents).values(), default=0) <= each
 
 
 def test_the_check_sees_a_conflict_a_wrong_short_list_and_uneven_loads() -> None:

@@ -121,6 +121,12 @@ SINCE = 2023
     ("reviewer", "code"),
     [
         ({"name": "홍길동"}, "assignment.takes_part"),
+        ({"name": "Gildong HONG"}, "assignment.takes_part"),
+        ({"organisation": "Dure Co., Ltd."}, "assignment.same_organisation"),
+        (
+            {"past_projects": (PastProject(person="Hong Gil-dong", year=2024),)},
+            "assignment.past_project",
+        ),
         (
             {"past_projects": (PastProject(organisation="㈜두레", year=2023),)},
             "assignment.past_project",
