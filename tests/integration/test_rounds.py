@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -387,4 +388,5 @@ def _sentences(outcome: Outcome) -> set[str]:
 
 
 def _said(page: str) -> list[str]:
-    return [line.strip() for line in page.replace("<p>", "\n").replace("</p>", "\n").split("\n")]
+    lines = page.replace("<p>", "\n").replace("</p>", "\n").split("\n")
+    return [unescape(line.strip()) for line in lines]

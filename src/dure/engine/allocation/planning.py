@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from dure.engine.allocation.change import Changes
 from dure.engine.allocation.explain import Explainer
 from dure.engine.allocation.facts import Outcome, Request, RoundPlan, RoundPolicy, RoundSnapshot
 from dure.engine.allocation.limits import Award, Awards, Round, Way, read
@@ -27,10 +28,12 @@ def plan(snapshot: RoundSnapshot, policy: RoundPolicy, header: Header) -> RoundP
     round_ = read(snapshot, policy, header.seed)
     solution, shares = _placed(round_)
     explainer = Explainer(round_, solution.awards)
+    changes = Changes(round_, solution.awards)
     return RoundPlan(
         header=header,
         intents=tuple(
-            _outcome(r, round_, solution.awards, shares, explainer) for r in round_.requests
+            _outcome(r, round_, solution.awards, shares, explainer=explainer, changes=changes)
+            for r in round_.requests
         ),
         objective=solution.merit,
         bound=solution.bound,
@@ -81,7 +84,13 @@ def _holding(request: Request, award: Award) -> Holding:
 
 
 def _outcome(
-    request: Request, round_: Round, awards: Awards, shares: Shares, explainer: Explainer
+    request: Request,
+    round_: Round,
+    awards: Awards,
+    shares: Shares,
+    *,
+    explainer: Explainer,
+    changes: Changes,
 ) -> Outcome:
     application = request.application
     reason, standing = explainer.why(request), round_.place[application]
@@ -94,6 +103,7 @@ def _outcome(
             servers=0,
             place=standing,
             reason=reason,
+            change=changes.smallest(request),
         )
     model = round_.offers[award.pool].model
     wanted = next(w.servers for w in request.wishes if w.model == model)
