@@ -34,8 +34,8 @@ TEXTS: Final[dict[str, str]] = {
         " the minimum {rule} of {at_least}."
     ),
     "tender.cluster_too_small": _(
-        "Not chosen at rank {rank} with {score} points. Each winner needs one cluster with"
-        " {at_least} servers for public use (rule {rule}); its largest has {largest}."
+        "Not chosen at rank {rank} with {score} points. Servers for public use that each winner"
+        " needs in one cluster (rule {rule}): {at_least}; the most in one of its own: {largest}."
     ),
     "tender.share_of_budget": _(
         "Not chosen at rank {rank} with {score} points. One winner may take at most {most} of the"
