@@ -241,7 +241,7 @@ class Model:
     def best_places(self, start: Awards, merit_reached: int) -> dict[str, Award]:
         """Step two: at no less merit, better places first, then more wanted options."""
         requests = self._round.requests
-        wishes = 1 + max(len(o) for o in self._options.values()) * len(requests)
+        wishes = 1 + max(map(len, self._options.values()), default=0) * len(requests)
         self._model.add(self._merit() >= merit_reached)
         self._model.maximize(
             self._sum(
