@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from dure.hub.allocations.models import Decision
 from dure.hub.people.gate import STEWARD
 from dure.hub.people.models import Role, User
 from dure.hub.people.operations import add_organisation, add_user
@@ -80,6 +81,11 @@ class World:
     @property
     def call(self) -> SupplyCall:
         return SupplyCall.objects.select_related("programme", "decision").get()
+
+    @property
+    def decision(self) -> Decision:
+        """The latest plan of the choice."""
+        return Decision.objects.get(supply_calls=self.call)
 
     def bid(self, name: str) -> Bid:
         return Bid.objects.select_related("call__programme", "organisation").get(

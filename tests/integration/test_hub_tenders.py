@@ -59,13 +59,13 @@ def test_three_win_by_the_rules_and_each_is_told_why() -> None:
     }
     told = Notice.objects.filter(recipient=world["seomjin"]).latest("pk")
     assert told.reason["code"] == "tender.budget"
-    plan = tender.TenderPlan.model_validate(world.call.decision.plan)
+    plan = tender.TenderPlan.model_validate(world.decision.plan)
     assert plan.public_accelerators == 8 * (520 + 400 + 400)
     assert all(one.total <= 100 for one in plan.intents)
 
 
 def test_a_stored_choice_replays_exactly() -> None:
-    decision = bidding.decided().call.decision
+    decision = bidding.decided().decision
     again = tender.plan(
         tender.TenderSnapshot.model_validate(decision.snapshot),
         tender.TenderPolicy.model_validate(decision.policy),
@@ -279,7 +279,7 @@ def test_every_page_is_there_for_whom_it_is(language: str) -> None:
     world = bidding.decided()
     own, call = world.bid("hangang"), world.call
     review = BidReview.objects.earliest("pk").pk
-    pages = {
+    pages: dict[str, set[str | None]] = {
         reverse("supply-calls"): {None, "hangang", "operator", "auditor"},
         reverse("supply-call", args=[call.key]): {None, "hangang", "operator", "auditor"},
         reverse("my-bids"): {"hangang", "geum"},
@@ -319,7 +319,7 @@ def test_the_operator_walks_the_call_by_its_pages() -> None:
     bidding.score_stage(world)
     step("score")
     by.post(reverse("supply-choose", args=[key]))
-    number = world.call.decision.number
+    number = world.decision.number
     text = by.get(reverse("supply-choice", args=[key])).content.decode()
     assert "Proven optimal" in text
     assert "tender.budget" in text
