@@ -30,15 +30,15 @@ KOREA = tuple(
     for how in ("open", "capped")
 )
 SIZES = (*KOREA, "5000x20", "20000x40x24")
-SEEDS = {size: (1, 2, 3) if size in KOREA else (1,) for size in SIZES}
-PLAIN_LIMIT_S = {**dict.fromkeys(KOREA, 30), "5000x20": 60, "20000x40x24": 120}
+SEEDS = {size: (1, 2) if size in KOREA else (1,) for size in SIZES}
+PLAIN_LIMIT_S = {**dict.fromkeys(KOREA, 20), "5000x20": 60, "20000x40x24": 120}
 RULES = ("strict-rank", "score-weighted")
 SHOWN = ("korea-3-open", "korea-5-capped", "korea-5-capped-months", "5000x20", "20000x40x24")
 """The rounds, of the first seed, that the plain models and the spreadsheet are tried on."""
 PLAIN = ("plain CP-SAT", "plain HiGHS")
 BY_RANK = ("by rank, stop", "by rank, skip")
 HARD_STOP = 4
-"""A contestant that runs this many times its limit in wall time, unbuilt or unread, is ended."""
+"""Any contestant that runs this many times its limit in wall time is ended; ours knows no limit."""
 
 
 def decide(way: str, name: str, limit_s: int) -> Report:
@@ -46,7 +46,7 @@ def decide(way: str, name: str, limit_s: int) -> Report:
     command = [sys.executable, "-m", "bench.rounds_way", way, name, str(limit_s)]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=HARD_STOP * limit_s + 60, check=False
+            command, capture_output=True, text=True, timeout=HARD_STOP * limit_s + 30, check=False
         )
     except subprocess.TimeoutExpired:
         return Report(way, name, limit_s, limit_s, 0, failed="ended from outside")

@@ -145,14 +145,14 @@ def _servers(model: Model, wish: Wish, chosen: int) -> Term:
 def _add_use(
     model: Model, option: Option, in_pool: defaultdict[tuple[str, int], list[Term]]
 ) -> None:
-    request, model_name = option.request, option.offer.model
-    variable, factor = option.servers
+    request, offer, servers = option.request, option.offer, option.servers
+    caps = model.facts.caps(request, offer.model)
     for month in range(option.start, option.start + request.months):
-        in_pool[option.offer.pool, month].append((variable, factor))
-        for unit in model.facts.caps(request, model_name):
-            model.in_unit[unit, month].append((variable, factor))
-    for unit in model.facts.floors(request, model_name):
-        model.in_floor[unit].append((variable, factor * request.months))
+        in_pool[offer.pool, month].append(servers)
+        for unit in caps:
+            model.in_unit[unit, month].append(servers)
+    for unit in model.facts.floors(request, offer.model):
+        model.in_floor[unit].append((servers[0], servers[1] * request.months))
 
 
 def _add_blocks(
