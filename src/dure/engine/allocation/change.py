@@ -86,7 +86,7 @@ class Changes:
         self._overtaking = Overtaking(round_, self._left, Rivals(round_, awards))
         self._unlisted = Unlisted(round_, awards)
         self._weights = _weights(round_)
-        self._rates: dict[tuple[str, Fraction, str], Fraction] = {}
+        self._conversions: dict[tuple[int, int, tuple[int, int], str], Wish] = {}
 
     def smallest(self, request: Request) -> Reason | None:
         """The sentence of the smallest change; None where nothing of the kind helps."""
@@ -197,31 +197,29 @@ class Changes:
             yield _Step(WITHOUT_BLOCKS, "without_blocks", wish, row, start, request.months)
 
     def _other_model(self, request: Request, model: str) -> Iterator[_Step]:
-        rate = self._rate(request, model)
-        needed = ceil(request.wishes[0].minimum * rate)
-        if self._left.best(request, model) < needed:
+        wish = self._converted(request.wishes[0], model)
+        if self._left.best(request, model) < wish.minimum:
             return
-        fits = _within(request, self._fitting(request, model)) >= needed
+        fits = _within(request, self._fitting(request, model)) >= wish.minimum
         for row, column in np.argwhere(fits) if fits.any() else ():
-            wish = Wish(
-                model=model,
-                servers=max(needed, ceil(request.wishes[0].servers * rate)),
-                minimum=needed,
-                weight=request.wishes[0].weight / rate,
-            )
             start = request.earliest + int(column)
             step = _Step(ONE_MORE_MODEL, "other_model", wish, int(row), start, request.months)
             if self._unlisted.allow(request, model, self._award(step)):
                 yield step
                 return
 
-    def _rate(self, request: Request, model: str) -> Fraction:
-        """Servers of the model for one server of the most wanted."""
-        first = request.wishes[0]
-        key = (first.model, first.weight, model)
-        if key not in self._rates:
-            self._rates[key] = first.weight / self._weights.get(model, first.weight)
-        return self._rates[key]
+    def _converted(self, first: Wish, model: str) -> Wish:
+        """The most wanted model's servers in servers of another."""
+        key = (first.servers, first.minimum, first.weight.as_integer_ratio(), model)
+        if key not in self._conversions:
+            weight = self._weights.get(model, first.weight)
+            minimum, servers = (
+                ceil(n * first.weight / weight) for n in (first.minimum, first.servers)
+            )
+            self._conversions[key] = Wish(
+                model=model, servers=servers, minimum=minimum, weight=weight
+            )
+        return self._conversions[key]
 
     def _more_points(self, request: Request) -> list[_Step]:
         """Passing the last served of its class whose servers would do."""

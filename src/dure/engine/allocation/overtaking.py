@@ -38,7 +38,7 @@ class Overtaking:
         if not candidates.any():
             return None
         candidates &= self._may_give_way(request, wish, served)
-        for index in np.flatnonzero(candidates)[::-1]:
+        for index in np.flatnonzero(candidates)[::-1].tolist():
             holder = served.holders[index]
             start = self._start_in(request, wish, holder)
             if start is not None and holder.request.score >= request.score:
@@ -57,7 +57,10 @@ class Overtaking:
                     may &= served.members(limit, self._round)
         for index, reached in self._rivals.reached.items():
             limit = self._round.limits[index]
-            gain = wish.minimum * request.months if limit in own else 0
+            if limit not in own:
+                may &= served.spared(limit, reached, self._round)
+                continue
+            gain = wish.minimum * request.months
             lost = served.servers * (served.end - served.start)
             kept = reached - lost + gain >= (limit.least or 0)
             may &= ~served.members(limit, self._round) | kept

@@ -44,6 +44,7 @@ class Served:
     blocks: Whole
     block_servers: Whole
     _members: dict[int, Mask] = field(default_factory=dict)
+    _spared: dict[int, Mask] = field(default_factory=dict)
 
     def overlapping(self, request: Request) -> Mask:
         """Who holds servers in a month that the request could run in."""
@@ -66,6 +67,13 @@ class Served:
             found = [limit in round_.bound(h.request, self.model) for h in self.holders]
             self._members[limit.index] = np.array(found, dtype=np.bool_)
         return self._members[limit.index]
+
+    def spared(self, floor: Limit, reached: int, round_: Round) -> Mask:
+        """Without whom the floor would still be reached, nobody coming in their place."""
+        if floor.index not in self._spared:
+            kept = reached - self.servers * (self.end - self.start) >= (floor.least or 0)
+            self._spared[floor.index] = ~self.members(floor, round_) | kept
+        return self._spared[floor.index]
 
 
 class Rivals:
