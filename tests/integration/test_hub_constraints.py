@@ -175,6 +175,7 @@ def a_world_with_a_row_of_everything() -> None:
         given_at=NOW,
     )
     organisation, today = world["ann"].organisation, NOW.date()
+    assert organisation is not None
     Certificate.objects.create(
         organisation=organisation, kind="k", valid_until=today, recorded_at=NOW
     )

@@ -16,9 +16,9 @@ import dure.cli.agent_commands
 import dure.cli.programme_commands
 import dure.cli.reviewers_command
 import dure.cli.round_commands
-import dure.cli.supply_commands
 import dure.cli.score_commands
 import dure.cli.screening_command
+import dure.cli.supply_commands
 from dure.cli.hub_commands import app as hub
 
 app = typer.Typer(

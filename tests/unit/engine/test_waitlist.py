@@ -75,9 +75,11 @@ def test_what_is_free_only_later_goes_to_who_may_start_later() -> None:
 
 
 def test_what_those_ahead_take_counts_against_a_cap_and_a_floor_holds_nobody_back() -> None:
-    one = {"organisation": "one"}
     waiting = snapshot(
-        request(1, 3, **one), request(2, 3, **one), request(3, 3), offers=(offer(9),)
+        request(1, 3, organisation="one"),
+        request(2, 3, organisation="one"),
+        request(3, 3),
+        offers=(offer(9),),
     )
     rules = policy(
         Group(group="organisation_cap", kind="organisation_cap", each="organisation", most=4),

@@ -75,8 +75,8 @@ BROKEN: dict[str, tuple[str, str, list[str]]] = {
         [
             (
                 "67: eligibility[0].kind: 'at_mst' is none of the choices: one_of, at_most,"
-                " at_least, affirmed, answered, sums_to, valid_until, holds_certificate, consortium,"
-                " not_lessor, no_running_award, not_sanctioned, no_late_report,"
+                " at_least, affirmed, answered, sums_to, valid_until, holds_certificate,"
+                " consortium, not_lessor, no_running_award, not_sanctioned, no_late_report,"
                 " at_most_applications | did you mean 'at_most'?"
             )
         ],

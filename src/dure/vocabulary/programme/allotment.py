@@ -1,8 +1,8 @@
 """How a round chooses among ranked applications: the policy, and bounds on groups.
 
 - `strict-rank`: nobody stands behind a worse-ranked one of the same track and size class, unless a
-  named constraint does it. `score-weighted`: the most score per server and month, whatever the rank.
-  `lottery`: strict rank, where the applications of one band of scores are in a drawn order.
+  named constraint does it. `score-weighted`: the most score per server and month, whatever the
+  rank. `lottery`: strict rank, where the applications of one band of scores are in a drawn order.
 - A group rule bounds the servers of those it names. An empty list names everybody.
 - A cap holds in every month; a floor counts server-months over the whole round.
 """

@@ -84,8 +84,8 @@ class SizeClass(Frozen):
 
     Amounts are in the programme's unit. `min_amount_by_model` and `max_amount_by_model` replace the
     bounds for the models they name; `max_accelerators` bounds what is held at one time, for
-    programmes that award hours; `max_months` shortens the track's term. `contiguity`: servers of one
-    cluster, or whole blocks of one cluster.
+    programmes that award hours; `max_months` shortens the track's term. `contiguity`: servers of
+    one cluster, or whole blocks of one cluster.
     """
 
     id: Key
