@@ -7,6 +7,8 @@
   lines (`rounds_count`), which know neither planner nor checker.
 - Gap is (bound - merit) / bound. Where a plain model reached the gap that Dure had at its end, its
   time is the moment it first did.
+- The rows of a plain model are the same for both solvers: where they were not made in time for
+  one, they are not tried again for the other.
 - `python -m bench.rounds SIZE ...` tries some sizes only and keeps no results.
 """
 
@@ -16,10 +18,11 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from bench.report import RESULTS, Result, at_least, at_most, compared, show, write
 from bench.rounds_count import Count
+from bench.rounds_plain import NO_ROWS
 from bench.rounds_plot import Paths, plot
 from bench.rounds_way import Report
 
@@ -229,10 +232,16 @@ def _paths(reports: list[Report], name: str) -> Paths:
 
 def main() -> None:
     sizes = tuple(sys.argv[1:]) or SIZES
-    reports = []
+    reports: list[Report] = []
+    rowless: dict[str, Report] = {}
     for way, name in contests(sizes):
-        reports.append(decide(way, name, PLAIN_LIMIT_S[name.split("/")[0]]))
-        print(".", end="", file=sys.stderr, flush=True)
+        report = rowless.get(name) if way in PLAIN else None
+        if report is None:
+            report = decide(way, name, PLAIN_LIMIT_S[name.split("/")[0]])
+        if report.failed == NO_ROWS:
+            rowless[name] = report
+        reports.append(replace(report, way=way))
+        print(way, name, round(report.cpu_s, 2), "CPU s", file=sys.stderr, flush=True)
     show("rounds of three sizes", HEADS, [row(r) for r in reports])
     if sizes == SIZES:
         pictures(reports)

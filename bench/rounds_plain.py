@@ -26,8 +26,12 @@ Term = tuple[int, int]
 """A variable and its factor."""
 
 
+NO_ROWS = "rows not made in time"
+NO_MODEL = "rows made, but not given to the solver in time"
+
+
 class TooLong(Exception):
-    """The model was not built within its limit."""
+    """The model was not built within its limit; says how far it came."""
 
 
 class Row(NamedTuple):
@@ -83,8 +87,11 @@ class Model:
 
     def at_most(self, terms: list[Term], most: int, where: int | None = None) -> None:
         self.rows.append(Row(terms, most, where))
+        self.look_at_clock(NO_ROWS)
+
+    def look_at_clock(self, unfinished: str) -> None:
         if self.clock.cpu_s() > self.limit_cpu_s:
-            raise TooLong
+            raise TooLong(unfinished)
 
     def awards(self, value: dict[int, int]) -> Awards:
         return {

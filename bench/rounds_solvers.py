@@ -18,7 +18,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from bench.rounds_data import Awards
-from bench.rounds_plain import Clock, Model, Row, Term, TooLong
+from bench.rounds_plain import NO_MODEL, Clock, Model, Row, Term
 
 Point = tuple[float, int, int]
 POINT = 1000
@@ -49,6 +49,7 @@ def by_cp_sat(plain: Model) -> Found:
         )
 
     for row in plain.rows:
+        plain.look_at_clock(NO_MODEL)
         added = model.add(total(row.terms) <= row.most)
         if row.where is not None:
             added.only_enforce_if(variables[row.where])
@@ -79,6 +80,7 @@ def by_highs(plain: Model) -> Found:
     model = mathopt.Model()
     variables = [model.add_integer_variable(lb=0, ub=upper) for upper in plain.upper]
     for row in plain.rows:
+        plain.look_at_clock(NO_MODEL)
         terms, most = _unconditional(plain, row)
         added = model.add_linear_constraint(ub=most)
         for variable, factor in terms:
@@ -108,10 +110,8 @@ def _merit(found: Found) -> int:
 
 def _left(plain: Model) -> float:
     """Wall seconds in which the CPU seconds left will have passed, at the pace so far."""
-    left = plain.limit_cpu_s - plain.clock.cpu_s()
-    if left <= 0:
-        raise TooLong
-    return left / plain.clock.pace()
+    plain.look_at_clock(NO_MODEL)
+    return (plain.limit_cpu_s - plain.clock.cpu_s()) / plain.clock.pace()
 
 
 def _unconditional(plain: Model, row: Row) -> tuple[list[Term], int]:

@@ -96,8 +96,8 @@ def main() -> None:
         report.bound, report.points = found.bound, found.points
         report.built_cpu_s = found.built_cpu_s
         report.failed = "" if found.awards is not None else "no plan found"
-    except TooLong:
-        found, report.failed = Found(), "not built in time"
+    except TooLong as error:
+        found, report.failed = Found(), str(error)
     except MemoryError:
         found, report.failed = Found(), "out of 8 GiB"
     report.cpu_s, report.cold_cpu_s = statistics.median(spent), spent[0]
