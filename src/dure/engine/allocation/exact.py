@@ -35,6 +35,10 @@ FLOORS_EFFORT = 30.0
 TIE_EFFORT = 0.1
 """Deterministic-time limit of the second step; it refines and need not prove."""
 
+RULED_AT_ONCE = 4_000
+"""Options up to which the rules of rank are all written down first; beyond, only broken ones: with
+5,000 there are a million pairs to look at, and hardly any is ever broken."""
+
 LEAST_EFFORT = 1.0
 """For one more solution where nothing to start from keeps the floors."""
 
@@ -90,13 +94,16 @@ class Model:
         self._blocks: dict[Option, cp_model.LinearExpr] = {}
         self._excuses: dict[Excuse, cp_model.IntVar] = {}
         for request in round_.requests:
-            for option in self._options[request.application]:
+            ways = self._options.get(request.application, ())
+            for option in ways:
                 self._add_option(option)
+            if not ways:
+                continue
             count = 1 if request.application in served else 0
             self._model.add_linear_constraint(self._served(request.application), count, 1)
         self._add_capacities()
         self._add_limits()
-        if round_.ranked:
+        if round_.ranked and len(self._choice) <= RULED_AT_ONCE:
             for rule in self._rules.among_open(served):
                 self._add_rule(rule)
 
@@ -120,7 +127,7 @@ class Model:
         return blocks
 
     def _served(self, application: str) -> cp_model.LinearExpr:
-        return self._sum(self._choice[option] for option in self._options[application])
+        return self._sum(self._choice[option] for option in self._options.get(application, ()))
 
     def _all(self) -> Iterable[Option]:
         return self._choice
@@ -169,7 +176,9 @@ class Model:
     def _add_rule(self, rule: Precedence) -> None:
         behind = rule.behind.application
         holds = [
-            self._choice[o] for o in self._options[behind] if (o.offer.pool, o.start) in rule.places
+            self._choice[o]
+            for o in self._options.get(behind, ())
+            if (o.offer.pool, o.start) in rule.places
         ]
         excuses = [self._excuse(e) for e in sorted(rule.excuses, key=_said) if self._binds(e)]
         ahead = self._served(rule.ahead.application)
@@ -247,7 +256,7 @@ class Model:
             self._sum(
                 ((len(requests) - place) * wishes - wish) * self._choice[option]
                 for place, request in enumerate(requests)
-                for wish, option in enumerate(self._options[request.application])
+                for wish, option in enumerate(self._options.get(request.application, ()))
             )
         )
         found = self._keeping_rank(start, TIE_EFFORT)

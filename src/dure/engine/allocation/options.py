@@ -15,7 +15,7 @@ import numpy as np
 
 from dure.engine.allocation.facts import PoolOffer, Request, Wish
 from dure.engine.allocation.fill import room_for
-from dure.engine.allocation.limits import Room, Round
+from dure.engine.allocation.limits import Award, Room, Round
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,10 +36,32 @@ class Option:
         return range(self.start, self.start + self.request.months)
 
 
-def options_of(round_: Round) -> dict[str, tuple[Option, ...]]:
-    """The options of every request; empty where nothing could serve it."""
-    room = round_.room({})
-    return {r.application: tuple(_options(round_, room, r)) for r in round_.requests}
+class AllOptions:
+    """The options of every request, made when they are asked for: thousands never are."""
+
+    def __init__(self, round_: Round) -> None:
+        self._round = round_
+        self._room = round_.room({})
+        self._known: dict[str, tuple[Option, ...]] = {}
+
+    def of(self, request: Request) -> tuple[Option, ...]:
+        """Empty where nothing could serve it."""
+        name = request.application
+        if name not in self._known:
+            self._known[name] = tuple(_options(self._round, self._room, request))
+        return self._known[name]
+
+    def every(self) -> dict[str, tuple[Option, ...]]:
+        """Those of all requests."""
+        return {r.application: self.of(r) for r in self._round.requests}
+
+    def held(self, request: Request, award: Award) -> tuple[Option, ...]:
+        """The one that an award took."""
+        offer = self._round.offers[award.pool]
+        number = next(n for n, w in enumerate(request.wishes) if w.model == offer.model)
+        wish = request.wishes[number]
+        merit = request.merit(wish)
+        return (Option(request, number, wish, offer, award.start, award.servers, merit),)
 
 
 def _options(round_: Round, room: Room, request: Request) -> Iterator[Option]:

@@ -31,7 +31,7 @@ def policy_of(
                 most=allotment.organisation_cap,
             )
         )
-    groups += [g for rule in allotment.rules if (g := _rule(rule, snapshot)) is not None]
+    groups += [g for rule in allotment.rules if (g := rule_group(rule, snapshot)) is not None]
     return RoundPolicy(
         policy=allotment.policy, groups=tuple(groups), lottery_bands=allotment.lottery_bands
     )
@@ -48,10 +48,11 @@ def _quota(quota: Quota, snapshot: RoundSnapshot) -> Group | None:
         case "cap":
             return group
         case "floor":
-            return _with_floor(group, ceil(whole), snapshot, most=None)
+            return with_floor(group, ceil(whole), snapshot, most=None)
 
 
-def _rule(rule: GroupRule, snapshot: RoundSnapshot) -> Group | None:
+def rule_group(rule: GroupRule, snapshot: RoundSnapshot) -> Group | None:
+    """What a group rule asks of this round; None where it asks for nothing."""
     most = None if rule.most is None else floor(_servers(rule.most, snapshot))
     group = Group(
         group=rule.id,
@@ -66,7 +67,7 @@ def _rule(rule: GroupRule, snapshot: RoundSnapshot) -> Group | None:
     )
     if rule.least is None:
         return group
-    return _with_floor(group, ceil(_servers(rule.least, snapshot)), snapshot, most=most)
+    return with_floor(group, ceil(_servers(rule.least, snapshot)), snapshot, most=most)
 
 
 def _servers(bound: Bound, snapshot: RoundSnapshot) -> Fraction:
@@ -80,7 +81,7 @@ def _servers(bound: Bound, snapshot: RoundSnapshot) -> Fraction:
     return max(monthly, default=0) * share
 
 
-def _with_floor(
+def with_floor(
     group: Group, servers: int, snapshot: RoundSnapshot, *, most: int | None
 ) -> Group | None:
     """The group with what it lacks of `servers` in each month, as far as it asks for it."""

@@ -77,7 +77,7 @@ class Rules:
         for _, members in sorted(self._classes.items()):
             latest: dict[object, Request] = {}
             for behind in members:
-                options = self._open[behind.application]
+                options = self._open.get(behind.application, ())
                 if not options or (len(options) == 1 and behind.application in served):
                     continue
                 candidates = [
@@ -118,7 +118,7 @@ class Rules:
     def _rules_between(self, ahead: Request, behind: Request) -> tuple[Precedence, ...]:
         """One rule for each set of excuses: none of the starts `ahead` could have must be free."""
         found: dict[frozenset[Excuse], set[Place]] = {}
-        for option in self._open[behind.application]:
+        for option in self._open.get(behind.application, ()):
             wish = next((w for w in ahead.wishes if w.model == option.wish.model), None)
             if wish is None or not _would_do(ahead, wish, option):
                 continue
@@ -160,7 +160,9 @@ class Rules:
             first = self._between(rule.ahead, step.ahead)
             if len(first) != 1:
                 continue
-            everywhere = {(o.offer.pool, o.start) for o in self._open[step.ahead.application]}
+            everywhere = {
+                (o.offer.pool, o.start) for o in self._open.get(step.ahead.application, ())
+            }
             if everywhere <= first[0].places and first[0].excuses | step.excuses <= rule.excuses:
                 return True
         return False

@@ -19,8 +19,7 @@ from dure.engine.allocation.exact import Infeasible, Model
 from dure.engine.allocation.facts import Price
 from dure.engine.allocation.fill import fill
 from dure.engine.allocation.limits import Award, Awards, Limit, Round
-from dure.engine.allocation.options import Option, options_of
-from dure.engine.allocation.precedence import Options
+from dure.engine.allocation.options import AllOptions, Option
 from dure.engine.allocation.relaxation import NothingMeetsFloors, Relaxation, relax
 from dure.engine.allocation.rounding import rounded
 
@@ -94,7 +93,7 @@ class _Search:
     def __init__(self, round_: Round, relaxed: Relaxation) -> None:
         self._round = round_
         self._relaxed = relaxed
-        self._options = options_of(round_)
+        self._options = AllOptions(round_)
         self._best = relaxed.columns.best(relaxed.profit)
         self._bound = relaxed.bound
 
@@ -102,7 +101,7 @@ class _Search:
         """The best awards found and the bound. Raises Infeasible."""
         awards = self._start()
         if awards is None:
-            model = Model(self._round, self._options)
+            model = Model(self._round, self._options.every())
             found = model.most_merit(None, bound=self._bound, effort=WHOLE_EFFORT)
             return self._refined(model, found.awards), found.bound
         if self._few:
@@ -115,7 +114,9 @@ class _Search:
 
     @property
     def _few(self) -> bool:
-        return sum(map(len, self._options.values())) <= WHOLE_MODEL
+        columns, by_model = self._relaxed.columns, self._round.by_model
+        pools = np.array([len(by_model[model]) for model in columns.models], dtype=np.int64)
+        return int(pools[columns.model].sum()) <= WHOLE_MODEL
 
     def _start(self) -> dict[str, Award] | None:
         """Awards that keep all rules to begin with; None where floors leave nothing simple."""
@@ -140,16 +141,16 @@ class _Search:
             return awards
         slack = int(margins[min(count, len(margins) - 1)])
         served = {a for a in self._surely_served(slack) if a in awards}
-        open_ = self._open(awards, slack)
-        if pinned:
-            open_ |= {a: _held(open_[a], awards[a]) for a in served}
+        open_ = self._open(awards, slack, pinned=served if pinned else set())
         model = Model(self._round, open_, served=served)
         return model.most_merit(awards, bound=self._bound, effort=CORE_EFFORT).awards
 
     def _proven(self, awards: dict[str, Award]) -> tuple[dict[str, Award], int]:
         """The best of all awards, or the best found and a bound; then the best places."""
         slack = self._bound - merit(self._round, awards)
-        model = Model(self._round, self._open(awards, slack), served=self._surely_served(slack))
+        model = Model(
+            self._round, self._open(awards, slack, pinned=set()), served=self._surely_served(slack)
+        )
         found = model.most_merit(awards, bound=self._bound, effort=WHOLE_EFFORT)
         return self._refined(model, found.awards), found.bound
 
@@ -162,35 +163,36 @@ class _Search:
         sure = np.flatnonzero(self._best > slack)
         return {requests[n].application for n in columns.request[columns.first[sure]].tolist()}
 
-    def _open(self, awards: Awards, slack: int) -> dict[str, tuple[Option, ...]]:
-        """The options that can be part of awards within `slack` of the bound, and those held."""
+    def _open(
+        self, awards: Awards, slack: int, *, pinned: set[str]
+    ) -> dict[str, tuple[Option, ...]]:
+        """The options that can be part of awards within `slack` of the bound, and those held.
+
+        Who is `pinned` keeps the one held; so does who can be served in no such awards but is.
+        """
         relaxed, columns = self._relaxed, self._relaxed.columns
         lost = columns.each(np.maximum(self._best, 0)) - relaxed.profit
-        near = np.flatnonzero(lost <= slack)
-        kept = set(
-            zip(
-                columns.request[near].tolist(),
-                columns.wish[near].tolist(),
-                columns.start[near].tolist(),
-                strict=True,
-            )
-        )
-        return {
-            request.application: tuple(
-                o
-                for o in self._options[request.application]
-                if (number, o.number, o.start) in kept or _is(o, awards.get(request.application))
-            )
-            for number, request in enumerate(self._round.requests)
-        }
+        kept: dict[int, set[tuple[int, int]]] = {}
+        for column in np.flatnonzero(lost <= slack).tolist():
+            ways = kept.setdefault(int(columns.request[column]), set())
+            ways.add((int(columns.wish[column]), int(columns.start[column])))
+        open_: dict[str, tuple[Option, ...]] = {}
+        for number, request in enumerate(self._round.requests):
+            name = request.application
+            award, ways = awards.get(name), kept.get(number, set())
+            if award is not None and (name in pinned or not ways):
+                open_[name] = self._options.held(request, award)
+            elif ways:
+                open_[name] = tuple(
+                    option
+                    for option in self._options.of(request)
+                    if (option.number, option.start) in ways or _is(option, award)
+                )
+        return open_
 
 
 def _is(option: Option, award: Award | None) -> bool:
     return award is not None and (award.pool, award.start) == (option.offer.pool, option.start)
-
-
-def _held(options: tuple[Option, ...], award: Award) -> tuple[Option, ...]:
-    return tuple(option for option in options if _is(option, award))
 
 
 def missed(round_: Round, awards: Awards) -> list[Limit]:
@@ -206,7 +208,7 @@ def missed(round_: Round, awards: Awards) -> list[Limit]:
 
 def _conflict(round_: Round) -> tuple[str, ...]:
     """Floors of which each is needed for the conflict: without it the others can be met."""
-    options: Options = options_of(round_)
+    options = AllOptions(round_).every()
     kept = [x for x in round_.limits if x.least is not None]
     for limit in list(kept):
         without = frozenset(x for x in round_.limits if x is limit or x not in kept)
