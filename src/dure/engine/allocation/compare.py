@@ -14,6 +14,7 @@ from typing import Literal
 
 from dure.engine.allocation.facts import Outcome, Request, RoundPlan, RoundSnapshot
 from dure.vocabulary.frozen import Frozen
+from dure.vocabulary.plans import Reason
 
 Scenario = tuple[RoundSnapshot, RoundPlan]
 Change = Literal["won", "lost", "more", "fewer", "moved"]
@@ -48,12 +49,17 @@ class Place(Frozen):
 
 
 class Difference(Frozen):
-    """One application that a scenario treats otherwise than the base does."""
+    """One application that a scenario treats otherwise than the base does, and both reasons.
+
+    A reason is None where the application is not in that scenario.
+    """
 
     application: str
     change: Change
     before: Place
     after: Place
+    why_before: Reason | None
+    why_after: Reason | None
 
 
 class GroupDifference(Frozen):
@@ -108,9 +114,9 @@ def _totals(scenario: Scenario) -> Totals:
 
 
 def _compared(name: str, base: Scenario, other: Scenario) -> Compared:
-    before, after = _places(base[1]), _places(other[1])
+    before, after = _outcomes(base[1]), _outcomes(other[1])
     found = (
-        _difference(application, before.get(application, NOTHING), after.get(application, NOTHING))
+        _difference(application, before.get(application), after.get(application))
         for application in sorted(before.keys() | after.keys())
     )
     return Compared(
@@ -121,19 +127,20 @@ def _compared(name: str, base: Scenario, other: Scenario) -> Compared:
     )
 
 
-def _places(plan: RoundPlan) -> dict[str, Place]:
-    return {o.application: _place(o) for o in plan.intents}
+def _outcomes(plan: RoundPlan) -> dict[str, Outcome]:
+    return {outcome.application: outcome for outcome in plan.intents}
 
 
-def _place(outcome: Outcome) -> Place:
-    if outcome.pool is None:
+def _place(outcome: Outcome | None) -> Place:
+    if outcome is None or outcome.pool is None:
         return NOTHING
     return Place(
         pool=outcome.pool, servers=outcome.servers, start=outcome.start, months=outcome.months
     )
 
 
-def _difference(application: str, before: Place, after: Place) -> Difference | None:
+def _difference(application: str, was: Outcome | None, became: Outcome | None) -> Difference | None:
+    before, after = _place(was), _place(became)
     if before == after:
         return None
     had, has = before.servers * before.months, after.servers * after.months
@@ -144,7 +151,14 @@ def _difference(application: str, before: Place, after: Place) -> Difference | N
         change = "lost"
     else:
         change = "more" if has > had else "fewer" if has < had else "moved"
-    return Difference(application=application, change=change, before=before, after=after)
+    return Difference(
+        application=application,
+        change=change,
+        before=before,
+        after=after,
+        why_before=was.reason if was else None,
+        why_after=became.reason if became else None,
+    )
 
 
 def _groups(base: Scenario, other: Scenario) -> tuple[GroupDifference, ...]:
