@@ -97,6 +97,9 @@ OPERATORS_ONLY: Final[dict[str, Try]] = {
     "allocations.approve_decision": lambda w, by: allocations.approve_decision(
         decision=w.call.decisions.latest("pk"), by=by, now=NOW
     ),
+    "allocations.withdraw_approval": lambda w, by: allocations.withdraw_approval(
+        decision=w.call.decisions.latest("pk"), by=by, now=NOW
+    ),
     "allocations.grant_standing": lambda w, by: allocations.grant_standing(
         programme=w.programme, by=by, now=NOW
     ),
@@ -205,7 +208,7 @@ def test_the_tables_name_every_operation_that_someone_does() -> None:
         and not name.startswith("_")
         and "by" in inspect.signature(function).parameters
     }
-    assert found == named - {"reclaiming.exempt"}
+    assert found == named - {"reclaiming.exempt", "allocations.solve_round"}  # in other modules
 
 
 def test_nobody_marks_anothers_notice_as_read(world: World) -> None:
@@ -231,8 +234,14 @@ ENDPOINTS: Final[dict[tuple[str, str], int]] = {
     ("get", "/api/v1/rounds/{call}"): 404,
     ("get", "/api/v1/rounds/{call}/scores"): 404,
     ("get", "/api/v1/rounds/{call}/scores/sensitivity"): 404,
+    ("get", "/api/v1/calls/{call}/screening"): 404,
+    ("post", "/api/v1/calls/{call}/screening"): 404,
     ("post", "/api/v1/rounds/{call}/solve"): 404,
     ("post", "/api/v1/rounds/{call}/approve"): 404,
+    ("post", "/api/v1/rounds/{call}/withdraw"): 404,
+    ("get", "/api/v1/rounds/{call}/report"): 404,
+    ("get", "/api/v1/rounds/{call}/outcomes/{application}"): 404,
+    ("post", "/api/v1/decisions/{number}/replay"): 404,
     ("get", "/api/v1/supply-calls"): 200,
     ("get", "/api/v1/supply-calls/{call}/choice"): 404,
     ("post", "/api/v1/supply-calls/{call}/choose"): 404,
@@ -248,7 +257,7 @@ def ask(method: str, path: str, token: str = "", **body: object) -> tuple[int, o
     headers = {"authorization": f"Bearer {token}"} if token else {}
     response = Client(headers=headers).generic(
         method.upper(),
-        path.replace("{call}", "first"),
+        path.format(call="first", application="first-0001", number=body.get("plan", 1)),
         json.dumps(body) if method == "post" else b"",
         "application/json",
     )

@@ -65,6 +65,7 @@ def many_decided(world: World) -> None:
             outcome="awarded",
             pool=pool,
             servers=1,
+            months=1,
             reason=reason.model_dump(mode="json"),
         )
         for application in made
@@ -227,7 +228,7 @@ def test_the_decision_and_its_reason_are_given_in_the_readers_language(client: C
     applicant = signed_in(client, world.applicant)
     korean = applicant.get("/applications/", headers={"Accept-Language": "ko"}).content.decode()
     english = applicant.get("/applications/", headers={"Accept-Language": "en"}).content.decode()
-    assert "신청한 서버 20대를 모두 자원 풀 naver-h200-a에서 배정하였습니다." in korean
+    assert "신청한 자원을 모두 자원 풀 naver-h200-a에서 배정하였습니다." in korean
     assert "Awarded all that was requested, in pool naver-h200-a" in english
 
 

@@ -17,7 +17,7 @@ from django.db import connection
 from tests.integration import small
 from tests.integration.small import APRIL, DECIDED, NOW, STARTED
 
-from dure.hub.allocations import capacity, decisions, operations, promotion, reclaiming
+from dure.hub.allocations import capacity, decisions, operations, promotion, reclaiming, rounds
 from dure.hub.allocations.decisions import StalePlan
 from dure.hub.allocations.models import Allocation, Decision
 from dure.hub.audit import operations as audit_operations
@@ -90,7 +90,7 @@ def test_two_approvals_of_one_plan_award_once() -> None:
 def test_a_round_is_solved_while_its_plan_is_approved(monkeypatch: pytest.MonkeyPatch) -> None:
     world, plan = small.proposed()
     slowly(monkeypatch, decisions, "next_header")
-    slowly(monkeypatch, operations, "_apply_round")
+    slowly(monkeypatch, rounds, "apply")
     results = together(
         lambda: operations.approve_decision(decision=plan, by=world.operator, now=DECIDED),
         lambda: operations.solve_round(call=world.call, by=world.operator, now=DECIDED),

@@ -26,9 +26,9 @@ from dure.vocabulary.plans import Header
 
 
 def promote(*, programme: Programme, by: Actor, now: datetime) -> Decision | None:
-    """Offers free servers to the waitlist, in its order. None: nobody fits, or nobody waits.
+    """Offers free servers to the waitlist, in its order.
 
-    Raises PlanRefused, StalePlan.
+    None: nobody fits, nobody waits, or the facts changed meanwhile. Raises PlanRefused.
     """
     present = Programme.objects.get(pk=programme.pk)
     entries = _waiting(present)
@@ -46,7 +46,10 @@ def promote(*, programme: Programme, by: Actor, now: datetime) -> Decision | Non
         raise decisions.PlanRefused(wrong)
     if not any(isinstance(intent, waitlist.Promote) for intent in plan.intents):
         return None
-    return _apply(present, snapshot, policy, plan, months, by=by)
+    try:
+        return _apply(present, snapshot, policy, plan, months, by=by)
+    except decisions.StalePlan:
+        return None
 
 
 def _waiting(programme: Programme) -> list[WaitlistEntry]:
