@@ -4,6 +4,7 @@
 - A test under `browser/` is marked `browser`.
 - What a command sets for logging ends with the test that ran it.
 - SQLite is a file here, as in an installation: one in memory locks other things in other ways.
+- No example of a property has a deadline: two workers on two busy cores say nothing about speed.
 """
 
 from __future__ import annotations
@@ -15,11 +16,15 @@ from typing import Final
 import pytest
 import structlog
 from django.db import connections
+from hypothesis import settings
 
 TESTS: Final = Path(__file__).parent
 DATABASE_FIXTURES: Final = frozenset(
     {"db", "transactional_db", "django_db_reset_sequences", "django_db_setup", "live_server"}
 )
+
+settings.register_profile("no-deadline", deadline=None)
+settings.load_profile("no-deadline")
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses

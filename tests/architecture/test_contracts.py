@@ -25,7 +25,7 @@ FORBIDDEN: Final[dict[str, tuple[str, str]]] = {
         "backends/simulated/profiles.py",
         "from dure.backends.local import journal",
     ),
-    "decisions-independent": ("engine/waitlist.py", "from dure.engine import lending"),
+    "decisions-independent": ("engine/panel.py", "from dure.engine import lending"),
     "checks-know-no-solver": ("engine/checks/waitlist.py", "import ortools"),
     "pure": ("metering/ledger.py", "import os"),
     "light-agent": ("agent/site.py", "import django"),
