@@ -23,6 +23,7 @@ from dure.hub.allocations.models import (
     LentRight,
     Outcome,
     ReclaimNotice,
+    Scenario,
     Stretch,
 )
 from dure.hub.audit.models import ChainHead, Event
@@ -90,6 +91,7 @@ CHECKED: Final[dict[str, tuple[type[models.Model], Change]]] = {
     ),
     "sanction_ends_later": (Sanction, {"ends_on": F("starts_on") - timedelta(days=1)}),
     "sanction_lifted_later": (Sanction, {"lifted_at": F("recorded_at") - timedelta(seconds=1)}),
+    "scenario_planned_or_refused": (Scenario, {"refusal": {"code": "scenario.conflict"}}),
     "site_credential_expires": (SiteCredential, {"expires_at": F("created_at")}),
     "stage_is_due_later": (Stage, {"due_at": F("opened_at")}),
     "stretch_ends_later": (Stretch, {"ends_at": F("starts_at")}),
@@ -121,6 +123,7 @@ COPIED: Final[dict[str, tuple[type[models.Model], Change]]] = {
     "outcome_once": (Outcome, {}),
     "provider_key_once": (Provider, {}),
     "reclaim_notice_open_once_a_rule": (ReclaimNotice, {}),
+    "scenario_named_once": (Scenario, {}),
     "stage_once_a_call": (Stage, {"closed_at": DECIDED}),
     "stage_one_open_a_call": (Stage, {"key": "copy"}),
     "stretch_starts_once": (Stretch, {}),
@@ -196,6 +199,15 @@ def a_world_with_a_row_of_everything() -> None:
         allocation=mine, rule="r", given_at=DECIDED, deadline=DECIDED, reason={}
     )
     Listing.objects.create(project=mine.project, slug="m", name="m", summary="", licence="MIT")
+    Scenario.objects.create(
+        decision=world.call.decisions.get(kind="round"),
+        name="other",
+        change={},
+        made_by=world.operator,
+        made_at=DECIDED,
+        plan={},
+        report={},
+    )
     _a_bid(world)
 
 

@@ -17,8 +17,9 @@ from tests.integration import small
 from tests.integration.small import DECIDED, NOW, POINTS, World
 
 from dure.hub import clock, programmes
-from dure.hub.allocations import members, reclaiming
+from dure.hub.allocations import members, reclaiming, scenarios
 from dure.hub.allocations import operations as allocations
+from dure.hub.allocations.models import Scenario
 from dure.hub.api import api
 from dure.hub.audit.models import Event
 from dure.hub.calls import operations as calls
@@ -33,11 +34,12 @@ from dure.hub.reviews import operations as reviews
 from dure.hub.reviews.models import Assignment
 from dure.hub.supply import operations as supply
 from dure.hub.supply.queries import rules
+from dure.vocabulary.scenario import Change
 
 pytestmark = pytest.mark.django_db
 
 MODULES: Final[tuple[ModuleType, ...]] = (
-    people, supply, calls, reviews, allocations, members, reports, programmes,
+    people, supply, calls, reviews, allocations, members, scenarios, reports, programmes,
 )  # fmt: skip
 
 Try = Callable[[World, User], object]
@@ -49,6 +51,12 @@ def _assignment(world: World) -> Assignment:
 
 def _draft(world: World) -> Application:
     return Application.objects.get(applicant=world["ann"], state="draft")
+
+
+def _scenario(world: World) -> Scenario:
+    return Scenario(
+        decision=world.call.decisions.get(kind="round"), name="x", change={}, made_by=world.operator
+    )
 
 
 OPERATORS_ONLY: Final[dict[str, Try]] = {
@@ -102,6 +110,15 @@ OPERATORS_ONLY: Final[dict[str, Try]] = {
     ),
     "allocations.grant_standing": lambda w, by: allocations.grant_standing(
         programme=w.programme, by=by, now=NOW
+    ),
+    "allocations.add_scenario": lambda w, by: scenarios.add_scenario(
+        decision=w.call.decisions.get(kind="round"), change=Change(name="x"), by=by, now=NOW
+    ),
+    "allocations.remove_scenario": lambda w, by: scenarios.remove_scenario(
+        scenario=_scenario(w), by=by, now=NOW
+    ),
+    "allocations.propose_scenario": lambda w, by: scenarios.propose_scenario(
+        scenario=_scenario(w), by=by, now=NOW
     ),
     "reclaiming.exempt": lambda w, by: reclaiming.exempt(
         allocation=w.allocation("ann"), rule="poor-use", by=by, now=NOW

@@ -68,6 +68,38 @@ class Approval(models.Model):
         ]
 
 
+class Scenario(models.Model):
+    """A stored round under other rules or with other supply; planned from the decision's own facts.
+
+    `differences` and `groups` hold it against the decision. A scenario that no plan fits has the
+    reason as its `refusal`.
+    """
+
+    decision = models.ForeignKey(Decision, on_delete=models.CASCADE, related_name="scenarios")
+    name = models.CharField(max_length=80)
+    change = models.JSONField()
+    made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    made_at = models.DateTimeField()
+    plan = models.JSONField(null=True)
+    report = models.JSONField(null=True)
+    differences = models.JSONField(default=list)
+    groups = models.JSONField(default=list)
+    refusal = models.JSONField(null=True)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["decision", "name"], name="scenario_named_once"),
+            models.CheckConstraint(
+                condition=Q(plan__isnull=False, report__isnull=False, refusal__isnull=True)
+                | Q(plan__isnull=True, report__isnull=True, refusal__isnull=False),
+                name="scenario_planned_or_refused",
+            ),
+        ]
+
+
 class Outcome(models.Model):
     """What a round decided for one application, and why.
 

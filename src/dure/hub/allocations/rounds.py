@@ -73,6 +73,16 @@ class _Facts:
     left_out: Mapping[str, tuple[Failure, ...]]
 
 
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A plan with what it was made from and what it comes to."""
+
+    snapshot: engine.RoundSnapshot
+    policy: engine.RoundPolicy
+    plan: engine.RoundPlan
+    report: RoundReport
+
+
 def solve_round(*, call: Call, by: Actor, now: datetime) -> Decision:
     """Proposes a round over the ranked applications; earlier proposals are superseded.
 
@@ -89,7 +99,7 @@ def solve_round(*, call: Call, by: Actor, now: datetime) -> Decision:
 def _load(call: Call, now: datetime) -> _Facts:
     present = Call.objects.select_related("programme").get(pk=call.pk)
     document = rules(present.programme)
-    _require_ranked(present)
+    require_ranked(present)
     if document.unit != "server":
         # Hours fit beside servers only over time; a round that compared the two would be wrong.
         raise NotAtThisStage(present.key, f"in {document.unit}s", "a programme in servers")
@@ -121,7 +131,8 @@ def _load(call: Call, now: datetime) -> _Facts:
     )
 
 
-def _require_ranked(call: Call) -> None:
+def require_ranked(call: Call) -> None:
+    """Raises NotAtThisStage unless the call's round is due."""
     if call.state != Call.State.RANKED:
         raise NotAtThisStage(call.key, call.state, Call.State.RANKED)
 
@@ -155,14 +166,37 @@ def labels_of(groups: Iterable[str], document: Programme) -> tuple[Text, ...]:
 def _record(facts: _Facts, plan: engine.RoundPlan, report: RoundReport, by: Actor) -> Decision:
     programme = decisions.hold(facts.call.programme_id)
     call = Call.objects.select_for_update(no_key=True).get(pk=facts.call.pk)
-    _require_ranked(call)
+    require_ranked(call)
     number, made_at = facts.header.number, facts.header.generation
     decisions.require_present(number=number, made_at=made_at, programme=programme)
     if programme.sha256 != facts.sha256:
         raise decisions.StalePlan(number, "was made by rules that have been replaced")
-    header = decisions.next_header(
-        programme=programme, now=facts.header.now, seed=facts.header.seed
+    proposal = Proposal(facts.snapshot, facts.policy, plan, report)
+    return propose(
+        call=call,
+        programme=programme,
+        proposal=proposal,
+        made_at=facts.header.now,
+        left_out=facts.left_out,
+        by=by,
     )
+
+
+def propose(
+    *,
+    call: Call,
+    programme: supply.Programme,
+    proposal: Proposal,
+    made_at: datetime,
+    left_out: Mapping[str, tuple[Failure, ...]],
+    by: Actor,
+) -> Decision:
+    """Records a plan as the call's proposal. The caller's transaction holds the programme.
+
+    Earlier proposals are superseded. The months of its awards count from `made_at`.
+    """
+    plan = proposal.plan
+    header = decisions.next_header(programme=programme, now=made_at, seed=plan.header.seed)
     numbered = plan.model_copy(update={"header": header})
     Decision.objects.filter(call=call, kind="round", state=Decision.State.PROPOSED).update(
         state=Decision.State.SUPERSEDED
@@ -170,13 +204,13 @@ def _record(facts: _Facts, plan: engine.RoundPlan, report: RoundReport, by: Acto
     decision = decisions.record(
         programme=programme,
         call=call,
-        snapshot=facts.snapshot,
-        policy=facts.policy,
+        snapshot=proposal.snapshot,
+        policy=proposal.policy,
         plan=numbered,
-        report=report,
+        report=proposal.report,
         by=by,
     )
-    _write_outcomes(decision, numbered, facts.left_out)
+    _write_outcomes(decision, numbered, left_out)
     return decision
 
 

@@ -28,7 +28,8 @@ TEXTS: Final[dict[str, str]] = {
         " be taken off."
     ),
     "scenario.conflict": _(
-        "No plan can keep these rules together: {groups}. Change one of them or the supply."
+        "No plan can meet these bounds beside the others: {groups}. Change one of them or the"
+        " supply."
     ),
     "scenario.supply_missing": _(
         "It gives servers that the round does not have, in: {pools}. Add them to the programme"

@@ -1,0 +1,172 @@
+"""What-if through the hub: planned beside the round, told in words where it cannot be, proposed."""
+
+from __future__ import annotations
+
+import pytest
+from tests.integration import small
+from tests.integration.small import DECIDED, World
+
+from dure.engine.allocation.scenario import UnableToChange
+from dure.hub import clock
+from dure.hub.allocations import operations, replays, scenarios
+from dure.hub.allocations.decisions import StalePlan, advance
+from dure.hub.allocations.models import Allocation, Decision, Scenario
+from dure.hub.audit.models import Event
+from dure.hub.calls.operations import NotAtThisStage
+from dure.hub.people.gate import NotPermitted
+from dure.vocabulary.scenario import Change
+
+pytestmark = pytest.mark.django_db
+
+BY_SCORE = {"policy": "score-weighted"}
+MORE = {"supply": {"pool-a": {"by": 3}}}
+FEWER = {"spares": {"pool-a": 4}}
+ACADEMIA = {"id": "academia", "label": {"ko": "학계", "en": "Academia"}, "sectors": ["academia"]}
+NOT_TOGETHER = {
+    "added": [
+        {**ACADEMIA, "least": {"servers": 3}},
+        {**ACADEMIA, "id": "few", "most": {"servers": 1}},
+    ]
+}
+
+
+@pytest.fixture(autouse=True)
+def _day_of_the_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "now", lambda: DECIDED)
+
+
+def added(decision: Decision, by: World, name: str = "other", **change: object) -> Scenario:
+    return scenarios.add_scenario(
+        decision=decision,
+        change=Change.model_validate({"name": name, **change}),
+        by=by.operator,
+        now=DECIDED,
+    )
+
+
+def changes(scenario: Scenario) -> dict[str, str]:
+    return {one["application"]: one["change"] for one in scenario.differences}
+
+
+def test_a_scenario_without_a_change_is_the_stored_plan_and_replays_as_it() -> None:
+    world, decision = small.proposed()
+    same = added(decision, world)
+    assert same.plan == decision.plan
+    assert (same.differences, same.groups, same.refusal) == ([], [], None)
+    assert same.report == decision.report
+
+
+def test_more_supply_serves_who_waited_and_says_both_reasons() -> None:
+    world, decision = small.proposed()
+    more = added(decision, world, **MORE)
+    assert changes(more) == {"first-0003": "won"}
+    (one,) = more.differences
+    assert one["why_before"]["code"] != one["why_after"]["code"]
+    assert one["after"]["servers"] == 4
+    by_sector = {g["group"]: g["served"] for g in more.groups if g["dimension"] == "sector"}
+    assert by_sector == {"industry": 1}
+
+
+def test_a_decided_round_is_asked_again_and_stays_as_it_is() -> None:
+    world = small.decided()
+    decision = world.call.decisions.get(kind="round")
+    held = list(Allocation.objects.values_list("key", "servers"))
+    scenario = added(decision, world, **FEWER)
+    assert changes(scenario) == {"first-0002": "lost"}
+    assert list(Allocation.objects.values_list("key", "servers")) == held
+    assert replays.replay(decision=decision, by=world.operator).same
+    with pytest.raises(NotAtThisStage):
+        scenarios.propose_scenario(scenario=scenario, by=world.operator, now=DECIDED)
+
+
+def test_rules_that_cannot_be_kept_together_are_kept_as_the_answer() -> None:
+    world, decision = small.proposed()
+    refused = added(decision, world, **NOT_TOGETHER)
+    assert refused.plan is None
+    assert refused.refusal == {
+        "code": "scenario.conflict",
+        "params": {"groups": ["academia"]},
+    }
+    with pytest.raises(NotAtThisStage):
+        scenarios.propose_scenario(scenario=refused, by=world.operator, now=DECIDED)
+    assert Decision.objects.get(kind="round") == decision
+
+
+def test_a_scenario_is_proposed_approved_and_replayed_like_any_plan() -> None:
+    world, decision = small.proposed()
+    scenario = added(decision, world, **BY_SCORE)
+    proposed = scenarios.propose_scenario(scenario=scenario, by=world.operator, now=DECIDED)
+    decision.refresh_from_db()
+    assert (decision.state, proposed.state) == ("superseded", "proposed")
+    assert proposed.policy["policy"] == "score-weighted"
+    assert replays.replay(decision=proposed, by=world.operator).same
+    operations.approve_decision(decision=proposed, by=world.operator, now=DECIDED)
+    held = {
+        a.project.key.removeprefix("p-"): a.servers
+        for a in Allocation.objects.filter(decision=proposed)
+    }
+    given = {o["application"]: o["servers"] for o in scenario.plan["intents"] if o["servers"]}
+    assert held == given
+    assert changes(scenario) == {"first-0002": "lost", "first-0003": "won"}
+    told = list(Event.objects.filter(what__startswith="scenario.").values_list("what", flat=True))
+    assert told == ["scenario.added", "scenario.proposed"]
+
+
+def test_servers_that_are_not_there_are_not_proposed_and_fewer_are() -> None:
+    world, decision = small.proposed()
+    with pytest.raises(scenarios.SupplyMissing, match="pool-a"):
+        scenarios.propose_scenario(
+            scenario=added(decision, world, **MORE), by=world.operator, now=DECIDED
+        )
+    fewer = added(decision, world, "fewer", **FEWER)
+    proposed = scenarios.propose_scenario(scenario=fewer, by=world.operator, now=DECIDED)
+    assert sum(o["servers"] for o in proposed.plan["intents"]) == 3
+
+
+def test_a_scenario_is_not_proposed_once_the_programme_has_moved_on() -> None:
+    world, decision = small.proposed()
+    scenario = added(decision, world, **BY_SCORE)
+    advance(programme=world.programme)
+    with pytest.raises(StalePlan):
+        scenarios.propose_scenario(scenario=scenario, by=world.operator, now=DECIDED)
+    assert Decision.objects.get(kind="round") == decision
+
+
+def test_who_was_left_out_of_the_round_is_left_out_of_its_scenario() -> None:
+    world, decision = small.proposed()
+    failures = [{"rule": "r", "field": None, "say": {"ko": "가", "en": "a"}, "detail": None}]
+    cho = world.applications["cho"]
+    outcome = decision.outcomes.get(application=cho)
+    snapshot = decision.snapshot
+    snapshot["requests"] = [r for r in snapshot["requests"] if r["application"] != cho.number]
+    decision.plan["intents"] = [
+        o for o in decision.plan["intents"] if o["application"] != cho.number
+    ]
+    decision.save()
+    outcome.outcome, outcome.failures = "ineligible", failures
+    outcome.save()
+    scenario = added(decision, world, **BY_SCORE)
+    proposed = scenarios.propose_scenario(scenario=scenario, by=world.operator, now=DECIDED)
+    assert proposed.outcomes.get(application=cho).failures == failures
+
+
+def test_a_name_is_given_once_and_a_removed_scenario_leaves_a_trace() -> None:
+    world, decision = small.proposed()
+    first = added(decision, world)
+    with pytest.raises(scenarios.ScenarioNameTaken):
+        added(decision, world, **BY_SCORE)
+    scenarios.remove_scenario(scenario=first, by=world.operator, now=DECIDED)
+    assert not Scenario.objects.exists()
+    event = Event.objects.latest("sequence")
+    assert (event.what, event.detail) == ("scenario.removed", {"scenario": "other"})
+
+
+def test_what_does_not_fit_the_round_is_refused_and_nothing_is_kept() -> None:
+    world, decision = small.proposed()
+    with pytest.raises(UnableToChange):
+        added(decision, world, supply={"pool-z": {"by": 1}})
+    assert not Scenario.objects.exists()
+    with pytest.raises(NotPermitted):
+        scenarios.add_scenario(
+            decision=decision, change=Change(name="x"), by=world["auditor"], now=DECIDED
+        )
