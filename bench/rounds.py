@@ -15,6 +15,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -47,19 +48,27 @@ HARD_STOP = 4
 def decide(way: str, name: str, limit_s: int) -> Report:
     """What one contestant reports, or why it could not."""
     command = [sys.executable, "-m", "bench.rounds_way", way, name, str(limit_s)]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=HARD_STOP * limit_s + 30, check=False
         )
-    except subprocess.TimeoutExpired:
-        return Report(way, name, limit_s, limit_s, 0, failed="ended from outside")
+    except subprocess.TimeoutExpired as error:
+        return _ended(way, name, before, f"ended after {error.timeout:.0f} s")
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1]
-        return Report(way, name, limit_s, limit_s, 0, failed=f"died: {last[:60]}")
+        return _ended(way, name, before, f"died: {last[:60]}")
     read = json.loads(done.stdout.splitlines()[-1])
     report = Report(**{f.name: read[f.name] for f in fields(Report)})
     report.count = Count(**read["count"]) if read["count"] else None
     return report
+
+
+def _ended(way: str, name: str, before: resource.struct_rusage, why: str) -> Report:
+    """One that could not report itself: what its process had spent, starting included."""
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Report(way, name, cpu_s, cpu_s, after.ru_maxrss / 1024, failed=why)
 
 
 def contests(sizes: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -158,8 +167,10 @@ def results(reports: list[Report]) -> list[Result]:
 
 def _large(size: str, report: Report, seconds: int, mib: int | None, how: str) -> list[Result]:
     gap = gap_pct(report)
+    if gap is None:
+        return [at_most(f"{size}: gap", 100.0, "%", bound=0.1, how=f"{how}; {report.failed}")]
     bars = [
-        at_most(f"{size}: gap", 100.0 if gap is None else gap, "%", bound=0.1, how=how),
+        at_most(f"{size}: gap", gap, "%", bound=0.1, how=how),
         at_most(f"{size}: CPU", report.cpu_s, "CPU s", bound=seconds, how=how),
     ]
     if mib is not None:
