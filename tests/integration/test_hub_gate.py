@@ -253,6 +253,10 @@ ENDPOINTS: Final[dict[tuple[str, str], int]] = {
     ("get", "/api/v1/rounds/{call}/scores/sensitivity"): 404,
     ("get", "/api/v1/calls/{call}/screening"): 404,
     ("post", "/api/v1/calls/{call}/screening"): 404,
+    ("get", "/api/v1/rounds/{call}/scenarios"): 404,
+    ("post", "/api/v1/rounds/{call}/scenarios"): 404,
+    ("get", "/api/v1/rounds/{call}/scenarios/{name}"): 404,
+    ("post", "/api/v1/rounds/{call}/scenarios/{name}/propose"): 404,
     ("post", "/api/v1/rounds/{call}/solve"): 404,
     ("post", "/api/v1/rounds/{call}/approve"): 404,
     ("post", "/api/v1/rounds/{call}/withdraw"): 404,
@@ -301,7 +305,10 @@ def test_the_table_names_every_endpoint() -> None:
 def test_no_endpoint_lets_a_stranger_through(world: World) -> None:
     plan = world.call.decisions.latest("pk").number
     bobs = token(world["bob"])
-    answers = {(method, path): ask(method, path, bobs, plan=plan)[0] for method, path in ENDPOINTS}
+    answers = {
+        (method, path): ask(method, path, bobs, plan=plan, change={"name": "x"})[0]
+        for method, path in ENDPOINTS
+    }
     assert answers == ENDPOINTS
     unknown = {
         path: ask(method, path, "not-a-token", plan=plan)[0]

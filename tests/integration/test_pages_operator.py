@@ -21,13 +21,15 @@ from pytest_django import Settings
 from tests.integration.operated import LATER, STARTED, Operated, ranked_world, running_world
 
 from dure.hub import clock
-from dure.hub.allocations.models import Allocation, Decision, Project
+from dure.hub.allocations import scenarios
+from dure.hub.allocations.models import Allocation, Decision, Project, Scenario
 from dure.hub.audit.models import Event
 from dure.hub.people.gate import POLICY, Owned
 from dure.hub.people.models import Organisation, Role, User
 from dure.hub.reports.models import ClosedMonth
 from dure.hub.supply.models import Cluster, EnrolmentToken, Pool
 from dure.hub.usage.models import LedgerEntry, LedgerPosting
+from dure.vocabulary.scenario import Change
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -35,7 +37,9 @@ GOLDEN = Path(__file__).parents[1] / "scenarios"
 BUDGET = 12
 """Queries of any list page (DESIGN §9)."""
 
-POSTED = ("round-solve", "decision-withdraw", "decision-replay", "cluster-enrolment")
+POSTED = (
+    "round-solve", "scenario-remove", "decision-withdraw", "decision-replay", "cluster-enrolment",
+)  # fmt: skip
 """Addresses that only take a click; the others are looked at."""
 
 AssertQueries = Callable[[int], AbstractContextManager[CaptureQueriesContext]]
@@ -300,10 +304,20 @@ def _readers(operated: Operated) -> dict[str, User | None]:
     }
 
 
+def _scenario(name: str = "other", **change: object) -> Scenario:
+    return scenarios.add_scenario(
+        decision=Decision.objects.get(kind="round"),
+        change=Change.model_validate({"name": name, **change}),
+        by=User.objects.filter(role=Role.OPERATOR).earliest("pk"),
+        now=LATER,
+    )
+
+
 def _addresses() -> Iterator[tuple[str, str]]:
     offered = Allocation.objects.get(state=Allocation.State.OFFERED).key
     call, programme = "kr-2026-r1", "kr-gpu-2026"
     number = str(Decision.objects.get(kind="round").number)
+    scenario = str(_scenario().pk)
     named: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("operate", ()),
         ("call-step", (call, "close")),
@@ -316,6 +330,11 @@ def _addresses() -> Iterator[tuple[str, str]]:
         ("ranking-sensitivity", (call,)),
         ("round", (call,)),
         ("round-solve", (call,)),
+        ("scenarios", (call,)),
+        ("scenario-add", (call,)),
+        ("scenario", (call, scenario)),
+        ("scenario-remove", (call, scenario)),
+        ("scenario-propose", (call, scenario)),
         ("decision", (programme, number)),
         ("decision-part", (programme, number, "snapshot")),
         ("decision-approve", (programme, number)),

@@ -16,7 +16,7 @@ from tests.integration import small
 from tests.integration.small import DECIDED, World
 from typer.testing import CliRunner
 
-from dure.cli import round_commands
+from dure.cli import main, round_commands
 from dure.client import HubClient
 from dure.hub import clock
 from dure.hub.allocations import rounds
@@ -148,3 +148,48 @@ def test_an_approval_is_withdrawn_from_the_terminal(
     assert "Approved by nobody yet" in " ".join(
         dure("withdraw", "first", "--plan", plan, token=token).split()
     )
+
+
+def what_if(*words: str, token: str, code: int = 0) -> str:
+    command = ["round", *words, "--hub", "http://localhost", "--token", token]
+    result = CliRunner().invoke(main.app, command, env=ENGLISH)
+    assert result.exit_code == code, f"{result.output} {result.exception!r}"
+    return " ".join(result.output.split())
+
+
+def test_what_if_plans_beside_the_round_and_compare_shows_both(token: str) -> None:
+    said = what_if("what-if", "first", "--name", "more", "--supply", "pool-a=+3", token=token)
+    assert "3 of 3 applications served, 1 fare otherwise" in said
+    assert "first-0003" in said
+    fewer = what_if(
+        "what-if", "first", "--name", "fewer", "--spares", "pool-a=4", "--organisation-cap", "none",
+        "--policy", "score-weighted", "--json", token=token,
+    )  # fmt: skip
+    view = json.loads(fewer)
+    assert (view["totals"]["served"], view["totals"]["server_months_idle"]) == (1, 18)
+    assert view["differences"][0]["before"]["reason"]
+    both = json.loads(what_if("compare", "first", "--json", token=token))
+    assert both["totals"]["served"] == 2
+    assert [one["name"] for one in both["scenarios"]] == ["more", "fewer"]
+    table = what_if("compare", "first", token=token)
+    assert "more" in table
+    assert "Server-months left idle" in table
+    assert Decision.objects.filter(kind="round").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--supply", "pool-z=+1"], 1, "supply.pool-z: The round has no pool pool-z."),
+        (["--supply", "pool-a"], 2, "write KEY=VALUE"),
+        (["--supply", "pool-a=few"], 2, "supply.pool-a.to"),
+        (["--policy", "best"], 2, "policy"),
+        (["--cap", "nobody=3"], 1, "bounds.nobody: The round has no quota or rule nobody."),
+        (["--plan", "99"], 1, "There is no round of call first for you."),
+    ],
+)
+def test_a_scenario_that_cannot_be_is_told_where(
+    token: str, words: list[str], code: int, said: str
+) -> None:
+    output = what_if("what-if", "first", "--name", "x", *words, token=token, code=code)
+    assert said in output.replace("│ ", "").replace(" │", "")

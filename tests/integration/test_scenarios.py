@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from html import unescape
+
 import pytest
+from django.http import HttpResponse
+from django.test import Client
 from tests.integration import small
 from tests.integration.small import DECIDED, World
 
@@ -170,3 +177,101 @@ def test_what_does_not_fit_the_round_is_refused_and_nothing_is_kept() -> None:
         scenarios.add_scenario(
             decision=decision, change=Change(name="x"), by=world["auditor"], now=DECIDED
         )
+
+
+def page(world: World, path: str, who: str = "operator", language: str = "en") -> str:
+    client = Client(headers={"accept-language": language})
+    client.force_login(world.people[who])
+    response = client.get(f"/rounds/first/scenarios/{path}")
+    assert response.status_code == 200
+    return unescape(response.content.decode())
+
+
+def click(world: World, path: str, **typed: str) -> HttpResponse:
+    client = Client(headers={"accept-language": "en"})
+    client.force_login(world.operator)
+    return client.post(f"/rounds/first/scenarios/{path}", typed, follow=True)
+
+
+def test_scenarios_stand_side_by_side_with_their_differences_to_the_plan(
+    django_assert_max_num_queries: Callable[[int], AbstractContextManager[object]],
+) -> None:
+    world, decision = small.proposed()
+    for name, change in (("more", MORE), ("fewer", FEWER), ("torn", NOT_TOGETHER)):
+        added(decision, world, name, **change)
+    page(world, "")
+    with django_assert_max_num_queries(12):
+        table = " ".join(page(world, "").split())
+    rows = re.findall(r"<tr>(.*?)</tr>", table)
+    served = next(row for row in rows if "Applications served" in row)
+    said = [re.sub("<[^>]*>", "", cell).strip() for cell in re.findall("<td.*?</td>", served)]
+    assert said == ["2", "3 (+1)", "1 (-1)"]
+    assert "No plan can meet these bounds beside the others: Academia." in table
+    assert "같은 신청을" not in page(world, "", "auditor")
+
+
+def test_one_scenario_lists_who_differs_with_both_reasons_and_is_narrowed(
+    django_assert_max_num_queries: Callable[[int], AbstractContextManager[object]],
+) -> None:
+    world, decision = small.proposed()
+    scenario = added(decision, world, **BY_SCORE)
+    with django_assert_max_num_queries(12):
+        text = page(world, f"{scenario.pk}/")
+    assert "Most points per server, whatever the rank" in text
+    assert "first-0002" in text
+    assert "first-0003" in text
+    assert "difference" in text
+    lost = page(world, f"{scenario.pk}/?change=lost")
+    assert "first-0002" in lost
+    assert "first-0003" not in lost
+    nobody = page(world, f"{scenario.pk}/?sector=academia")
+    assert "No application differs." in nobody
+    assert "Propose this one" not in page(world, f"{scenario.pk}/", "auditor")
+
+
+def test_a_scenario_is_asked_for_on_the_page_proposed_and_removed() -> None:
+    world, decision = small.proposed()
+    assert "Servers of pool-a" in page(world, "add/")
+    made = click(
+        world, "add/", name="mixed", policy="score-weighted", **{"spares.pool-a": "+1"}
+    ).content.decode()
+    assert "is planned" in made
+    scenario = Scenario.objects.get()
+    assert scenario.change["policy"] == "score-weighted"
+    assert scenario.change["spares"] == {"pool-a": 1}
+    again = click(world, "add/", name="mixed").content.decode()
+    assert "has a scenario of this name" in again
+    assert "has to be approved like any plan" in page(world, f"{scenario.pk}/propose/")
+    assert Decision.objects.filter(kind="round").count() == 1
+    click(world, f"{scenario.pk}/propose/")
+    latest = Decision.objects.filter(kind="round").latest("number")
+    assert (latest.state, latest.policy["policy"]) == ("proposed", "score-weighted")
+    assert "mixed" not in page(world, "")
+    assert "mixed" in page(world, f"?plan={decision.number}")
+    click(world, f"{scenario.pk}/remove/")
+    assert not Scenario.objects.exists()
+
+
+def test_typing_errors_are_told_at_their_fields() -> None:
+    world, _ = small.proposed()
+    typed = {
+        "name": "x",
+        "policy": "lottery",
+        "organisation_cap": "many",
+        "supply.pool-a": "4+",
+    }
+    wrong = click(world, "add/", **typed).content.decode()
+    assert wrong.count("Please give a whole number.") == 4  # at the field and on top
+    needs = click(world, "add/", name="x", policy="lottery").content.decode()
+    assert "A lottery needs the least score of each band." in needs
+    few = click(world, "add/", name="x", **{"supply.pool-a": "-99"}).content.decode()
+    assert "cannot be taken off" in few
+    assert not Scenario.objects.exists()
+
+
+def test_a_past_round_is_not_proposed_again_from_its_page() -> None:
+    world = small.decided()
+    scenario = added(world.call.decisions.get(kind="round"), world, **BY_SCORE)
+    assert "Propose this one" not in page(world, f"{scenario.pk}/")
+    click(world, f"{scenario.pk}/propose/")
+    assert Decision.objects.filter(kind="round").count() == 1

@@ -16,6 +16,7 @@ import dure.cli.agent_commands
 import dure.cli.programme_commands
 import dure.cli.reviewers_command
 import dure.cli.round_commands
+import dure.cli.scenario_commands
 import dure.cli.score_commands
 import dure.cli.screening_command
 import dure.cli.supply_commands
@@ -32,6 +33,8 @@ app.add_typer(hub, name="hub")
 app.add_typer(dure.cli.agent_commands.app, name="agent")
 dure.cli.round_commands.app.command()(dure.cli.screening_command.screen)
 dure.cli.round_commands.app.command()(dure.cli.reviewers_command.reviewers)
+dure.cli.round_commands.app.command("what-if")(dure.cli.scenario_commands.what_if)
+dure.cli.round_commands.app.command()(dure.cli.scenario_commands.compare)
 dure.cli.round_commands.app.command()(dure.cli.score_commands.scores)
 dure.cli.round_commands.app.command()(dure.cli.score_commands.sensitivity)
 app.add_typer(dure.cli.round_commands.app, name="round")

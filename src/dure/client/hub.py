@@ -29,6 +29,7 @@ from dure.client.models import (
     SupplyCallView,
 )
 from dure.client.reviewers import ReplacementView, ReviewersView
+from dure.client.scenarios import ScenarioAsked, ScenariosView, ScenarioView
 from dure.client.scores import ScoresView, SensitivityView
 from dure.client.transport import Connection, Patience, read
 
@@ -44,6 +45,8 @@ _REPLAY: Final = TypeAdapter(ReplayView)
 _SCORES: Final = TypeAdapter(ScoresView)
 _REVIEWERS: Final = TypeAdapter(ReviewersView)
 _REPLACEMENT: Final = TypeAdapter(ReplacementView)
+_SCENARIO: Final = TypeAdapter(ScenarioView)
+_SCENARIOS: Final = TypeAdapter(ScenariosView)
 _SENSITIVITY: Final = TypeAdapter(SensitivityView)
 _ALLOCATIONS: Final = TypeAdapter(tuple[AllocationView, ...])
 _LEDGER: Final = TypeAdapter(tuple[LedgerEntryView, ...])
@@ -120,6 +123,17 @@ class HubClient(Connection):
     def report(self, call: str) -> ReportView:
         """What the latest plan of a call's round came to: funnel, fairness, bounds."""
         return read(_REPORT, self._get(f"/api/v1/rounds/{quote(call, safe='')}/report"))
+
+    def what_if(self, call: str, asked: ScenarioAsked) -> ScenarioView:
+        """Plans a scenario of the call's round and keeps it. Blocks while it is solved."""
+        path = f"/api/v1/rounds/{quote(call, safe='')}/scenarios"
+        answer = self.ask("POST", path, repeatable=False, body=asked, extra_wait_s=SOLVE_TIMEOUT_S)
+        return read(_SCENARIO, answer)
+
+    def scenarios(self, call: str, *, plan: int | None = None) -> ScenariosView:
+        """A plan of the call's round, the latest if none is named, beside its scenarios."""
+        path = f"/api/v1/rounds/{quote(call, safe='')}/scenarios"
+        return read(_SCENARIOS, self._get(path, {} if plan is None else {"plan": plan}))
 
     def reviewers(self, call: str) -> ReviewersView:
         """How far a call's review has come: its stages, who reviews, what is late."""

@@ -6,6 +6,7 @@ from ninja import NinjaAPI
 
 from dure.hub import problems
 from dure.hub.allocations.api import router as allocations
+from dure.hub.allocations.scenarios_api import router as scenarios
 from dure.hub.audit.api import router as audit
 from dure.hub.calls.api import router as calls
 from dure.hub.calls.screening_api import router as screening
@@ -24,7 +25,8 @@ api = NinjaAPI(
     openapi_url="openapi.json",
 )
 for router in (
-    site, supply, calls, screening, reviewers, reviews, allocations, tenders, usage, audit,
+    site, supply, calls, screening, reviewers, reviews, allocations, scenarios, tenders, usage,
+    audit,
 ):  # fmt: skip
     api.add_router("", router)
 problems.install(api)

@@ -10,11 +10,14 @@ from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, ValidationError
 
+from dure.engine.allocation.scenario import UnableToChange
 from dure.hub.allocations.capacity import NoRoom
 from dure.hub.allocations.decisions import ApprovedAlready, PlanRefused, StalePlan
 from dure.hub.allocations.rounds import GroupsInConflict
+from dure.hub.allocations.scenarios import ScenarioNameTaken, SupplyMissing
 from dure.hub.calls.operations import NotAtThisStage
 from dure.hub.people.gate import NotPermitted
+from dure.hub.portal.reasons import sentence
 from dure.hub.reviews.stages import ReviewsOutstanding
 from dure.hub.supply.operations import TokenRefused
 from dure.hub.usage.operations import OtherCluster, ReportRefused
@@ -40,6 +43,9 @@ KNOWN: Final[dict[type[Exception], tuple[int, str, str]]] = {
     ApprovedAlready: (409, "approved-already", "Each approval is another person's"),
     GroupsInConflict: (409, "groups-in-conflict", "The rules cannot be met together"),
     PlanRefused: (409, "plan-refused", "The independent check did not accept the plan"),
+    ScenarioNameTaken: (409, "scenario-name-taken", "The plan has a scenario of this name"),
+    SupplyMissing: (409, "supply-missing", "The scenario needs servers that are not there"),
+    UnableToChange: (422, "unable-to-change", "The scenario does not fit the round"),
     NotAtThisStage: (409, "not-at-this-stage", "This step comes at another stage"),
     ReviewsOutstanding: (409, "reviews-outstanding", "The stage waits for reviews"),
     NoRoom: (409, "no-room", "The pool has too few free servers"),
@@ -61,10 +67,16 @@ def _answering(
     api: NinjaAPI, status: int, code: str, title: str
 ) -> Callable[[HttpRequest, Exception], HttpResponse]:
     def answer(request: HttpRequest, error: Exception) -> HttpResponse:
-        detail = "" if status in SILENT else str(error)
+        detail = "" if status in SILENT else _said(error)
         return _document(api, request, status, Problem(type=code, title=title, detail=detail))
 
     return answer
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, UnableToChange):
+        return f"{error.where}: {sentence(error.reason)}"
+    return str(error)
 
 
 def _invalid(api: NinjaAPI) -> Callable[[HttpRequest, ValidationError], HttpResponse]:

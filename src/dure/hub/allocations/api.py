@@ -49,7 +49,7 @@ def _latest(call: str, by: User) -> Decision:
 @router.get("rounds/{call}", response={200: RoundView, **REFUSALS})
 def latest_round(request: UserRequest, call: str) -> RoundView:
     """The latest plan of the call's round."""
-    return _round(_latest(call, request.auth))
+    return round_view(_latest(call, request.auth))
 
 
 @router.get("rounds/{call}/outcomes/{application}", response={200: OutcomeView, **REFUSALS})
@@ -86,7 +86,7 @@ def report(request: UserRequest, call: str) -> ReportView:
 def solve(request: UserRequest, call: str) -> RoundView:
     """Makes a new proposal."""
     found = Call.objects.get(key=call)
-    return _round(operations.solve_round(call=found, by=request.auth, now=clock.now()))
+    return round_view(operations.solve_round(call=found, by=request.auth, now=clock.now()))
 
 
 @router.post("rounds/{call}/approve", response={200: RoundView, 422: Problem, **REFUSALS})
@@ -96,7 +96,7 @@ def approve(request: UserRequest, call: str, body: Approval) -> RoundView:
     decision = Decision.objects.get(call__key=call, kind="round", number=body.plan)
     if not decision.approvals.filter(user=request.auth).exists():
         decision = operations.approve_decision(decision=decision, by=request.auth, now=clock.now())
-    return _round(decision)
+    return round_view(decision)
 
 
 @router.post("rounds/{call}/withdraw", response={200: RoundView, 422: Problem, **REFUSALS})
@@ -104,7 +104,9 @@ def withdraw(request: UserRequest, call: str, body: Approval) -> RoundView:
     """Takes the bearer's approval of a plan back, while it waits for others'."""
     require(request.auth, Action.APPROVE_DECISION)
     decision = Decision.objects.get(call__key=call, kind="round", number=body.plan)
-    return _round(operations.withdraw_approval(decision=decision, by=request.auth, now=clock.now()))
+    return round_view(
+        operations.withdraw_approval(decision=decision, by=request.auth, now=clock.now())
+    )
 
 
 @router.post("decisions/{number}/replay", response={200: ReplayView, **REFUSALS})
@@ -121,7 +123,8 @@ def replay(request: UserRequest, number: int) -> ReplayView:
     )
 
 
-def _round(decision: Decision) -> RoundView:
+def round_view(decision: Decision) -> RoundView:
+    """A plan as programs read it."""
     months = rounds.months_of(decision)
     plan = decision.plan
     return RoundView.model_validate(

@@ -31,3 +31,9 @@ OUTCOME_TONES: Final = {
     "waitlisted": "warning",
     "ineligible": "negative",
 }
+
+POLICIES: Final[dict[str, Promise]] = {
+    "strict-rank": pgettext_lazy("way to choose", "Strictly by rank"),
+    "score-weighted": pgettext_lazy("way to choose", "Most points per server, whatever the rank"),
+    "lottery": pgettext_lazy("way to choose", "Lottery within bands of scores"),
+}

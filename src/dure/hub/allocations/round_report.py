@@ -162,10 +162,15 @@ def _dimensions(fairness: Sequence[Success], document: Programme) -> tuple[Dimen
 
 def group_label(success: Success, document: Programme) -> str:
     """What the programme calls the group."""
-    known = _labels(success.dimension, document)
-    if success.group in {"yes", "no"} and not known:
-        return gettext("yes") if success.group == "yes" else gettext("no")
-    return words(known[success.group]) if success.group in known else success.group
+    return group_name(success.dimension, success.group, document)
+
+
+def group_name(dimension: str, group: str, document: Programme) -> str:
+    """What the programme calls this group of a dimension."""
+    known = _labels(dimension, document)
+    if group in {"yes", "no"} and not known:
+        return gettext("yes") if group == "yes" else gettext("no")
+    return words(known[group]) if group in known else group
 
 
 def _labels(dimension: str, document: Programme) -> dict[str, Text]:

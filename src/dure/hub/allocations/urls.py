@@ -2,13 +2,26 @@
 
 from django.urls import path
 
-from dure.hub.allocations import home_pages, pages, round_pages
+from dure.hub.allocations import home_pages, pages, round_pages, scenario_pages
 
 urlpatterns = [
     path("operate/", home_pages.home, name="operate"),
     path("operate/calls/<str:key>/<str:name>/", home_pages.step, name="call-step"),
     path("rounds/<str:key>/", round_pages.a_round, name="round"),
     path("rounds/<str:key>/solve/", round_pages.solve, name="round-solve"),
+    path("rounds/<str:key>/scenarios/", scenario_pages.side_by_side, name="scenarios"),
+    path("rounds/<str:key>/scenarios/add/", scenario_pages.add, name="scenario-add"),
+    path("rounds/<str:key>/scenarios/<int:pk>/", scenario_pages.detail, name="scenario"),
+    path(
+        "rounds/<str:key>/scenarios/<int:pk>/remove/",
+        scenario_pages.remove,
+        name="scenario-remove",
+    ),
+    path(
+        "rounds/<str:key>/scenarios/<int:pk>/propose/",
+        scenario_pages.propose,
+        name="scenario-propose",
+    ),
     path("decisions/<str:programme>/<int:number>/", round_pages.decision, name="decision"),
     path(
         "decisions/<str:programme>/<int:number>/approve/",

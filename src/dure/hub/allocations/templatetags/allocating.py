@@ -9,10 +9,12 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
+from dure.engine.allocation.compare import Place
 from dure.hub.allocations.labels import KINDS, OUTCOME_TONES, OUTCOMES
 from dure.hub.allocations.models import Outcome
 from dure.hub.allocations.round_months import RoundMonths
-from dure.hub.portal.templatetags.dure import day, figure, last_day
+from dure.hub.allocations.scenario_queries import CHANGES
+from dure.hub.portal.templatetags.dure import day, figure, last_day, servers
 
 register = template.Library()
 
@@ -74,3 +76,44 @@ def by_month(offered: Sequence[int], given: Sequence[int]) -> SafeString:
         gettext("Given of offered, month by month: %(months)s") % {"months": said},
         columns,
     )
+
+
+@register.filter
+def signed(number: int) -> str:
+    """A difference, with its sign."""
+    return f"{'+' if number > 0 else '−' if number < 0 else ''}{figure(abs(number))}"
+
+
+@register.filter
+def change_name(change: str) -> str:
+    """What a scenario does to an application."""
+    return str(CHANGES.get(change, change))
+
+
+@register.simple_tag
+def difference_bar(value: int, most: int) -> SafeString:
+    """More to the right, fewer to the left of the middle; the figure beside it tells."""
+    width = abs(value) * 500 // max(1, most)
+    return format_html(
+        '<svg class="bar difference" viewBox="0 0 1000 12" preserveAspectRatio="none"'
+        ' aria-hidden="true"><rect class="bar-track" width="1000" height="12"></rect>'
+        '<rect class="{}" x="{}" width="{}" height="12"></rect>'
+        '<line class="zero" x1="500" x2="500" y1="0" y2="12"></line></svg>',
+        "gain" if value > 0 else "loss",
+        500 if value > 0 else 500 - width,
+        width,
+    )
+
+
+@register.simple_tag
+def held(place: Place) -> str:
+    """What an application holds in a plan: servers, pool and months."""
+    if place.pool is None:
+        return gettext("nothing")
+    said = gettext("%(servers)s in %(pool)s, months %(first)s to %(last)s")
+    return said % {
+        "servers": servers(place.servers),
+        "pool": place.pool,
+        "first": figure(place.start + 1),
+        "last": figure(place.start + place.months),
+    }

@@ -1,0 +1,186 @@
+"""`dure round what-if` and `compare`: a stored round under other rules, side by side with its plan.
+
+- Exit 0: done, also where no plan fits the scenario: that is its answer. Exit 1: the hub refused or
+  is away. Exit 2: an option is not readable.
+- `+4` and `-4` are more and fewer servers in every month, `4` is so many in all; `none` takes a
+  bound away.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import Annotated, Any, Final
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Column, Table
+
+from dure.cli.round_commands import AsJson, Hub, Token, connected, failed
+from dure.client import ClientError
+from dure.client.scenarios import ScenarioAsked, ScenariosView, ScenarioView, TotalsView
+from dure.vocabulary.scenario import Change
+
+MERIT_PER_POINT: Final = 1000
+"""As the allocator counts it."""
+
+Plan = Annotated[
+    int | None, typer.Option(help="The plan to start from; the latest if none is named.")
+]
+
+
+def what_if(
+    call: str,
+    *,
+    name: Annotated[str, typer.Option(help="What the scenario is called.")],
+    hub: Hub,
+    token: Token,
+    plan: Plan = None,
+    policy: Annotated[
+        str | None, typer.Option(help="strict-rank, score-weighted or lottery.")
+    ] = None,
+    band: Annotated[
+        list[str] | None,
+        typer.Option(help="Least score of a lottery's band, the best first; once a band."),
+    ] = None,
+    organisation_cap: Annotated[
+        str | None,
+        typer.Option(metavar="N|none", help="Most servers that one organisation may hold."),
+    ] = None,
+    cap: Annotated[
+        list[str] | None,
+        typer.Option(metavar="QUOTA=N|none", help="Another cap of a quota or rule."),
+    ] = None,
+    floor: Annotated[
+        list[str] | None,
+        typer.Option(metavar="QUOTA=N|none", help="Another floor of a quota or rule."),
+    ] = None,
+    supply: Annotated[
+        list[str] | None,
+        typer.Option(metavar="POOL=+N|-N|N", help="More, fewer or so many servers of a pool."),
+    ] = None,
+    spares: Annotated[
+        list[str] | None,
+        typer.Option(metavar="POOL=+N|-N", help="More or fewer spares kept back in a pool."),
+    ] = None,
+    raw_scores: Annotated[
+        bool, typer.Option("--raw-scores", help="Rank by scores without the correction.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Plan the call's round under other rules or with other supply. Nothing is awarded."""
+    bounds: dict[str, dict[str, str]] = {}
+    for field, given, option in (("most", cap, "--cap"), ("least", floor, "--floor")):
+        for key, value in _pairs(given, option):
+            bounds.setdefault(key, {})[field] = value
+    change = _change(
+        name=name,
+        policy=policy,
+        lottery_bands=band or [],
+        organisation_cap=organisation_cap,
+        bounds=bounds,
+        supply={pool: _supply(value) for pool, value in _pairs(supply, "--supply")},
+        spares=dict(_pairs(spares, "--spares")),
+    )
+    asked = ScenarioAsked(plan=plan, raw_scores=raw_scores, change=change)
+    try:
+        view = connected(hub, token).what_if(call, asked)
+    except ClientError as error:
+        raise failed(error, f"round of call {call}") from None
+    if as_json:
+        typer.echo(view.model_dump_json())
+        return
+    _print_scenario(view)
+
+
+def compare(
+    call: str, *, hub: Hub, token: Token, plan: Plan = None, as_json: AsJson = False
+) -> None:
+    """Show a plan beside its scenarios."""
+    try:
+        view = connected(hub, token).scenarios(call, plan=plan)
+    except ClientError as error:
+        raise failed(error, f"round of call {call}") from None
+    if as_json:
+        typer.echo(view.model_dump_json())
+        return
+    _print_all(view)
+
+
+def _pairs(given: list[str] | None, option: str) -> list[tuple[str, str]]:
+    """KEY=VALUE, each key once."""
+    found: dict[str, str] = {}
+    for one in given or ():
+        key, sign, value = one.partition("=")
+        if not (key and sign and value) or key in found:
+            raise typer.BadParameter(f"{one!r}: write KEY=VALUE, each key once", param_hint=option)
+        found[key] = value
+    return list(found.items())
+
+
+def _supply(value: str) -> dict[str, str]:
+    return {"by" if value.startswith(("+", "-")) else "to": value}
+
+
+def _change(**given: Any) -> Change:
+    """What was typed, as a change; numbers stay as they were typed until they are read here."""
+    try:
+        return Change.model_validate(given)
+    except ValidationError as unfit:
+        error = unfit.errors()[0]
+        where = ".".join(str(part) for part in error["loc"])
+        said = f"{where}: {error['msg']} (given: {error['input']!r})"
+        raise typer.BadParameter(said) from None
+
+
+def _print_scenario(view: ScenarioView) -> None:
+    if view.totals is None:
+        typer.echo(f"{view.name}: no plan fits. {view.refusal}")
+        return
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    proof = "proven optimal" if view.totals.optimal else "not proven optimal"
+    console.print(
+        f"{view.name} (from plan {view.plan}, {proof}): {view.totals.served} of"
+        f" {view.totals.applications} applications served,"
+        f" {len(view.differences)} fare otherwise.",
+        markup=False,
+    )
+    groups = Table("Group", Column("Served", justify="right"), Column("Months", justify="right"))
+    for group in view.groups:
+        label = f"{group.dimension}: {group.label}"
+        groups.add_row(label, f"{group.served:+d}", f"{group.server_months:+d}")
+    if view.groups:
+        console.print(groups)
+    table = Table(Column("Application", no_wrap=True), "Difference", "Plan", "Scenario", "Why")
+    for one in view.differences:
+        before, after = (f"{p.servers} {p.pool}" if p.pool else "" for p in (one.before, one.after))
+        table.add_row(one.application, one.change, before, after, one.after.reason)
+    if view.differences:
+        console.print(table)
+
+
+def _print_all(view: ScenariosView) -> None:
+    """A column a plan: the stored one first."""
+    planned = [one for one in view.scenarios if one.totals is not None]
+    table = Table(
+        "Figure",
+        Column(f"Plan {view.plan}", justify="right"),
+        *(Column(one.name, justify="right") for one in planned),
+    )
+    columns = [view.totals, *(one.totals for one in planned if one.totals is not None)]
+    for label, cells in _rows(columns):
+        table.add_row(label, *cells)
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    for one in view.scenarios:
+        if one.refusal:
+            typer.echo(f"{one.name}: no plan fits. {one.refusal}")
+
+
+def _rows(columns: list[TotalsView]) -> Iterable[tuple[str, list[str]]]:
+    yield "Applications served", [str(one.served) for one in columns]
+    yield "of them whole", [str(one.whole) for one in columns]
+    yield "Server-months given", [str(one.server_months) for one in columns]
+    yield "Server-months left idle", [str(one.server_months_idle) for one in columns]
+    yield "Merit", [f"{one.merit / MERIT_PER_POINT:,.1f}" for one in columns]
+    yield "Proven optimal", ["yes" if one.optimal else "no" for one in columns]
