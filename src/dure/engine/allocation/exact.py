@@ -15,8 +15,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dure.engine.allocation.excuses import justified_complaints
-from dure.engine.allocation.limits import Award, Awards, Limit, Round, blocks_for
-from dure.engine.allocation.options import Option
+from dure.engine.allocation.limits import (
+    Award,
+    Awards,
+    Limit,
+    Round,
+    blocks_for,
+    merit,
+    totals,
+)
+from dure.engine.allocation.options import Option, held_options
 from dure.engine.allocation.precedence import (
     Excuse,
     Full,
@@ -68,7 +76,8 @@ class Found:
 class Model:
     """The round as a CP-SAT model: `choice` of an option, `amount` of servers.
 
-    `served`: who must be served. `without`: floors that need not be met. Rules of rank among those
+    `served`: who must be served. `fixed`: awards that stay as they are, outside the model: it has
+    the room they leave. `without`: floors that need not be met. Rules of rank among those
     with options stand from the beginning; those of others enter when they are broken.
     """
 
@@ -78,6 +87,7 @@ class Model:
         options: Options,
         *,
         served: Collection[str] = (),
+        fixed: Awards | None = None,
         without: frozenset[Limit] = frozenset(),
     ) -> None:
         from ortools.sat.python import cp_model  # noqa: PLC0415  # heavy: only who solves pays
@@ -85,7 +95,9 @@ class Model:
         self._cp = cp_model
         self._round = round_
         self._options = options
-        self._rules = Rules(round_, options)
+        self._fixed = dict(fixed or {})
+        self._left = round_.room(self._fixed)
+        self._rules = Rules(round_, {**options, **held_options(round_, self._fixed)})
         self._floors = [x for x in round_.limits if x.least is not None and x not in without]
         self._model = cp_model.CpModel()
         self._choice: dict[Option, cp_model.IntVar] = {}
@@ -104,7 +116,7 @@ class Model:
         self._add_capacities()
         self._add_limits()
         if round_.ranked and len(self._choice) <= RULED_AT_ONCE:
-            for rule in self._rules.among_open(served):
+            for rule in self._rules.among_open({*served, *self._fixed}):
                 self._add_rule(rule)
 
     def _add_option(self, option: Option) -> None:
@@ -132,7 +144,7 @@ class Model:
     def _all(self) -> Iterable[Option]:
         return self._choice
 
-    def _sum(self, terms: Iterable[cp_model.LinearExpr]) -> cp_model.LinearExpr:
+    def _sum(self, terms: Iterable[cp_model.LinearExpr | int]) -> cp_model.LinearExpr:
         return self._cp.LinearExpr.sum(list(terms))
 
     def _add_capacities(self) -> None:
@@ -144,10 +156,11 @@ class Model:
                 here.setdefault(at, []).append(self._amount[option])
                 if option in self._blocks:
                     blocks.setdefault(at, []).append(self._blocks[option])
+        rows = self._round.pool_index
         for (pool, month), amounts in here.items():
-            self._model.add(self._sum(amounts) <= self._round.offers[pool].servers[month])
+            self._model.add(self._sum(amounts) <= int(self._left.servers[rows[pool], month]))
         for (pool, month), amounts in blocks.items():
-            self._model.add(self._sum(amounts) <= self._round.offers[pool].whole_blocks(month))
+            self._model.add(self._sum(amounts) <= int(self._left.blocks[rows[pool], month]))
 
     def _under(self, option: Option) -> tuple[Limit, ...]:
         return self._round.bound(option.request, option.wish.model)
@@ -155,6 +168,8 @@ class Model:
     def _add_limits(self) -> None:
         self._used: dict[tuple[Limit, int], list[cp_model.LinearExpr]] = {}
         self._total: dict[Limit, list[cp_model.LinearExpr]] = {x: [] for x in self._floors}
+        reached = totals(self._round, self._fixed)
+        self._kept = {limit: reached[limit] for limit in self._floors}
         for option in self._all():
             for limit in self._under(option):
                 if limit in self._total:
@@ -166,20 +181,24 @@ class Model:
         for (limit, month), amounts in self._used.items():
             self._model.add(self._sum(amounts) <= self._room(limit, month))
         for limit, amounts in self._total.items():
-            least = limit.least or 0
-            self._model.add(self._sum(amounts) >= least)
+            self._model.add(self._sum(amounts) >= self._lacking(limit))
 
-    @staticmethod
-    def _room(limit: Limit, month: int) -> int:
-        return limit.room[month] if limit.room is not None else 0
+    def _room(self, limit: Limit, month: int) -> int:
+        return int(self._left.most[limit.index, month])
+
+    def _lacking(self, limit: Limit) -> int:
+        """What a floor still needs beside the fixed awards; below nothing where it is met."""
+        return (limit.least or 0) - self._kept[limit]
 
     def _add_rule(self, rule: Precedence) -> None:
         behind = rule.behind.application
-        holds = [
+        holds: list[cp_model.LinearExpr | int] = [
             self._choice[o]
             for o in self._options.get(behind, ())
             if (o.offer.pool, o.start) in rule.places
         ]
+        if behind in self._fixed:
+            holds = [1]  # it was fixed in one of these places, or there would be no such rule
         excuses = [self._excuse(e) for e in sorted(rule.excuses, key=_said) if self._binds(e)]
         ahead = self._served(rule.ahead.application)
         self._model.add(self._sum(holds) <= ahead + self._sum(excuses))
@@ -197,7 +216,7 @@ class Model:
                     least = self._room(limit, month) - servers + 1
                     self._model.add(used >= least).only_enforce_if(literal)
                 case Needed(limit, server_months):
-                    most = (limit.least or 0) + server_months - 1
+                    most = self._lacking(limit) + server_months - 1
                     total = self._sum(self._total[limit])
                     self._model.add(total <= most).only_enforce_if(literal)
             self._excuses[excuse] = literal
@@ -216,13 +235,14 @@ class Model:
 
     def most_merit(self, start: Awards | None, *, bound: int, effort: float) -> Found:
         """Step one: the awards of most merit found, no more than `bound`. Raises Infeasible."""
-        self._model.add(self._merit() <= bound)
+        kept = merit(self._round, self._fixed)
+        self._model.add(self._merit() <= bound - kept)
         self._model.maximize(self._merit())
         found = self._keeping_rank(start, effort)
         if found is None and start is None:
             raise Infeasible
-        awards, proven = found or (dict(start or {}), bound)
-        return Found(awards, min(bound, proven))
+        awards, proven = found or (dict(start or {}), bound - kept)
+        return Found(awards, min(bound, proven + kept))
 
     def _keeping_rank(
         self, start: Awards | None, effort: float
@@ -230,7 +250,8 @@ class Model:
         """Solves, and again with the rules that were broken, until none is; None: not in time."""
         begin = start
         while effort > 0 or start is None:
-            found, proven, spent = self._run(begin, max(effort, LEAST_EFFORT))
+            allowed = effort if start is not None else max(effort, LEAST_EFFORT)
+            found, proven, spent = self._run(begin, allowed)
             effort -= spent
             if found is None:
                 return None
@@ -280,7 +301,7 @@ class Model:
         if status not in {self._cp.OPTIMAL, self._cp.FEASIBLE}:
             msg = f"{solver.status_name(status)}: {self._model.validate() or 'no plan at all'}"
             raise UnableToSolve(msg)
-        found = {
+        found = self._fixed | {
             option.request.application: Award(
                 option.offer.pool, solver.value(self._amount[option]), option.start
             )

@@ -228,6 +228,34 @@ def blocks_for(servers: int, offer: PoolOffer) -> int:
     return ceil(servers / offer.block_servers)
 
 
+def merit(round_: Round, awards: Awards) -> int:
+    """Score-weighted servers, over their months."""
+    total = 0
+    for request in round_.requests:
+        award = awards.get(request.application)
+        if award is not None:
+            model = round_.offers[award.pool].model
+            wish = next(w for w in request.wishes if w.model == model)
+            total += request.merit(wish) * award.servers
+    return total
+
+
+def totals(round_: Round, awards: Awards) -> dict[Limit, int]:
+    """The server-months that count towards each floor."""
+    reached = dict.fromkeys((x for x in round_.limits if x.least is not None), 0)
+    for request in round_.requests:
+        award = awards.get(request.application)
+        if award is not None and reached:
+            for limit in round_.floors(request, round_.offers[award.pool]):
+                reached[limit] += award.servers * request.months
+    return reached
+
+
+def missed(round_: Round, awards: Awards) -> list[Limit]:
+    """The floors that these awards do not reach."""
+    return [x for x, reached in totals(round_, awards).items() if reached < (x.least or 0)]
+
+
 def read(snapshot: RoundSnapshot, policy: RoundPolicy, seed: str) -> Round:
     """The round in its one order, with the limits that can bind."""
     limits = tuple(_limits(snapshot, policy))

@@ -15,7 +15,7 @@ import numpy as np
 
 from dure.engine.allocation.facts import PoolOffer, Request, Wish
 from dure.engine.allocation.fill import room_for
-from dure.engine.allocation.limits import Award, Room, Round
+from dure.engine.allocation.limits import Award, Awards, Room, Round
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,13 +55,21 @@ class AllOptions:
         """Those of all requests."""
         return {r.application: self.of(r) for r in self._round.requests}
 
-    def held(self, request: Request, award: Award) -> tuple[Option, ...]:
-        """The one that an award took."""
-        offer = self._round.offers[award.pool]
-        number = next(n for n, w in enumerate(request.wishes) if w.model == offer.model)
-        wish = request.wishes[number]
-        merit = request.merit(wish)
-        return (Option(request, number, wish, offer, award.start, award.servers, merit),)
+
+def held_options(round_: Round, awards: Awards) -> dict[str, tuple[Option, ...]]:
+    """For each of those served, the one option that it holds."""
+    return {
+        r.application: (_held(round_, r, awards[r.application]),)
+        for r in round_.requests
+        if r.application in awards
+    }
+
+
+def _held(round_: Round, request: Request, award: Award) -> Option:
+    offer = round_.offers[award.pool]
+    number = next(n for n, w in enumerate(request.wishes) if w.model == offer.model)
+    wish = request.wishes[number]
+    return Option(request, number, wish, offer, award.start, award.servers, request.merit(wish))
 
 
 def _options(round_: Round, room: Room, request: Request) -> Iterator[Option]:

@@ -38,6 +38,7 @@ def plan(snapshot: RoundSnapshot, policy: RoundPolicy, header: Header) -> RoundP
         objective=solution.merit,
         bound=solution.bound,
         optimal=solution.merit == solution.bound,
+        prices=solution.prices,
     )
 
 

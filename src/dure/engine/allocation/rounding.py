@@ -2,7 +2,8 @@
 
 - What the optimum takes whole is given first, the largest first: large ones fit worst later; each
   in the pool it leaves with the least room.
-- Then the others in the order of what they bring beyond their price, for what they bring in all.
+- Then the others in the order of what they bring beyond their price, for what they bring in all;
+  where a floor is not reached yet, those first whom it counts.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from dure.engine.allocation.columns import Index
 from dure.engine.allocation.facts import Request
 from dure.engine.allocation.fill import fill, room_for
-from dure.engine.allocation.limits import Award, Room, Round
+from dure.engine.allocation.limits import Award, Limit, Room, Round, missed
 from dure.engine.allocation.relaxation import Relaxation
 
 WHOLE: Final = 0.999
@@ -22,7 +23,7 @@ WHOLE: Final = 0.999
 
 
 def rounded(round_: Round, relaxed: Relaxation) -> dict[str, Award]:
-    """Awards near the optimum; capacity and caps are kept, floors perhaps not."""
+    """Awards near the optimum; capacity and caps are kept, floors where that is simple."""
     columns = relaxed.columns
     awards: dict[str, Award] = {}
     room = round_.room({})
@@ -32,8 +33,14 @@ def rounded(round_: Round, relaxed: Relaxation) -> dict[str, Award]:
         if award is not None:
             room.take(request, award)
             awards[request.application] = award
+    lacking = missed(round_, awards)
     order = _by_return(round_, relaxed)
+    order.sort(key=lambda r: not any(_counts(r, limit, round_) for limit in lacking))
     return fill(round_, awards, order=order, prices=relaxed.prices)
+
+
+def _counts(request: Request, limit: Limit, round_: Round) -> bool:
+    return any(limit in round_.bound(request, wish.model) for wish in request.wishes)
 
 
 def _taken(relaxed: Relaxation) -> Index:
