@@ -19,8 +19,10 @@ from pytest_django.live_server_helper import LiveServer
 from tests.integration.operated import LATER, ranked_world, running_world
 
 from dure.hub import clock
+from dure.hub.allocations import scenarios
 from dure.hub.allocations.models import Allocation, Decision
 from dure.hub.people.models import User
+from dure.vocabulary.scenario import Change
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -30,6 +32,8 @@ OFFERED = "p-kr-2026-r1-0002-a1"
 HERE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("operate", ()),
     ("round", ("kr-2026-r1",)),
+    ("scenarios", ("kr-2026-r1",)),
+    ("scenario-add", ("kr-2026-r1",)),
     ("decision", ("kr-gpu-2026", "4")),
     ("allocations", ()),
     ("allocation", ("p-kr-2026-r1-0003-a1",)),
@@ -105,12 +109,24 @@ def test_every_operators_page_is_accessible_and_fits_a_phone(
         page.on(
             "console", lambda said: problems.append(said.text) if said.type == "error" else None
         )
-        for name, args in HERE:
+        scenario = _scenario(operated.world.operator)
+        for name, args in (*HERE, ("scenario", scenario), ("scenario-propose", scenario)):
             problems += _problems(page, reverse(name, args=args))
     with of(browser, live_server, operated.world.applicant, locale) as context:
         page = context.new_page()
         problems += _problems(page, reverse("agreement-sign", args=[OFFERED]))
     assert problems == []
+
+
+def _scenario(operator: User) -> tuple[str, ...]:
+    """A scenario that serves fewer: the address of its page."""
+    decision = Decision.objects.get(kind="round")
+    most = max(decision.snapshot["offers"], key=lambda offer: max(offer["servers"]))
+    fewer = {"name": "fewer", "supply": {most["pool"]: {"to": 2}}, "organisation_cap": 8}
+    made = scenarios.add_scenario(
+        decision=decision, change=Change.model_validate(fewer), by=operator, now=LATER
+    )
+    return "kr-2026-r1", str(made.pk)
 
 
 def _error(said: ConsoleMessage) -> list[str]:
