@@ -278,7 +278,7 @@ def ask(method: str, path: str, token: str = "", **body: object) -> tuple[int, o
     headers = {"authorization": f"Bearer {token}"} if token else {}
     response = Client(headers=headers).generic(
         method.upper(),
-        path.format(call="first", application="first-0001", number=body.get("plan", 1)),
+        path.format(call="first", application="first-0001", name="x", number=body.get("plan", 1)),
         json.dumps(body) if method == "post" else b"",
         "application/json",
     )

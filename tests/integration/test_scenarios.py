@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from html import unescape
+from typing import Any, Final
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 from tests.integration import small
 from tests.integration.small import DECIDED, World
@@ -25,11 +25,11 @@ from dure.vocabulary.scenario import Change
 
 pytestmark = pytest.mark.django_db
 
-BY_SCORE = {"policy": "score-weighted"}
-MORE = {"supply": {"pool-a": {"by": 3}}}
-FEWER = {"spares": {"pool-a": 4}}
+BY_SCORE: Final[dict[str, Any]] = {"policy": "score-weighted"}
+MORE: Final[dict[str, Any]] = {"supply": {"pool-a": {"by": 3}}}
+FEWER: Final[dict[str, Any]] = {"spares": {"pool-a": 4}}
 ACADEMIA = {"id": "academia", "label": {"ko": "학계", "en": "Academia"}, "sectors": ["academia"]}
-NOT_TOGETHER = {
+NOT_TOGETHER: Final[dict[str, Any]] = {
     "added": [
         {**ACADEMIA, "least": {"servers": 3}},
         {**ACADEMIA, "id": "few", "most": {"servers": 1}},
@@ -112,6 +112,7 @@ def test_a_scenario_is_proposed_approved_and_replayed_like_any_plan() -> None:
         a.project.key.removeprefix("p-"): a.servers
         for a in Allocation.objects.filter(decision=proposed)
     }
+    assert scenario.plan is not None
     given = {o["application"]: o["servers"] for o in scenario.plan["intents"] if o["servers"]}
     assert held == given
     assert changes(scenario) == {"first-0002": "lost", "first-0003": "won"}
@@ -194,9 +195,10 @@ def signed_in(world: World) -> Client:
     return client
 
 
-def click(world: World, path: str, **typed: str) -> HttpResponse:
+def click(world: World, path: str, **typed: str) -> str:
     client = signed_in(world)
-    return client.post(f"/rounds/first/scenarios/{path}", typed, follow=True)
+    page = client.post(f"/rounds/first/scenarios/{path}", typed, follow=True)
+    return page.content.decode()
 
 
 def test_scenarios_stand_side_by_side_with_their_differences_to_the_plan(
@@ -240,14 +242,12 @@ def test_one_scenario_lists_who_differs_with_both_reasons_and_is_narrowed(
 def test_a_scenario_is_asked_for_on_the_page_proposed_and_removed() -> None:
     world, decision = small.proposed()
     assert "Servers of pool-a" in page(world, "add/")
-    made = click(
-        world, "add/", name="mixed", policy="score-weighted", **{"spares.pool-a": "+1"}
-    ).content.decode()
+    made = click(world, "add/", name="mixed", policy="score-weighted", **{"spares.pool-a": "+1"})
     assert "is planned" in made
     scenario = Scenario.objects.get()
     assert scenario.change["policy"] == "score-weighted"
     assert scenario.change["spares"] == {"pool-a": 1}
-    again = click(world, "add/", name="mixed").content.decode()
+    again = click(world, "add/", name="mixed")
     assert "has a scenario of this name" in again
     assert "has to be approved like any plan" in page(world, f"{scenario.pk}/propose/")
     assert Decision.objects.filter(kind="round").count() == 1
@@ -268,11 +268,11 @@ def test_typing_errors_are_told_at_their_fields() -> None:
         "organisation_cap": "many",
         "supply.pool-a": "4+",
     }
-    wrong = click(world, "add/", **typed).content.decode()
+    wrong = click(world, "add/", **typed)
     assert wrong.count("Please give a whole number.") == 4  # at the field and on top
-    needs = click(world, "add/", name="x", policy="lottery").content.decode()
+    needs = click(world, "add/", name="x", policy="lottery")
     assert "A lottery needs the least score of each band." in needs
-    few = click(world, "add/", name="x", **{"supply.pool-a": "-99"}).content.decode()
+    few = click(world, "add/", name="x", **{"supply.pool-a": "-99"})
     assert "cannot be taken off" in few
     assert not Scenario.objects.exists()
 
