@@ -149,7 +149,7 @@ def results(reports: list[Report]) -> list[Result]:
             max(r.cpu_s for r in korea),
             "CPU s",
             bound=1.0,
-            how=f"{how}; {len(korea)} rounds, median of 3 runs each",
+            how=f"{how}; {len(korea)} rounds, median of up to 3 runs each",
         ),
         at_most(
             "rounds of Korea's size not proven best",
@@ -181,9 +181,10 @@ def _large(size: str, report: Report, seconds: int, mib: int | None, how: str) -
 
 
 def _complaints(strict: list[Report], how: str) -> Result:
-    wronged = sum(r.count.complaints + r.count.broken for r in strict if r.count)
+    counted = [r.count for r in strict if r.count]
+    wronged = sum(found.complaints + found.broken for found in counted)
     what = "justified complaints and broken bounds in Dure's plans"
-    return at_most(what, wronged, "cases", bound=0, how=f"{how}; {len(strict)} rounds")
+    return at_most(what, wronged, "cases", bound=0, how=f"{how}; {len(counted)} plans")
 
 
 def _compared(reports: list[Report], how: str) -> list[Result]:
