@@ -42,7 +42,7 @@ PARTS: Final = (60, 120)
 PART_EFFORT: Final = 1.0
 """Deterministic time for each of these."""
 
-WHOLE_EFFORT: Final = 10.0
+WHOLE_EFFORT: Final = 5.0
 """Deterministic time for the model of all that could be better."""
 
 GOOD_ENOUGH: Final = 5e-4
