@@ -48,7 +48,8 @@ def _addition(
     if held is None and best_way(request, round_, room) is None:
         return None
     for award in _ways(request, held, round_, room):
-        if (name, award.pool, award.start) in round_.closed:
+        way = (name, award.pool, award.start)
+        if round_.closed.get(way, award.servers) < award.servers:
             continue
         if not justified_complaints(round_, {**current, name: award}):
             return award

@@ -110,7 +110,7 @@ def room_for(request: Request, wish: Wish, round_: Round, room: Room) -> Whole:
     for limit in round_.bound(request, wish.model):
         if limit.room is not None:
             fits = np.minimum(fits, _least(room.most[limit.index][None, :], request))
-    return fits * _open(request, wish, round_, fits.shape[1]) if round_.closed else fits
+    return np.minimum(fits, _open(request, wish, round_, fits.shape[1])) if round_.closed else fits
 
 
 def _least(table: Whole, request: Request) -> Whole:
@@ -124,9 +124,15 @@ def _least(table: Whole, request: Request) -> Whole:
 
 
 def _open(request: Request, wish: Wish, round_: Round, starts: int) -> Whole:
-    """0 for each pool and start that is closed to the request, else 1."""
-    ways = [
-        [(request.application, o.pool, request.earliest + n) for n in range(starts)]
-        for o in round_.by_model[wish.model]
-    ]
-    return np.array([[way not in round_.closed for way in row] for row in ways], dtype=np.int64)
+    """For each pool and start, the servers that a way closed beyond them leaves open."""
+    every = np.iinfo(np.int64).max
+    return np.array(
+        [
+            [
+                round_.closed.get((request.application, o.pool, request.earliest + n), every)
+                for n in range(starts)
+            ]
+            for o in round_.by_model[wish.model]
+        ],
+        dtype=np.int64,
+    )

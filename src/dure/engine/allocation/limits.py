@@ -68,7 +68,7 @@ Way = tuple[str, str, int]
 class Round:
     """A snapshot under a policy, in its one order; pools are in the order of their names.
 
-    `closed` ways are not open: whole blocks that could not stand there throughout.
+    `closed` ways take at most so many servers: more whole blocks could not stand there throughout.
     """
 
     snapshot: RoundSnapshot
@@ -77,7 +77,7 @@ class Round:
     offers: Mapping[str, PoolOffer]
     limits: tuple[Limit, ...]
     _units: Mapping[tuple[str, str], Limit]
-    closed: frozenset[Way] = frozenset()
+    closed: Mapping[Way, int] = field(default_factory=dict)
     _bound: dict[tuple[str, ...], tuple[Limit, ...]] = field(default_factory=dict)
 
     @cached_property
@@ -197,7 +197,8 @@ class Room:
             most = min(most, blocks * offer.block_servers - held.servers)
         for limit in self.round_.binding(request, offer):
             most = min(most, int(self.most[limit.index, when].min()))
-        return most
+        closed = self.round_.closed.get((request.application, held.pool, held.start))
+        return most if closed is None else min(most, closed - held.servers)
 
     def grow(self, request: Request, held: Award, more: int) -> None:
         """Takes what an award grows by."""

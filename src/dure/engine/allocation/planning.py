@@ -1,6 +1,6 @@
 """One round: read the facts, find the awards, place them, give each its outcome and reason.
 
-- An award of whole blocks that cannot stand anywhere closes that way, and the round is solved
+- Whole blocks that cannot stand anywhere close that way for so many, and the round is solved
   again; the bound of the first solution holds for all, as closing a way only takes away.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import replace
 from dure.engine.allocation.change import Changes
 from dure.engine.allocation.explain import Explainer
 from dure.engine.allocation.facts import Outcome, Request, RoundPlan, RoundPolicy, RoundSnapshot
-from dure.engine.allocation.limits import Award, Awards, Round, Way, read
+from dure.engine.allocation.limits import Award, Awards, Round, Way, blocks_for, read
 from dure.engine.allocation.solve import Solution, solve
 from dure.engine.placement import BlockShare, Holding, place
 from dure.vocabulary.plans import Header
@@ -45,11 +45,11 @@ def plan(snapshot: RoundSnapshot, policy: RoundPolicy, header: Header) -> RoundP
 def _placed(round_: Round) -> tuple[Solution, Shares]:
     """The awards, and the blocks they stand in."""
     solution = first = solve(round_)
-    closed: frozenset[Way] = frozenset()
+    closed: dict[Way, int] = {}
     while True:
         shares = _shares(round_, solution.awards)
         homeless = {
-            (r.application, award.pool, award.start)
+            (r.application, award.pool, award.start): _fewer(round_, award)
             for r in round_.requests
             if r.contiguity == "blocks"
             and (award := solution.awards.get(r.application)) is not None
@@ -57,8 +57,14 @@ def _placed(round_: Round) -> tuple[Solution, Shares]:
         }
         if not homeless:
             return replace(solution, bound=first.bound), shares
-        closed |= homeless
+        closed = closed | homeless
         solution = solve(replace(round_, closed=closed))
+
+
+def _fewer(round_: Round, award: Award) -> int:
+    """The servers that one whole block less holds."""
+    offer = round_.offers[award.pool]
+    return (blocks_for(award.servers, offer) - 1) * offer.block_servers
 
 
 def _shares(round_: Round, awards: Awards) -> Shares:

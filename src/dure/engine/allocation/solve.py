@@ -33,7 +33,7 @@ CORE: Final = 60
 """Requests whose fate is reconsidered first, nearest to paying: that finds the optimum, or nearly,
 of rounds of 514, and leaves little to prove."""
 
-CORE_EFFORT: Final = 2.0
+CORE_EFFORT: Final = 0.5
 """Deterministic time for that."""
 
 PARTS: Final = (60, 120)
@@ -156,6 +156,8 @@ class _Search:
     def _reconsidered(self, awards: dict[str, Award], count: int) -> dict[str, Award]:
         """These awards, improved by all that could be with so many requests nearest to paying."""
         margins = np.sort(np.abs(self._best))
+        if not len(margins):
+            return awards
         slack = int(margins[min(count, len(margins) - 1)])
         served = {a for a in self._surely_served(slack) if a in awards}
         model = Model(self._round, self._open(awards, slack), served=served)
