@@ -79,8 +79,8 @@ def place(offer: Blocks, holdings: Sequence[Holding]) -> dict[str, tuple[BlockSh
     for holding in whole:
         free.take(holding, stand.get(holding.application, ()))
     ways = (
-        stand | _spread(free.copy(), sorted(parts, key=_largest), _tightest),
-        stand | _spread(free.copy(), sorted(parts, key=_plain), _first),
+        stand | _spread(free.copy(), sorted(parts, key=_largest), _tightest, _sparing),
+        stand | _spread(free.copy(), sorted(parts, key=_plain), _first, _roomiest),
     )
     return max(ways, key=lambda shares: (len(shares), whole_blocks_left(offer, shares, holdings)))
 
@@ -147,8 +147,12 @@ def _first(_free: _Free, _holding: Holding, fitting: dict[int, int]) -> int:
     return min(fitting)
 
 
+Split = Callable[[list[int], int, int], tuple[BlockShare, ...]]
+"""Over which blocks so many servers are spread, given the room of each and a whole one's size."""
+
+
 def _spread(
-    free: _Free, holdings: Sequence[Holding], choose: Choice
+    free: _Free, holdings: Sequence[Holding], choose: Choice, split: Split
 ) -> dict[str, tuple[BlockShare, ...]]:
     """Where the holdings stand when they come in this order."""
     shares: dict[str, tuple[BlockShare, ...]] = {}
@@ -159,14 +163,25 @@ def _spread(
             block = choose(free, holding, fitting)
             found: tuple[BlockShare, ...] = (BlockShare(block=block, servers=holding.servers),)
         else:
-            found = _split(rooms, free.size, holding.servers)
+            found = split(rooms, free.size, holding.servers)
         if found:
             free.take(holding, found)
             shares[holding.application] = found
     return shares
 
 
-def _split(rooms: list[int], size: int, servers: int) -> tuple[BlockShare, ...]:
+def _roomiest(rooms: list[int], _size: int, servers: int) -> tuple[BlockShare, ...]:
+    """Over the blocks with the most room, whole or not."""
+    found: list[BlockShare] = []
+    rest = servers
+    for block in sorted((b for b, room in enumerate(rooms) if room), key=lambda b: (-rooms[b], b)):
+        if rest:
+            found.append(BlockShare(block=block, servers=min(rest, rooms[block])))
+            rest -= found[-1].servers
+    return () if rest else tuple(found)
+
+
+def _sparing(rooms: list[int], size: int, servers: int) -> tuple[BlockShare, ...]:
     """Over the fewest blocks, and of these as many broken ones as can be."""
     by_room = sorted((b for b, room in enumerate(rooms) if room), key=lambda b: (-rooms[b], b))
     whole = [b for b in by_room if rooms[b] == size]
