@@ -357,7 +357,9 @@ def _addresses() -> Iterator[tuple[str, str]]:
         ("audit", ()),
     )
     for name, args in named:
-        yield " ".join((name, *args)), reverse(name, args=args)
+        # A scenario is addressed by its row, whose number differs from one database to another.
+        said = ("SCENARIO" if arg is scenario else arg for arg in args)
+        yield " ".join((name, *said)), reverse(name, args=args)
 
 
 def _status(user: User | None, label: str, address: str) -> str:
