@@ -10,8 +10,11 @@ from django.db import transaction
 from dure.cli.demo import world as demo_world
 from dure.cli.demo.context import Context, at
 from dure.cli.demo.programme import REHEARSAL, ROUND, demo_programme
+from dure.engine.scoring import ScoringPlan
 from dure.hub import clock, programmes
 from dure.hub.allocations import operations as allocations
+from dure.hub.allocations import scenarios
+from dure.hub.allocations.models import Decision
 from dure.hub.calls import operations as calls
 from dure.hub.calls.models import Application, Call
 from dure.hub.people import operations as people
@@ -19,6 +22,7 @@ from dure.hub.people.gate import Steward
 from dure.hub.people.models import Organisation, Role, User
 from dure.hub.reviews import operations as reviews
 from dure.hub.reviews.models import Assignment
+from dure.vocabulary.scenario import Change
 
 SETUP = Steward(username="demo-setup")
 LESSOR = "sk-telecom"
@@ -199,7 +203,10 @@ def review_applications(context: Context) -> None:
                     done()
     clock.rehearse(at(2, 27))
     for call in both:
-        reviews.rank_call(call=call, by=operator, now=clock.now())
+        ranking = reviews.rank_call(call=call, by=operator, now=clock.now())
+        if call.key == ROUND:
+            ranked = ScoringPlan.model_validate(ranking.plan).intents
+            context.seen.moved_by_correction = sum(bool(one.shift) for one in ranked)
 
 
 def decide_rounds(context: Context) -> None:
@@ -211,7 +218,17 @@ def decide_rounds(context: Context) -> None:
             decision = allocations.solve_round(
                 call=Call.objects.get(key=key), by=operator, now=clock.now()
             )
+            if key == ROUND:
+                context.seen.what_if.append(_what_if(decision, operator))
             decided = allocations.approve_decision(decision=decision, by=operator, now=clock.now())
             if key == ROUND:
                 context.seen.round = decided
             done()
+
+
+def _what_if(decision: Decision, by: User) -> tuple[str, int, int]:
+    """The same round by score instead of rank: its name, who would be served, who would not."""
+    change = Change(name="점수 합계 우선", policy="score-weighted")
+    scenario = scenarios.add_scenario(decision=decision, change=change, by=by, now=clock.now())
+    kinds = [difference["change"] for difference in scenario.differences]
+    return scenario.name, kinds.count("won"), kinds.count("lost")

@@ -50,6 +50,8 @@ class Seen:
     accounts: dict[str, str] = field(default_factory=dict)
     refused_lessor: str = ""
     round: Decision | None = None
+    moved_by_correction: int = 0
+    what_if: list[tuple[str, int, int]] = field(default_factory=list)
     declined: int = 0
     take_back: TakeBack | None = None
     notices: int = 0

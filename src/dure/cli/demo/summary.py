@@ -80,6 +80,8 @@ def document(seen: Seen, *, seconds: float) -> dict[str, object]:
         },
         "differences": differences(seen),
         "refused_lessor": seen.refused_lessor,
+        "moved_by_correction": seen.moved_by_correction,
+        "what_if": [list(one) for one in seen.what_if],
         "declined": seen.declined,
         "take_back": {
             "idle_to_lent_s": take_back.idle_to_lent_s,
@@ -162,6 +164,10 @@ def _hours(accelerator_seconds: int) -> str:
 def _story(seen: Seen) -> Table:
     table = Table("What happened", "", show_header=False, title="Between the round and the month")
     table.add_row("A lessor applied and was told", seen.refused_lessor or "nothing")
+    moved = f"{seen.moved_by_correction} applications changed rank"
+    table.add_row("Scores corrected for lenient and strict reviewers", moved)
+    for name, won, lost in seen.what_if:
+        table.add_row(f"What if: {name}", f"{won} others served, {lost} no longer")
     table.add_row("Awards declined", str(seen.declined))
     if seen.take_back is not None:
         back = seen.take_back
