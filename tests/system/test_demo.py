@@ -132,7 +132,7 @@ BREAKS = {
     ),
     "Servers offered in the round": (
         "UPDATE allocations_decision SET snapshot = "
-        "json_set(snapshot, '$.offers[0].servers', 254) WHERE kind = 'round' AND call_id = "
+        "json_set(snapshot, '$.offers[0].servers[0]', 254) WHERE kind = 'round' AND call_id = "
         "(SELECT id FROM calls_call WHERE key = 'kr-2026-r1')"
     ),
     "Reviews / of them with a conflict of interest": (
