@@ -53,6 +53,30 @@ def test_a_new_organisation_needs_a_sector_and_a_region_that_the_programme_knows
     assert "No organisation has" in create("park", "--registration-number", "9", code=1)
 
 
+def test_a_mistyped_registration_number_is_told_at_its_option_and_nothing_is_made() -> None:
+    small.load()
+    new = ("--organisation", "Sol", "--sector", "industry", "--region", "capital")
+    wrong = create("kim", *new, "--registration-number", "124-81-00999", code=1)
+    assert "--registration-number: The registration number 124-81-00999 of Sol is not" in wrong
+    assert "check digit" in wrong
+    assert not User.objects.exists()
+    assert not Organisation.objects.exists()
+
+
+def test_another_spelling_of_a_number_finds_the_same_organisation() -> None:
+    small.load()
+    new = ("--organisation", "Sol", "--sector", "industry", "--region", "capital")
+    create("kim", *new, "--registration-number", "1248100998")
+    assert Organisation.objects.get().registration_number == "124-81-00998"
+    create("lee", *new, "--registration-number", "124-81-00998")
+    assert Organisation.objects.count() == 1
+
+
+@pytest.mark.parametrize("number", ["", "U72200KA2013PTC097389", "12-3456789"])
+def test_no_number_or_one_of_another_country_is_taken(number: str) -> None:
+    assert small.organisation("Elsewhere", "industry", number).registration_number == number
+
+
 def test_a_providers_account_sees_the_providers_clusters() -> None:
     small.load()
     for name in ("one", "two"):

@@ -25,6 +25,7 @@ from dure.cli.hub_door import (
     opened,
     say,
 )
+from dure.vocabulary.registration_numbers import standard
 
 if TYPE_CHECKING:
     from dure.hub.allocations.models import Project
@@ -224,23 +225,28 @@ def _organisation(name: str, *, sector: str, region: str, number: str) -> Organi
     from dure.hub import clock  # noqa: PLC0415
     from dure.hub.people import operations  # noqa: PLC0415
     from dure.hub.people.models import Organisation  # noqa: PLC0415
+    from dure.hub.portal.reasons import sentence  # noqa: PLC0415
 
     if not (name or number):
         return None
+    number = standard(number)
     found = Organisation.objects.filter(
         **{"registration_number": number} if number else {"name": name}
     ).first()
     if found or not name:
         return found or end(f"No organisation has the registration number {number}.", FAILED)
     _known(sector=sector, region=region)
-    return operations.add_organisation(
-        name=name,
-        sector=sector,
-        region=region,
-        registration_number=number,
-        by=console(),
-        now=clock.now(),
-    )
+    try:
+        return operations.add_organisation(
+            name=name,
+            sector=sector,
+            region=region,
+            registration_number=number,
+            by=console(),
+            now=clock.now(),
+        )
+    except operations.WrongRegistrationNumber as wrong:
+        end(f"--registration-number: {sentence(wrong.reason)}", FAILED)
 
 
 def _known(*, sector: str, region: str) -> None:

@@ -23,6 +23,17 @@ def comparable(written: str) -> str:
     return "".join(sign for sign in written.casefold() if sign.isalnum())
 
 
+def standard(written: str) -> str:
+    """The one spelling that is kept: a Korean number with its hyphens, any other one as it is."""
+    text = re.sub(r"\s", "", written)
+    digits = text.replace("-", "")
+    if text.isascii() and _BUSINESS.fullmatch(text):
+        return f"{digits[:3]}-{digits[3:5]}-{digits[5:]}"
+    if text.isascii() and _CORPORATION.fullmatch(text):
+        return f"{digits[:6]}-{digits[6:]}"
+    return written.strip()
+
+
 def is_wrong(written: str) -> bool:
     """Whether it has the form of a Korean number and its check digit is not right."""
     text = re.sub(r"\s", "", written)

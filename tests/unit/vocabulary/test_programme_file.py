@@ -143,6 +143,16 @@ BROKEN: dict[str, tuple[str, str, list[str]]] = {
         "Asia/Soul",
         ["5: time_zone: 'Asia/Soul' is not a time zone; write one such as Asia/Seoul"],
     ),
+    "a provider's registration number is mistyped": (
+        "    name: {ko: 공급사, en: Supplier}",
+        "    name: {ko: 공급사, en: Supplier}\n    registration_number: 124-81-00999",
+        [
+            (
+                "25: providers[0].registration_number: '124-81-00999' is not right: its check digit"
+                " does not fit; compare each digit"
+            )
+        ],
+    ),
     "own use is more than the pool": (
         "own_use_nodes: 2",
         "own_use_nodes: 12",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dure.vocabulary.registration_numbers import comparable, is_wrong
+from dure.vocabulary.registration_numbers import comparable, is_wrong, standard
 
 # Published in the footers and filings of Samsung Electronics, Naver, Kakao.
 PUBLISHED = ("124-81-00998", "220-81-62517", "120-81-47521", "130111-0006246")
@@ -32,3 +32,14 @@ def test_any_one_digit_mistyped_is_seen(number: str) -> None:
 @pytest.mark.parametrize("number", ["", "lessor-number", "U72200KA2013PTC097389", "12-3456789"])
 def test_numbers_of_other_forms_are_left_alone(number: str) -> None:
     assert not is_wrong(number)
+
+
+@pytest.mark.parametrize("number", PUBLISHED)
+def test_one_number_is_kept_in_one_spelling(number: str) -> None:
+    bare = number.replace("-", "")
+    assert standard(bare) == standard(number) == standard(f" {bare[:3]} {bare[3:]}") == number
+
+
+@pytest.mark.parametrize("number", ["", "lessor-number", "U72200KA2013PTC097389", "12-3456789"])
+def test_a_number_of_another_form_is_kept_as_it_is(number: str) -> None:
+    assert standard(f" {number} ") == number

@@ -11,8 +11,20 @@ from django.db import transaction
 from dure.hub.audit import operations as audit
 from dure.hub.people.gate import Action, Actor, require
 from dure.hub.people.models import Organisation, PersonalToken, Role, User
+from dure.vocabulary.plans import Reason
+from dure.vocabulary.registration_numbers import is_wrong, standard
 
 TOKEN_LIFETIME = timedelta(days=90)
+
+
+class WrongRegistrationNumber(Exception):
+    """The number's check digit does not fit: a digit of it is mistyped."""
+
+    def __init__(self, *, name: str, number: str) -> None:
+        super().__init__(name, number)
+        self.reason = Reason(
+            code="answer.wrong_registration_number", params={"name": name, "number": number}
+        )
 
 
 @transaction.atomic
@@ -26,13 +38,18 @@ def add_organisation(
     registration_number: str = "",
     young_company: bool = False,
 ) -> Organisation:
-    """A new organisation; the same registration number twice is refused by its constraint."""
+    """A new organisation; the same registration number twice is refused by its constraint.
+
+    Raises WrongRegistrationNumber. None, or one of another country's form, is taken as it is.
+    """
     require(by, Action.MANAGE_PEOPLE)
+    if is_wrong(registration_number):
+        raise WrongRegistrationNumber(name=name, number=registration_number)
     organisation = Organisation.objects.create(
         name=name,
         sector=sector,
         region=region,
-        registration_number=registration_number,
+        registration_number=standard(registration_number),
         young_company=young_company,
     )
     audit.record(

@@ -11,10 +11,11 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from dure.vocabulary.frozen import Frozen, Text
 from dure.vocabulary.programme.types import Exact, Key
+from dure.vocabulary.registration_numbers import is_wrong, standard
 
 Engine = Literal["local", "simulated", "slurm", "kueue"]
 Arrangement = Literal["acquired", "leased", "rehearsal"]
@@ -139,6 +140,14 @@ class Provider(Frozen):
     registration_number: str = ""
     sites: tuple[Site, ...]
     certifications: tuple[Certification, ...] = ()
+
+    @field_validator("registration_number")
+    @classmethod
+    def _number_is_right(cls, written: str) -> str:
+        if is_wrong(written):
+            msg = f"{written!r} is not right: its check digit does not fit; compare each digit"
+            raise ValueError(msg)
+        return standard(written)
 
 
 class PublishedFigure(Frozen):
