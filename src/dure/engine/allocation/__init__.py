@@ -7,6 +7,7 @@
 - Importing this costs no solver: OR-Tools is loaded by the first call of `plan`.
 """
 
+from dure.engine.allocation.conflict import UnableToMeetFloors
 from dure.engine.allocation.facts import (
     Group,
     Held,
@@ -21,7 +22,6 @@ from dure.engine.allocation.facts import (
 )
 from dure.engine.allocation.planning import plan
 from dure.engine.allocation.policy import policy_of
-from dure.engine.allocation.solve import UnableToMeetFloors
 from dure.engine.placement import BlockShare
 
 __all__ = [

@@ -37,9 +37,6 @@ from dure.engine.allocation.precedence import (
 if TYPE_CHECKING:
     from ortools.sat.python import cp_model
 
-FLOORS_EFFORT = 30.0
-"""Deterministic-time limit of the question whether floors can be met."""
-
 TIE_EFFORT = 0.1
 """Deterministic-time limit of the second step; it refines and need not prove."""
 
@@ -225,13 +222,13 @@ class Model:
     def _merit(self) -> cp_model.LinearExpr:
         return self._sum(option.merit * self._amount[option] for option in self._all())
 
-    def can_be_met(self) -> bool:
-        """Whether any awards keep all the rules; what cannot be shown in time counts as no."""
+    def can_be_met(self, effort: float) -> bool | None:
+        """Whether any awards keep all the rules; None where so much effort does not tell."""
         try:
-            found, _, _ = self._run(None, FLOORS_EFFORT)
+            found, _, _ = self._run(None, effort)
         except Infeasible:
             return False
-        return found is not None
+        return None if found is None or justified_complaints(self._round, found) else True
 
     def most_merit(self, start: Awards | None, *, bound: int, effort: float) -> Found:
         """Step one: the awards of most merit found, no more than `bound`. Raises Infeasible."""

@@ -16,6 +16,7 @@ import numpy as np
 
 from dure.engine.allocation.columns import Index
 from dure.engine.allocation.completion import complete
+from dure.engine.allocation.conflict import UnableToMeetFloors, conflict_of
 from dure.engine.allocation.exact import Infeasible, Model
 from dure.engine.allocation.excuses import justified_complaints
 from dure.engine.allocation.facts import Price, Request
@@ -49,18 +50,6 @@ GOOD_ENOUGH: Final = 5e-4
 """Rounds too large for one model stop when less than this part of the bound is open."""
 
 
-class UnableToMeetFloors(ValueError):
-    """Floors that cannot be met together; without any one of `groups` the others could be."""
-
-    def __init__(self, groups: tuple[str, ...]) -> None:
-        self.groups = groups
-        super().__init__(
-            f"no plan keeps all the rules: these floors conflict: {', '.join(groups)}"
-            if len(groups) > 1
-            else f"no plan keeps all the rules: the floor of {groups[0]} cannot be met"
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Solution:
     """Awards, their merit, the merit no plan can exceed, and what scarcity is worth."""
@@ -78,7 +67,7 @@ def solve(round_: Round) -> Solution:
         search = _Search(round_, relaxed)
         awards, bound = search.run()
     except (NothingMeetsFloors, Infeasible):
-        raise UnableToMeetFloors(_conflict(round_)) from None
+        raise UnableToMeetFloors(conflict_of(round_)) from None
     awards = complete(round_, awards)
     reached = merit(round_, awards)
     return Solution(awards, reached, max(bound, reached), relaxed.prices.said())
@@ -226,14 +215,3 @@ class _Search:
 
 def _is(option: Option, award: Award | None) -> bool:
     return award is not None and (award.pool, award.start) == (option.offer.pool, option.start)
-
-
-def _conflict(round_: Round) -> tuple[str, ...]:
-    """Floors of which each is needed for the conflict: without it the others can be met."""
-    options = AllOptions(round_).every()
-    kept = [x for x in round_.limits if x.least is not None]
-    for limit in list(kept):
-        without = frozenset(x for x in round_.limits if x is limit or x not in kept)
-        if not Model(round_, options, without=without).can_be_met():
-            kept.remove(limit)
-    return tuple(limit.said for limit in kept)
