@@ -231,6 +231,8 @@ class Oracle:
             return False
         own = [u for u in self.units() if self.binds(u, a, model) and not self.binds(u, b, model)]
         within = set(self.months(b, given))
+        while self.surely_free(max(within) + 1):
+            within.add(max(within) + 1)
         for start in range(a.earliest, a.latest + 1):
             months = set(range(start, start + a.months))
             if months <= within and all(
@@ -238,6 +240,21 @@ class Oracle:
             ):
                 return True
         return False
+
+    def surely_free(self, month: int) -> bool:
+        """Whether all that is free the month before is free in this one, whatever is decided."""
+        snapshot = self.snapshot
+        if month >= snapshot.months:
+            return False
+        for request in snapshot.requests:
+            if request.earliest <= month <= request.latest:
+                return False
+        for offer in snapshot.offers:
+            if offer.servers[month] < offer.servers[month - 1]:
+                return False
+            if any(block[month] < block[month - 1] for block in offer.blocks):
+                return False
+        return all(held.servers[month] <= held.servers[month - 1] for held in snapshot.held)
 
     def needed_for_a_floor(self, plan: Plan, a: Request, b: Request, given: Given) -> bool:
         model, wish = self.offer(given.pool).model, self.wish(b, given.pool)

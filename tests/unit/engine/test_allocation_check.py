@@ -269,7 +269,6 @@ def test_who_waits_before_one_whose_servers_would_do_for_it_complains() -> None:
         {"size_class": "large"},
         {"wishes": (Wish(model="A", servers=5, minimum=5),)},
         {"wishes": (Wish(model="B", servers=10, minimum=10),)},
-        {"months": 2},
         {"earliest": 1, "latest": 1, "wishes": (Wish(model="A", servers=5, minimum=5),)},
         {"contiguity": "blocks", "wishes": (Wish(model="A", servers=5, minimum=5),)},
     ],
@@ -277,6 +276,32 @@ def test_who_waits_before_one_whose_servers_would_do_for_it_complains() -> None:
 def test_who_could_not_use_those_servers_has_no_complaint(change: dict[str, Any]) -> None:
     snapshot, decided = ahead(**change)
     assert "rank_broken" not in broken(decided, snapshot)
+
+
+@pytest.mark.parametrize(
+    ("offer", "held", "latest", "complains"),
+    [
+        ((6, 6), (0, 0), 0, True),
+        ((6, 5), (0, 0), 0, False),
+        ((6, 6), (0, 1), 0, False),
+        ((6, 6), (0, 0), 1, False),
+    ],
+)
+def test_a_longer_stay_complains_of_a_shorter_one_if_nothing_new_can_come_after_it(
+    offer: tuple[int, int], held: tuple[int, int], latest: int, complains: bool
+) -> None:
+    """`a1` runs for both months and `a2` for the first; in the second `a3` may start, or not."""
+    facts = RoundSnapshot(
+        call="r1",
+        months=2,
+        requests=(request(1, 6, 6, months=2), request(2, 6, 6), request(3, 7, 7, latest=latest)),
+        offers=(PoolOffer(pool="p", cluster="c", model="A", servers=offer),),
+        held=(Held(model="B", servers=held),),
+    )
+    waits = A3.model_copy(update={"application": "a1", "place": 1})
+    holds = A1.model_copy(update={"application": "a2", "place": 2, "servers": 6, "blocks": ()})
+    decided = plan(waits, holds, A3.model_copy(update={"place": 3}))
+    assert ("rank_broken" in broken(decided, facts, RoundPolicy())) == complains
 
 
 def test_rank_does_not_count_where_score_alone_decides() -> None:

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -148,7 +148,7 @@ class Model:
         here: dict[tuple[str, int], list[cp_model.LinearExpr]] = {}
         blocks: dict[tuple[str, int], list[cp_model.LinearExpr]] = {}
         for option in self._all():
-            for month in option.months:
+            for month in self._fresh(option):
                 at = (option.offer.pool, month)
                 here.setdefault(at, []).append(self._amount[option])
                 if option in self._blocks:
@@ -158,6 +158,10 @@ class Model:
             self._model.add(self._sum(amounts) <= int(self._left.servers[rows[pool], month]))
         for (pool, month), amounts in blocks.items():
             self._model.add(self._sum(amounts) <= int(self._left.blocks[rows[pool], month]))
+
+    def _fresh(self, option: Option) -> Iterator[int]:
+        """Those of the option's months whose bounds can bind."""
+        return (month for month in self._round.fresh if month in option.months)
 
     def _under(self, option: Option) -> tuple[Limit, ...]:
         return self._round.bound(option.request, option.wish.model)
@@ -173,7 +177,7 @@ class Model:
                     total = self._amount[option] * option.request.months
                     self._total[limit].append(total)
                 if limit.room is not None:
-                    for month in option.months:
+                    for month in self._fresh(option):
                         self._used.setdefault((limit, month), []).append(self._amount[option])
         for (limit, month), amounts in self._used.items():
             self._model.add(self._sum(amounts) <= self._room(limit, month))

@@ -24,6 +24,7 @@ from dure.engine.allocation.facts import (
     RoundSnapshot,
     Wish,
 )
+from dure.engine.allocation.fresh import fresh_months, next_fresh
 from dure.engine.allocation.matching import holds, unit, wants
 from dure.engine.allocation.order import ordered
 
@@ -97,6 +98,16 @@ class Round:
         for offer in self.offers.values():
             found.setdefault(offer.model, []).append(offer)
         return {model: tuple(offers) for model, offers in found.items()}
+
+    @cached_property
+    def fresh(self) -> tuple[int, ...]:
+        """The months whose bounds can bind."""
+        return fresh_months(self.snapshot)
+
+    @cached_property
+    def free_until(self) -> Whole:
+        """By the month in which a stay ends, that up to which what it gives back stays free."""
+        return np.array(next_fresh(self.fresh, self.snapshot.months), dtype=np.int64)
 
     def rows_of(self, model: str) -> npt.NDArray[np.intp]:
         """The rows in the arrays of `Room` of the pools of a model."""

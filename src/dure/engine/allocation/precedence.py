@@ -2,7 +2,9 @@
 
 - Within one track and size class, a better-placed request `ahead` may be left out while a
   worse-placed `behind` holds servers only if those would not do for it: a pool it does not take,
-  an amount too small, months that do not cover its own, no whole blocks; or with an excuse.
+  an amount too small, no whole blocks, months that do not cover its own; or with an excuse.
+- Months after its own count as the holder's while nobody could come in and no pool shrinks: what it
+  gives back is surely free until then.
 - Excuses: a cap that binds only `ahead` is full in one of the months it would need; a floor that
   counts only `behind` would not be met without it.
 - A rule that follows from two others is left out; what remains says exactly the same.
@@ -122,7 +124,7 @@ class Rules:
             wish = next((w for w in ahead.wishes if w.model == option.wish.model), None)
             if wish is None or not _would_do(ahead, wish, option):
                 continue
-            for start in _starts_within(ahead, option):
+            for start in self._starts_within(ahead, option):
                 excuses = self._excuses(ahead, wish, option, start)
                 found.setdefault(excuses, set()).add((option.offer.pool, option.start))
         return tuple(
@@ -131,6 +133,12 @@ class Rules:
             if not any(fewer < excuses and places <= others for fewer, others in found.items())
         )
 
+    def _starts_within(self, ahead: Request, option: Option) -> range:
+        """The starts of `ahead` whose months lie in the option's, or in what stays free after."""
+        free_until = int(self._round.free_until[option.months.stop])
+        first = max(ahead.earliest, option.start)
+        return range(first, min(ahead.latest, free_until - ahead.months) + 1)
+
     def _excuses(self, ahead: Request, wish: Wish, option: Option, start: int) -> frozenset[Excuse]:
         own = self._round.bound(ahead, wish.model)
         theirs = self._round.bound(option.request, wish.model)
@@ -138,7 +146,8 @@ class Rules:
             Full(limit, month, wish.minimum)
             for limit in own
             if limit.room is not None and limit not in theirs
-            for month in range(start, start + ahead.months)
+            for month in self._round.fresh
+            if start <= month < start + ahead.months
         }
         needed = {
             Needed(limit, option.wish.minimum * option.request.months)
@@ -182,10 +191,3 @@ def _would_do(ahead: Request, wish: Wish, option: Option) -> bool:
 
 def _blocks(wish: Wish, offer: PoolOffer) -> int:
     return blocks_for(wish.minimum, offer)
-
-
-def _starts_within(ahead: Request, option: Option) -> range:
-    """The starts of `ahead` whose months lie within the option's."""
-    first = max(ahead.earliest, option.start)
-    last = min(ahead.latest, option.start + option.request.months - ahead.months)
-    return range(first, last + 1)

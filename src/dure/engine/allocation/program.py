@@ -3,6 +3,7 @@
 - A way takes its amount of each resource in all its months. Written as a chain (what is in use in a
   month is what was, plus what starts, less what ends) every way has two entries a resource, and not
   one for every month.
+- Months that are not fresh bind nobody and are left out; their price is nothing.
 - Every way is between nothing and all of it, so the dual simplex starts at once.
 """
 
@@ -59,6 +60,8 @@ def optimum(
     resources: Sequence[Resource],
     floors: Sequence[Floor],
     *,
+    months: int,
+    fresh: Index,
     part: float,
 ) -> Optimum | None:
     """The program over the active columns, with this part of all bounds; None: floors too high."""
@@ -70,7 +73,10 @@ def optimum(
     helper.set_maximize(True)
     for worth in (columns.worth[active] * SCALE).tolist():
         _variable(helper, 1.0, worth)
-    chains = [_chain(helper, columns, active, r, part) for r in resources]
+    starts, ends = (np.searchsorted(fresh, m[active]) for m in (columns.start, columns.end))
+    chains = [
+        _chain(helper, starts, ends, r.amount[active], part * r.capacity[fresh]) for r in resources
+    ]
     _requests(helper, columns.request[active])
     rows = [_floor(helper, active, floor, part) for floor in floors]
     solver = mb.ModelSolverHelper("GLOP")
@@ -82,8 +88,11 @@ def optimum(
     share = np.zeros(len(columns.request))
     share[active] = np.asarray(solver.variable_values())[: len(active)]
     duals = np.asarray(solver.dual_values())
+    prices = np.zeros((len(resources), months))
+    for row, chain in zip(prices, chains, strict=True):
+        row[fresh] = np.maximum(reduced[chain], 0) / SCALE
     return Optimum(
-        prices=np.array([np.maximum(reduced[chain], 0) for chain in chains]) / SCALE,
+        prices=prices,
         floors=np.array([max(0.0, -duals[row]) for row in rows]) / SCALE,
         share=share,
     )
@@ -105,23 +114,21 @@ def _row(helper: ModelBuilderHelper, least: float, most: float) -> int:
 
 
 def _chain(
-    helper: ModelBuilderHelper, columns: Columns, active: Index, resource: Resource, part: float
+    helper: ModelBuilderHelper, starts: Index, ends: Index, amount: Index, capacity: Numbers
 ) -> list[int]:
     """The variables of what is in use in each month, tied to what starts and ends."""
-    amount = resource.amount[active]
     users = np.flatnonzero(amount)
-    amounts = amount[users].astype(float)
-    months = len(resource.capacity)
-    used = [_variable(helper, part * float(most)) for most in resource.capacity]
+    months = len(capacity)
+    used = [_variable(helper, most) for most in capacity.tolist()]
     rows = [_row(helper, 0.0, 0.0) for _ in used]
     for month, row in enumerate(rows):
         helper.add_term_to_constraint(row, used[month], -1.0)
         if month:
             helper.add_term_to_constraint(row, used[month - 1], 1.0)
-    starts, ends = columns.start[active][users], columns.end[active][users]
-    for user, much, start, end in zip(
-        users.tolist(), amounts.tolist(), starts.tolist(), ends.tolist(), strict=True
+    for user, start, end in zip(
+        users.tolist(), starts[users].tolist(), ends[users].tolist(), strict=True
     ):
+        much = float(amount[user])
         helper.add_term_to_constraint(rows[start], user, much)
         if end < months:
             helper.add_term_to_constraint(rows[end], user, -much)

@@ -127,7 +127,15 @@ class _Search:
         return np.flatnonzero((profit >= -slack) & (profit >= best - slack))
 
     def _optimum(self, active: Index, part: float) -> Optimum:
-        found = optimum(self._columns, active, self._resources, self._floors, part=part)
+        found = optimum(
+            self._columns,
+            active,
+            self._resources,
+            self._floors,
+            months=self._round.snapshot.months,
+            fresh=np.array(self._round.fresh),
+            part=part,
+        )
         if found is None:
             raise NothingMeetsFloors
         return found

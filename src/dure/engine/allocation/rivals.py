@@ -1,8 +1,9 @@
 """Who of the same class holds servers that another one could have used.
 
 - One table for each class and model: those who hold servers of it, the best place first.
-- An award would do for a request if a term of the request lies inside its months, the request's
-  minimum is no larger than the minimum it was asked with, and the blocks suffice: rule of rank.
+- An award would do for a request if a term of the request lies inside its months and those that
+  stay free after it, the request's minimum is no larger than the minimum it was asked with, and the
+  blocks suffice: rule of rank.
 - The tables are arrays: thousands who wait are each held against hundreds who are served.
 """
 
@@ -39,6 +40,7 @@ class Served:
     place: Whole
     start: Whole
     end: Whole
+    free_until: Whole
     servers: Whole
     minimum: Whole
     blocks: Whole
@@ -54,7 +56,7 @@ class Served:
     def would_do(self, request: Request, wish: Wish) -> Mask:
         """Whose servers would do for the request, limits aside."""
         first = np.maximum(self.start, request.earliest)
-        last = np.minimum(self.end - request.months, request.latest)
+        last = np.minimum(self.free_until - request.months, request.latest)
         found: Mask = (first <= last) & (wish.minimum <= self.minimum)
         if request.contiguity == "blocks":
             needed = -(-wish.minimum // self.block_servers)
@@ -112,10 +114,10 @@ class Rivals:
         return served.holders[here[0]].request.score if here.size else None
 
     def span(self, request: Request, holder: Holder) -> range:
-        """The starts at which the request would stand inside the holder's months."""
-        end = holder.award.start + holder.request.months
+        """The starts at which it would stand in the holder's months and what stays free after."""
+        free_until = int(self._round.free_until[holder.award.start + holder.request.months])
         first = max(request.earliest, holder.award.start)
-        return range(first, min(request.latest, end - request.months) + 1)
+        return range(first, min(request.latest, free_until - request.months) + 1)
 
     def _holder(self, request: Request, award: Award) -> Holder:
         model = self._round.offers[award.pool].model
@@ -137,6 +139,7 @@ class Rivals:
             holder.place,
             award.start,
             award.start + request.months,
+            int(self._round.free_until[award.start + request.months]),
             award.servers,
             holder.wish.minimum,
             blocks,

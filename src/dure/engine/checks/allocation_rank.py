@@ -2,7 +2,8 @@
 
 - Only requests of one track and size class compare; one before the other by place.
 - Who waits complains of a worse-placed holder if its own minimum, for its own months, would stand
-  in what the holder's minimum takes there.
+  in what the holder's minimum takes there. Later months count with the holder's up to the next in
+  which any request could start, a pool or a block has fewer servers, or more is held from before.
 - It does not if a cap that binds it and not the holder has no room for it in those months, or if a
   floor that counts the holder and not it would be missed without the holder's minimum.
 - Nothing that fits is left out: nobody who waits could be served at the minimum, and nobody
@@ -93,6 +94,26 @@ class State:
             for free, promised in zip(offer.blocks, self.promised[offer.pool], strict=True)
         )
 
+    @cached_property
+    def _closing(self) -> set[int]:
+        """The months in which something may be taken that was free the month before."""
+        found: set[int] = {self.snapshot.months}
+        for month in range(1, self.snapshot.months):
+            starts = any(r.earliest <= month <= r.latest for r in self.snapshot.requests)
+            shrinks = any(
+                supply[month] < supply[month - 1]
+                for offer in self.snapshot.offers
+                for supply in (offer.servers, *offer.blocks)
+            )
+            grows = any(h.servers[month] > h.servers[month - 1] for h in self.snapshot.held)
+            if starts or shrinks or grows:
+                found.add(month)
+        return found
+
+    def free_until(self, award: Served) -> int:
+        """The month up to which an award's servers would be free if it were not there."""
+        return min(month for month in self._closing if month >= award.end)
+
     def with_award(self, award: Served) -> State:
         return replace(self, served={**self.served, award.request.application: award})
 
@@ -107,7 +128,7 @@ class _Holders:
     minimum: Whole
     blocks: Whole
     start: Whole
-    end: Whole
+    free_until: Whole
     units: Whole
     needed: Truth  # by group: its floor would be missed without the holder's minimum
 
@@ -134,7 +155,7 @@ def _holders(state: State, awards: Sequence[Served]) -> _Holders:
         minimum=minimum,
         blocks=column(a.blocks_of(a.wish.minimum) for a in awards),
         start=column(a.start for a in awards),
-        end=column(a.end for a in awards),
+        free_until=column(state.free_until(a) for a in awards),
         units=units,
         needed=(units >= 0) & missed,
     )
@@ -164,7 +185,7 @@ def _class(request: Request) -> tuple[str, str]:
 def _complaint(state: State, holders: _Holders, request: Request, wish: Wish) -> Served | None:
     behind = holders.rest(state.place[request.application])
     first = np.maximum(request.earliest, behind.start)
-    last = np.minimum(request.latest, behind.end - request.months)
+    last = np.minimum(request.latest, behind.free_until - request.months)
     open_ = (behind.minimum >= wish.minimum) & (first <= last)
     if request.contiguity == "blocks":
         size = state.use.block_servers[behind.row]
@@ -184,7 +205,7 @@ def _in_time(state: State, behind: _Holders, rows: Whole, request: Request, wish
     starts = np.arange(request.earliest, request.latest + 1)
     can = np.ones((len(rows), len(starts)), dtype=np.bool_)
     can &= starts >= behind.start[rows, None]
-    can &= starts + request.months <= behind.end[rows, None]
+    can &= starts + request.months <= behind.free_until[rows, None]
     most = state.use.window(request.months).most
     for group, unit in enumerate(state.use.units.of(request, wish.model)):
         roomy = most[unit, when] >= wish.minimum
