@@ -20,7 +20,7 @@ from dure.cli import main, round_commands
 from dure.client import HubClient
 from dure.hub import clock
 from dure.hub.allocations import rounds
-from dure.hub.allocations.models import Decision
+from dure.hub.allocations.models import Decision, Scenario
 from dure.hub.people.operations import issue_token
 from dure.hub.wsgi import application
 
@@ -193,3 +193,56 @@ def test_a_scenario_that_cannot_be_is_told_where(
 ) -> None:
     output = what_if("what-if", "first", "--name", "x", *words, token=token, code=code)
     assert said in output.replace("│ ", "").replace(" │", "")
+
+
+def test_a_scenario_is_proposed_after_asking_and_shown_without(world: World, token: str) -> None:
+    what_if("what-if", "first", "--name", "cap/by score", "--policy", "score-weighted", token=token)
+    shown = what_if("scenario", "propose", "first", "cap/by score", "--dry-run", token=token)
+    assert "2 of 3 applications served" in shown
+    asked = what_if("scenario", "propose", "first", "cap/by score", token=token, code=1)
+    assert "Other proposed plans of first are set aside" in asked
+    assert Decision.objects.filter(kind="round").count() == 1
+    done = ("scenario", "propose", "first", "cap/by score", "--yes", "--json")
+    view = json.loads(what_if(*done, token=token))
+    latest = Decision.objects.filter(kind="round").latest("number")
+    assert (view["plan"], view["status"]) == (latest.number, "proposed")
+    assert latest.policy["policy"] == "score-weighted"
+    gone = what_if("scenario", "propose", "first", "cap/by score", "--yes", token=token, code=1)
+    assert "There is no scenario cap/by score of the latest plan of call first for you." in gone
+
+
+def test_a_scenario_that_needs_missing_servers_is_not_proposed(token: str) -> None:
+    what_if("what-if", "first", "--name", "more", "--supply", "pool-a=+3", token=token)
+    said = what_if("scenario", "propose", "first", "more", "--yes", token=token, code=1)
+    assert "pool-a" in said
+    assert Decision.objects.filter(kind="round").count() == 1
+
+
+def test_a_scenario_is_removed_after_asking_and_once(token: str) -> None:
+    what_if("what-if", "first", "--name", "more", "--supply", "pool-a=+3", token=token)
+    words = ("scenario", "remove", "first", "more")
+    assert "3 of 3" in what_if(*words, "--dry-run", token=token)
+    assert "This cannot be undone." in what_if(*words, token=token, code=1)
+    assert Scenario.objects.count() == 1
+    plan = Decision.objects.get(kind="round").number
+    said = json.loads(what_if(*words, "--yes", "--json", token=token))
+    assert said == {"call": "first", "plan": plan, "name": "more", "removed": True}
+    assert not Scenario.objects.exists()
+    again = what_if(*words, "--yes", "--plan", str(plan), token=token, code=1)
+    assert f"There is no scenario more of plan {plan} of call first for you." in again
+
+
+def test_the_api_lets_an_auditor_read_a_scenario_and_take_none_away(
+    world: World, token: str
+) -> None:
+    what_if("what-if", "first", "--name", "more", "--supply", "pool-a=+3", token=token)
+    auditor = issue_token(user=world["auditor"], label="t", by=world["auditor"], now=DECIDED)
+    path = "/api/v1/rounds/first/scenarios/more"
+    bearer = {"authorization": f"Bearer {auditor}"}
+    assert Client().get(path, headers=bearer).status_code == 200
+    assert Client().delete(path, headers=bearer).status_code == 404
+    assert Scenario.objects.count() == 1
+    bearer = {"authorization": f"Bearer {token}"}
+    assert Client().delete(path, headers=bearer).status_code == 204
+    assert Client().delete(path, headers=bearer).status_code == 404
+    assert not Scenario.objects.exists()

@@ -1,13 +1,16 @@
-"""`dure round what-if` and `compare`: a stored round under other rules, side by side with its plan.
+"""`dure round what-if`, `compare`, `scenario`: a stored round under other rules beside its plan.
 
 - Exit 0: done, also where no plan fits the scenario: that is its answer. Exit 1: the hub refused or
   is away. Exit 2: an option is not readable.
 - `+4` and `-4` are more and fewer servers in every month, `4` is so many in all; `none` takes a
   bound away.
+- `scenario propose` and `remove` ask first, unless --yes; with --dry-run they only show what they
+  would act on.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable
 from typing import Annotated, Any, Final
@@ -18,7 +21,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from dure.cli.round_commands import AsJson, Hub, Token, connected, failed
-from dure.client import ClientError
+from dure.client import ClientError, HubClient
 from dure.client.scenarios import ScenarioAsked, ScenariosView, ScenarioView, TotalsView
 from dure.vocabulary.scenario import Change
 
@@ -88,10 +91,7 @@ def what_if(
         view = connected(hub, token).what_if(call, asked)
     except ClientError as error:
         raise failed(error, f"round of call {call}") from None
-    if as_json:
-        typer.echo(view.model_dump_json())
-        return
-    _print_scenario(view)
+    _show(view, as_json=as_json)
 
 
 def compare(
@@ -106,6 +106,96 @@ def compare(
         typer.echo(view.model_dump_json())
         return
     _print_all(view)
+
+
+app = typer.Typer(help="Look at one scenario, propose or remove it.", no_args_is_help=True)
+
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the scenario; do nothing.")]
+
+
+@app.command()
+def show(
+    call: str, name: str, *, hub: Hub, token: Token, plan: Plan = None, as_json: AsJson = False
+) -> None:
+    """Show one scenario: what it comes to, and for whom it differs."""
+    _show(_found(connected(hub, token), call, name, plan), as_json=as_json)
+
+
+@app.command()
+def propose(
+    call: str,
+    name: str,
+    *,
+    hub: Hub,
+    token: Token,
+    plan: Plan = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a scenario the call's proposed plan. Nothing is awarded until it is approved."""
+    client = connected(hub, token)
+    view = _found(client, call, name, plan)
+    if dry_run:
+        _show(view, as_json=as_json)
+        return
+    _ask(view, f"Propose it? Other proposed plans of {call} are set aside.", yes=yes)
+    try:
+        made = client.propose_scenario(call, name, plan=view.plan)
+    except ClientError as error:
+        raise failed(error, f"scenario {name} of plan {view.plan} of call {call}") from None
+    said = f"Scenario {name} is proposed as plan {made.plan}; it waits for approval."
+    typer.echo(made.model_dump_json() if as_json else said)
+
+
+@app.command()
+def remove(
+    call: str,
+    name: str,
+    *,
+    hub: Hub,
+    token: Token,
+    plan: Plan = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take a scenario away. Cannot be undone; no plan and no award changes."""
+    client = connected(hub, token)
+    view = _found(client, call, name, plan)
+    if dry_run:
+        _show(view, as_json=as_json)
+        return
+    _ask(view, "Remove it? This cannot be undone.", yes=yes)
+    try:
+        client.remove_scenario(call, name, plan=view.plan)
+    except ClientError as error:
+        raise failed(error, f"scenario {name} of plan {view.plan} of call {call}") from None
+    said = f"Scenario {name} of plan {view.plan} is removed."
+    removed = {"call": call, "plan": view.plan, "name": name, "removed": True}
+    typer.echo(json.dumps(removed, ensure_ascii=False) if as_json else said)
+
+
+def _found(client: HubClient, call: str, name: str, plan: int | None) -> ScenarioView:
+    try:
+        return client.scenario(call, name, plan=plan)
+    except ClientError as error:
+        of = f"plan {plan}" if plan is not None else "the latest plan"
+        raise failed(error, f"scenario {name} of {of} of call {call}") from None
+
+
+def _ask(view: ScenarioView, question: str, *, yes: bool) -> None:
+    if not yes:
+        typer.echo(_headline(view), err=True)
+        typer.confirm(question, abort=True, err=True)
+
+
+def _show(view: ScenarioView, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(view.model_dump_json())
+    else:
+        _print_scenario(view)
 
 
 def _pairs(given: list[str] | None, option: str) -> list[tuple[str, str]]:
@@ -135,17 +225,8 @@ def _change(**given: Any) -> Change:
 
 
 def _print_scenario(view: ScenarioView) -> None:
-    if view.totals is None:
-        typer.echo(f"{view.name}: no plan fits. {view.refusal}")
-        return
     console = Console(width=None if sys.stdout.isatty() else 160)
-    proof = "proven optimal" if view.totals.optimal else "not proven optimal"
-    console.print(
-        f"{view.name} (from plan {view.plan}, {proof}): {view.totals.served} of"
-        f" {view.totals.applications} applications served,"
-        f" {len(view.differences)} fare otherwise.",
-        markup=False,
-    )
+    console.print(_headline(view), markup=False)
     groups = Table("Group", Column("Served", justify="right"), Column("Months", justify="right"))
     for group in view.groups:
         label = f"{group.dimension}: {group.label}"
@@ -158,6 +239,17 @@ def _print_scenario(view: ScenarioView) -> None:
         table.add_row(one.application, one.change, before, after, one.after.reason)
     if view.differences:
         console.print(table)
+
+
+def _headline(view: ScenarioView) -> str:
+    if view.totals is None:
+        return f"{view.name}: no plan fits. {view.refusal}"
+    proof = "proven optimal" if view.totals.optimal else "not proven optimal"
+    return (
+        f"{view.name} (from plan {view.plan}, {proof}): {view.totals.served} of"
+        f" {view.totals.applications} applications served,"
+        f" {len(view.differences)} fare otherwise."
+    )
 
 
 def _print_all(view: ScenariosView) -> None:

@@ -135,6 +135,24 @@ class HubClient(Connection):
         path = f"/api/v1/rounds/{quote(call, safe='')}/scenarios"
         return read(_SCENARIOS, self._get(path, {} if plan is None else {"plan": plan}))
 
+    def scenario(self, call: str, name: str, *, plan: int | None = None) -> ScenarioView:
+        """One scenario of a plan, of the latest if none is named; `Refused` (404) if absent."""
+        path = _scenario_path(call, name)
+        return read(_SCENARIO, self._get(path, {} if plan is None else {"plan": plan}))
+
+    def propose_scenario(self, call: str, name: str, *, plan: int) -> RoundView:
+        """Makes that plan's scenario the call's proposal. `Refused` (409) where it cannot be."""
+        path = f"{_scenario_path(call, name)}/propose"
+        answer = self.ask(
+            "POST", path, repeatable=False, params={"plan": plan}, extra_wait_s=SOLVE_TIMEOUT_S
+        )
+        return read(_ROUND, answer)
+
+    def remove_scenario(self, call: str, name: str, *, plan: int) -> None:
+        """Takes that plan's scenario away. Cannot be undone; `Refused` (404) if absent."""
+        path = _scenario_path(call, name)
+        self.ask("DELETE", path, repeatable=False, params={"plan": plan})
+
     def reviewers(self, call: str) -> ReviewersView:
         """How far a call's review has come: its stages, who reviews, what is late."""
         return read(_REVIEWERS, self._get(f"/api/v1/rounds/{quote(call, safe='')}/reviewers"))
@@ -204,3 +222,7 @@ class HubClient(Connection):
 
     def _get(self, path: str, params: dict[str, str | int] | None = None) -> httpx.Response:
         return self.ask("GET", path, repeatable=True, params=params)
+
+
+def _scenario_path(call: str, name: str) -> str:
+    return f"/api/v1/rounds/{quote(call, safe='')}/scenarios/{quote(name, safe='')}"

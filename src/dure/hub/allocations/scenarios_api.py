@@ -1,8 +1,11 @@
-"""What-if scenarios, for programs."""
+"""What-if scenarios, for programs.
+
+- A name may hold a slash, so the longer path, of proposing, stands before the scenario's own.
+"""
 
 from __future__ import annotations
 
-from ninja import Router
+from ninja import Router, Status
 
 from dure.client.models import RoundView
 from dure.client.scenarios import (
@@ -58,7 +61,17 @@ def add(request: UserRequest, call: str, body: ScenarioAsked) -> ScenarioView:
     return _view(made, request.auth)
 
 
-@router.get("rounds/{call}/scenarios/{name}", response={200: ScenarioView, **REFUSALS})
+@router.post("rounds/{call}/scenarios/{path:name}/propose", response={200: RoundView, **REFUSALS})
+def propose(request: UserRequest, call: str, name: str, plan: int | None = None) -> RoundView:
+    """Makes the scenario's plan the call's proposal; it is approved like any other."""
+    require(request.auth, Action.SOLVE_ROUND)
+    base = _base(call, plan, request.auth)
+    found = scenario_queries.named(decision=base, name=name, by=request.auth)
+    made = scenarios.propose_scenario(scenario=found, by=request.auth, now=clock.now())
+    return round_view(made)
+
+
+@router.get("rounds/{call}/scenarios/{path:name}", response={200: ScenarioView, **REFUSALS})
 def one_scenario(
     request: UserRequest, call: str, name: str, plan: int | None = None
 ) -> ScenarioView:
@@ -68,14 +81,14 @@ def one_scenario(
     return _view(found, request.auth)
 
 
-@router.post("rounds/{call}/scenarios/{name}/propose", response={200: RoundView, **REFUSALS})
-def propose(request: UserRequest, call: str, name: str, plan: int | None = None) -> RoundView:
-    """Makes the scenario's plan the call's proposal; it is approved like any other."""
+@router.delete("rounds/{call}/scenarios/{path:name}", response={204: None, **REFUSALS})
+def remove(request: UserRequest, call: str, name: str, plan: int | None = None) -> Status[None]:
+    """Takes the scenario away; the audit chain keeps that it was asked. Cannot be undone."""
     require(request.auth, Action.SOLVE_ROUND)
     base = _base(call, plan, request.auth)
     found = scenario_queries.named(decision=base, name=name, by=request.auth)
-    made = scenarios.propose_scenario(scenario=found, by=request.auth, now=clock.now())
-    return round_view(made)
+    scenarios.remove_scenario(scenario=found, by=request.auth, now=clock.now())
+    return Status(204, None)
 
 
 def _base(call: str, plan: int | None, by: User) -> Decision:
