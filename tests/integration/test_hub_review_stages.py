@@ -281,6 +281,25 @@ def test_the_operators_pages_replace_the_late_and_close_a_stage(
     assert "Not passed: 0 of 2 evaluators" in page
 
 
+def test_ranking_is_offered_once_the_last_stage_is_open(english: Client) -> None:
+    world = with_stages(DOCUMENT, HEARING)
+    reviews.assign_reviewers(call=world.call, by=STEWARD, now=NOW)
+    english.force_login(world.operator)
+    early = english.get("/operate/").content.decode()
+    assert 'href="/calls/first/reviewers/close/">Close the stage</a>' in early
+    assert "Rank the applications" not in early
+    refused = english.post("/operate/calls/first/rank/", follow=True).content.decode()
+    assert "That step is done already, or not due yet." in refused
+    shown = english.post("/operate/calls/first/close-stage/", follow=True).content.decode()
+    assert "This cannot be undone." in shown
+    assert Stage.objects.get(closed_at=None).key == "document"
+    give(world, {"ann": POINTS, "bob": POINTS, "cho": POINTS})
+    english.post("/calls/first/reviewers/close/")
+    late = english.get("/operate/").content.decode()
+    assert 'href="/operate/calls/first/rank/">Rank the applications</a>' in late
+    assert "Close the stage" not in late
+
+
 def test_a_reviewer_writes_down_their_ties(english: Client) -> None:
     world = small.screened()
     english.force_login(world["reviewer1"])

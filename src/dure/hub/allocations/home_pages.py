@@ -41,6 +41,8 @@ def step(request: HttpRequest, by: User, key: str, name: str) -> HttpResponse:
     if due is None or due.name != name:
         messages.warning(request, _("That step is done already, or not due yet."))
         return redirect("operate")
+    if due.page:
+        return redirect(due.address(call))
     if request.method == "POST":
         return _take(request, by, call, due)
     return render(request, "allocations/step.html", {"call": call, "step": due})

@@ -42,6 +42,11 @@ class CallDue:
     asked: int
     step: Step | None
 
+    @property
+    def address(self) -> str:
+        """Where the step is taken."""
+        return self.step.address(self.call) if self.step else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Figures:
@@ -88,11 +93,12 @@ def home(*, by: User, now: datetime) -> Home:
 
 def _calls() -> tuple[CallDue, ...]:
     left_draft = ~Q(applications__state__in=[Application.State.DRAFT, Application.State.WITHDRAWN])
-    calls = Call.objects.annotate(
+    calls = Call.objects.select_related("programme").prefetch_related("stages")
+    counted = calls.annotate(
         submitted=Count("applications", filter=left_draft),
         asked=Sum("applications__amount", filter=left_draft, default=0),
     ).order_by("-opens_at", "key")
-    return tuple(CallDue(call, call.submitted, call.asked, next_step(call)) for call in calls)
+    return tuple(CallDue(call, call.submitted, call.asked, next_step(call)) for call in counted)
 
 
 def _pending() -> tuple[Decision, ...]:

@@ -2,6 +2,7 @@
 
 - A step is asked for by its name, so a page left open never takes a later one.
 - What a step does, and its check of the stage, is the operation's; this only names it.
+- A review of several stages ends with its last one: before that, the step is to close the stage.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from dure.hub.calls import operations as calls
 from dure.hub.calls.models import Call
 from dure.hub.reviews import operations as reviews
+from dure.hub.reviews import stages
+from dure.hub.supply.queries import rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,14 @@ class Step:
     explanation: Promise
     done: Promise
     act: Callable[..., object]
+    page: str = ""
+    """The address of a page of its own; the common one, where it has none."""
+
+    def address(self, call: Call) -> str:
+        """Where the step is explained and taken."""
+        if self.page:
+            return reverse(self.page, args=[call.key])
+        return reverse("call-step", args=[call.key, self.name])
 
 
 STEPS: Final[dict[str, Step]] = {
@@ -68,7 +80,21 @@ STEPS: Final[dict[str, Step]] = {
 }
 """Stage -> the step out of it. From RANKED on, the round's page leads."""
 
+CLOSE_STAGE: Final = Step(
+    "close-stage",
+    _("Close the stage"),
+    _(
+        "Each application is judged by the stage's rule. Who does not pass is rejected with the "
+        "reason; the others go on to the next stage and get its reviewers."
+    ),
+    _("The stage is closed, and the next one has begun."),
+    reviews.close_stage,
+    page="stage-close",
+)
+
 
 def next_step(call: Call) -> Step | None:
     """The step that is due, where it is one of these."""
+    if call.state == Call.State.REVIEWING and stages.remaining(call, rules(call.programme)):
+        return CLOSE_STAGE
     return STEPS.get(call.state)
