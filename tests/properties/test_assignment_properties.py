@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 from itertools import combinations, product
 from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.properties.small_assignments import NOW, ORGANISATIONS, policies, snapshots
 
 from dure.engine.assignment import (
     Assigned,
@@ -17,7 +17,6 @@ from dure.engine.assignment import (
     AssignmentPolicy,
     AssignmentSnapshot,
     Held,
-    PastProject,
     Reviewer,
     Submission,
     conflict,
@@ -29,90 +28,8 @@ from dure.engine.checks.assignment import violations
 from dure.engine.organisation_names import same_organisation
 from dure.vocabulary.plans import Header, Reason
 
-NOW = datetime(2026, 2, 1, tzinfo=UTC)
 HEADER = Header(number=1, generation=0, now=NOW, seed="s")
-organisations = st.sampled_from(
-    ["두레", "(주)두레", "Dure", "한밭대학교", "한밭대학교 산학협력단", "Hana Inc.", "HANA", "가"]
-)
-people = st.sampled_from(["", "홍길동", "Hong Gildong", "Gildong HONG", "이순신"])
-fields = st.sampled_from(["", "vision", "language"])
-words = st.lists(st.sampled_from(["ViT", "vit", "protein"]), max_size=2).map(tuple)
-limits = st.sampled_from([None, None, 0, 1, 2])
-
-
-def some(one: st.SearchStrategy[str]) -> st.SearchStrategy[tuple[str, ...]]:
-    return st.lists(one, max_size=1).map(tuple)
-
-
-@st.composite
-def submissions(draw: st.DrawFn, name: str) -> Submission:
-    return Submission(
-        application=name,
-        organisation=draw(organisations),
-        partners=draw(some(organisations)),
-        people=draw(some(people)),
-        providers=draw(some(organisations)),
-        field=draw(fields),
-        keywords=draw(words),
-        group=draw(st.sampled_from(["", "", "large"])),
-    )
-
-
-past_projects = st.builds(
-    PastProject, organisation=organisations, person=people, year=st.integers(2020, 2024)
-)
-
-
-@st.composite
-def reviewers(draw: st.DrawFn, name: str, applications: list[str]) -> Reviewer:
-    # Mostly strangers to everybody, or hardly a pair would be left to assign.
-    stranger = draw(st.booleans())
-    return Reviewer(
-        reviewer=name,
-        name="" if stranger else draw(people),
-        organisation=f"institute {name}" if stranger else draw(organisations),
-        fields=draw(some(fields)),
-        other_fields=draw(some(fields)),
-        keywords=draw(words),
-        declared=draw(some(st.sampled_from([*applications, "두레", "hana"]))),
-        past_projects=() if stranger else tuple(draw(st.lists(past_projects, max_size=1))),
-        supplies=() if stranger else draw(some(organisations)),
-        competes_in=draw(some(st.sampled_from(["", "large", "small"]))),
-        most=draw(limits),
-    )
-
-
-@st.composite
-def snapshots(draw: st.DrawFn, most: int = 6) -> AssignmentSnapshot:
-    subs = tuple(draw(submissions(f"A{n}")) for n in range(draw(st.integers(0, most))))
-    names = [s.application for s in subs]
-    revs = tuple(draw(reviewers(f"r{n}", names)) for n in range(draw(st.integers(0, most))))
-    pairs = [*product(names, [*(r.reviewer for r in revs), "gone"]), ("gone", "gone")]
-    held = draw(st.lists(st.sampled_from(pairs), max_size=4, unique=True))
-    return AssignmentSnapshot(
-        call="c",
-        submissions=subs,
-        reviewers=revs,
-        held=tuple(
-            Held(
-                application=application,
-                reviewer=reviewer,
-                due_at=NOW + timedelta(days=draw(st.sampled_from([-1, 0, 1]))),
-                reviewed=draw(st.booleans()),
-            )
-            for application, reviewer in held
-        ),
-        barred=tuple(draw(st.lists(st.sampled_from(pairs), max_size=2))),
-    )
-
-
-policies = st.builds(
-    AssignmentPolicy,
-    reviews=st.integers(1, 3),
-    most_reviews=st.sampled_from([None, 1, 2, 3]),
-    co_projects_since=st.just(2023),
-    replace_late=st.booleans(),
-)
+organisations = st.sampled_from(ORGANISATIONS)
 
 
 @settings(deadline=None)  # the first example loads the solver
