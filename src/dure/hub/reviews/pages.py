@@ -16,6 +16,7 @@ from dure.hub.people.gate import Action, require
 from dure.hub.people.models import User
 from dure.hub.portal.reasons import sentence
 from dure.hub.portal.signed_in import signed_in
+from dure.hub.portal.templatetags.dure import pages
 from dure.hub.reviews import operations, queries
 from dure.hub.reviews.forms import ExpertiseForm, ScoringForm
 from dure.hub.reviews.models import Assignment
@@ -25,7 +26,10 @@ from dure.hub.supply.queries import rules
 @require_GET
 @signed_in
 def mine(request: HttpRequest, by: User) -> HttpResponse:
-    return render(request, "reviews/my_reviews.html", {"desk": queries.my_assignments(by)})
+    desk = queries.my_assignments(by)
+    asked = "done" if request.GET.get("list") == "done" else "to-do"
+    page = pages(desk.done if asked == "done" else desk.to_do, request)
+    return render(request, "reviews/my_reviews.html", {"desk": desk, "list": asked, "page": page})
 
 
 @never_cache
