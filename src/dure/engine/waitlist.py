@@ -121,7 +121,7 @@ def plan(snapshot: RoundSnapshot, policy: RoundPolicy, header: Header) -> Waitli
     intents: list[Promote | Stay] = []
     skipped = 0
     for request in in_order(snapshot):
-        made = allocation.plan(turn.of(request, snapshot), rules, header).intents[0]
+        made = allocation.alone(turn.of(request, snapshot), rules, header)
         intent = _intent(request, made, skipped)
         if isinstance(intent, Promote):
             turn = turn.after(request, intent)

@@ -20,7 +20,7 @@ from dure.engine.allocation.facts import (
     RoundSnapshot,
     Wish,
 )
-from dure.engine.allocation.planning import plan
+from dure.engine.allocation.planning import alone, plan
 from dure.engine.allocation.policy import policy_of
 from dure.engine.placement import BlockShare
 
@@ -37,6 +37,7 @@ __all__ = [
     "RoundSnapshot",
     "UnableToMeetFloors",
     "Wish",
+    "alone",
     "plan",
     "policy_of",
 ]

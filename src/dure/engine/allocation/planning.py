@@ -1,5 +1,7 @@
 """One round: read the facts, find the awards, place them, give each its outcome and reason.
 
+- `alone` is a round of one request, as the waitlist makes hundreds of: nothing is solved where it
+  does not fit, and no change is looked for.
 - Whole blocks that cannot stand anywhere close that way for so many, and the round is solved
   again; the bound of the first solution holds for all, as closing a way only takes away.
 """
@@ -39,6 +41,31 @@ def plan(snapshot: RoundSnapshot, policy: RoundPolicy, header: Header) -> RoundP
         bound=solution.bound,
         optimal=solution.merit == solution.bound,
         prices=solution.prices,
+    )
+
+
+def alone(snapshot: RoundSnapshot, policy: RoundPolicy, header: Header) -> Outcome:
+    """The outcome of the one request of a round without floors, as `plan` gives it; no change."""
+    round_ = read(snapshot, policy, header.seed)
+    (request,) = round_.requests
+    awards, shares = _placed_alone(round_, request)
+    return _outcome(request, round_, awards, shares, explainer=Explainer(round_, awards))
+
+
+def _placed_alone(round_: Round, request: Request) -> tuple[Awards, Shares]:
+    if not _fits(round_, request):
+        return {}, {}
+    solution, shares = _placed(round_)
+    return solution.awards, shares
+
+
+def _fits(round_: Round, request: Request) -> bool:
+    """Whether there is room for the request's minimum while nobody is served."""
+    room = round_.room({})
+    return any(
+        room.fitting(request, offer, start) >= wish.minimum
+        for wish, offer in round_.choices(request)
+        for start in range(request.earliest, request.latest + 1)
     )
 
 
@@ -97,7 +124,7 @@ def _outcome(
     shares: Shares,
     *,
     explainer: Explainer,
-    changes: Changes,
+    changes: Changes | None = None,
 ) -> Outcome:
     application = request.application
     reason, standing = explainer.why(request), round_.place[application]
@@ -110,7 +137,7 @@ def _outcome(
             servers=0,
             place=standing,
             reason=reason,
-            change=changes.smallest(request),
+            change=changes.smallest(request) if changes else None,
         )
     model = round_.offers[award.pool].model
     wanted = next(w.servers for w in request.wishes if w.model == model)
