@@ -77,6 +77,16 @@ def test_no_number_or_one_of_another_country_is_taken(number: str) -> None:
     assert small.organisation("Elsewhere", "industry", number).registration_number == number
 
 
+def test_organisations_registered_twice_are_listed_with_why() -> None:
+    assert "No organisation seems" in dure("registered-twice").output
+    one, other = (small.organisation(name, "industry") for name in ("(주) 두레", "두레 주식회사"))
+    said = dure("registered-twice").output
+    assert f"{one.pk}, {other.pk}: The names differ only in spaces, marks or legal form" in said
+    (pair,) = json.loads(dure("registered-twice", "--json").output)["pairs"]
+    assert pair["second"] == {"id": other.pk, "name": "두레 주식회사"}
+    assert len(pair["evidence"]) == 1
+
+
 def test_a_providers_account_sees_the_providers_clusters() -> None:
     small.load()
     for name in ("one", "two"):

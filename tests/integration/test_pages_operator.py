@@ -355,6 +355,8 @@ def _addresses() -> Iterator[tuple[str, str]]:
         ("month-xlsx", ("2026", "3")),
         ("month-close", ()),
         ("audit", ()),
+        ("organisations", ()),
+        ("organisations-twice", ()),
     )
     for name, args in named:
         # A scenario is addressed by its row, whose number differs from one database to another.

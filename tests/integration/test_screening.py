@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from hashlib import sha256
@@ -359,3 +360,49 @@ def test_the_command_previews_and_screens_only_when_told_to() -> None:
     assert done.exit_code == 0, done.output
     assert "1 of 3 applications were refused" in done.output
     assert Application.objects.get(state="refused").applicant == world["cho"]
+
+
+TWICE = (
+    "The names may mean one organisation, in another language or form: "
+    "한빛대학교 and Hanbit University."
+)
+
+
+def test_organisations_registered_twice_are_shown_with_why(
+    django_assert_max_num_queries: Callable[[int], AbstractContextManager[object]],
+) -> None:
+    world = small.opened()
+    for n in range(30):
+        small.organisation(f"(주) 나래{n}", "industry")
+        small.organisation(f"나래{n} 주식회사", "industry")
+    small.organisation("한빛대학교", "academia", "124-81-00998")
+    small.organisation("Hanbit University", "academia")
+    client = Client(headers={"accept-language": "en"})
+    client.force_login(world.operator)
+    client.get("/organisations/")
+    with django_assert_max_num_queries(12):
+        first = client.get("/organisations/twice/").content.decode()
+    assert "differ only in spaces, marks or legal form: (주) 나래0 and 나래0 주식회사." in first
+    last = client.get("/organisations/twice/?page=2").content.decode()
+    assert TWICE in last
+    assert "124-81-00998" in last
+    assert TWICE not in first
+    assert "Haneul University" not in first + last
+    client.force_login(world["auditor"])
+    assert client.get("/organisations/twice/").status_code == 404
+
+
+def test_a_program_reads_which_organisations_are_registered_twice() -> None:
+    world = small.opened()
+    first = small.organisation("한빛대학교", "academia", "124-81-00998")
+    second = small.organisation("Hanbit University", "academia")
+    token = issue_token(user=world.operator, label="t", by=world.operator, now=NOW)
+    bearer = {"authorization": f"Bearer {token}", "accept-language": "en"}
+    (pair,) = Client().get("/api/v1/organisations/registered-twice", headers=bearer).json()
+    assert (pair["first"]["id"], pair["second"]["id"]) == (first.pk, second.pk)
+    assert pair["first"]["registration_number"] == "124-81-00998"
+    assert pair["evidence"] == [TWICE]
+    token = issue_token(user=world["ann"], label="t", by=world["ann"], now=NOW)
+    bearer = {"authorization": f"Bearer {token}"}
+    path = "/api/v1/organisations/registered-twice"
+    assert Client().get(path, headers=bearer).status_code == 404

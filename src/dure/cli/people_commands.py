@@ -163,6 +163,30 @@ def remove_member(project: str, username: str, *, as_json: AsJson = False) -> No
         _say_members(found, as_json=as_json)
 
 
+@app.command("registered-twice")
+def registered_twice(*, as_json: AsJson = False) -> None:
+    """List organisations that may be in the register twice, and why. Nothing is merged."""
+    with opened():
+        from dure.hub.people import doubles  # noqa: PLC0415
+        from dure.hub.portal.reasons import sentence  # noqa: PLC0415
+
+        pairs = [
+            (pair.first, pair.second, [sentence(why) for why in pair.evidence])
+            for pair in doubles.registered_twice(by=console())
+        ]
+    facts = [
+        {
+            "first": {"id": first.pk, "name": first.name},
+            "second": {"id": second.pk, "name": second.name},
+            "evidence": evidence,
+        }
+        for first, second, evidence in pairs
+    ]
+    lines = [f"{one.pk}, {other.pk}: {' '.join(evidence)}" for one, other, evidence in pairs]
+    none = "No organisation seems to be registered twice."
+    say({"pairs": facts}, as_json=as_json, sentence="\n".join(lines) or none)
+
+
 def _project(key: str) -> Project:
     """The project of that key; ends the command where there is none."""
     from dure.hub.allocations.models import Allocation, Project  # noqa: PLC0415

@@ -331,6 +331,24 @@ class DuplicateView(View):
     ruling: Literal["", "same", "different"] = ""
 
 
+class OrganisationView(View):
+    """An entry of the register."""
+
+    id: int
+    name: str
+    registration_number: str
+    sector: str
+    region: str
+
+
+class OrganisationDoubleView(View):
+    """Two entries of the register that may be one organisation, and why."""
+
+    first: OrganisationView
+    second: OrganisationView
+    evidence: tuple[str, ...]
+
+
 class ScreeningView(View):
     """A call's screening; with `applied` false it is what would be decided now."""
 

@@ -21,7 +21,7 @@ from unicodedata import normalize
 
 from pydantic import model_validator
 
-from dure.engine.organisation_names import name_keys
+from dure.engine.organisation_names import canonical_name, name_keys
 from dure.engine.person_names import person_keys
 from dure.vocabulary.distinct import require_distinct
 from dure.vocabulary.frozen import Frozen
@@ -116,7 +116,7 @@ def find(snapshot: DuplicatesSnapshot) -> Duplicates:
     return Duplicates(
         call=snapshot.call,
         projects=tuple(sorted(pairs, key=lambda pair: (-pair.percent, pair.first, pair.second))),
-        organisations=tuple(_registered_twice(snapshot.organisations)),
+        organisations=registered_twice(snapshot.organisations),
     )
 
 
@@ -225,7 +225,8 @@ def _of_two(code: str, first: str, second: str) -> Reason:
     return Reason(code=code, params={"first": first, "second": second})
 
 
-def _registered_twice(organisations: Iterable[Registered]) -> Iterator[OrganisationPair]:
+def registered_twice(organisations: Iterable[Registered]) -> tuple[OrganisationPair, ...]:
+    """Entries that share a number or a key of their names, by their ids."""
     known = {one.organisation: one for one in organisations}
     holders: dict[str, set[str]] = defaultdict(set)
     for one in known.values():
@@ -233,6 +234,18 @@ def _registered_twice(organisations: Iterable[Registered]) -> Iterator[Organisat
         for key in (*name_keys(one.name), *([f"#{number}"] if number else [])):
             holders[key].add(one.organisation)
     pairs = {pair for several in holders.values() for pair in combinations(sorted(several), 2)}
-    for first, second in sorted(pairs):
-        said = _of_two("duplicate.organisations", known[first].name, known[second].name)
-        yield OrganisationPair(first=first, second=second, evidence=(said,))
+    return tuple(
+        OrganisationPair(
+            first=first, second=second, evidence=tuple(_why_one(known[first], known[second]))
+        )
+        for first, second in sorted(pairs)
+    )
+
+
+def _why_one(one: Registered, other: Registered) -> Iterator[Reason]:
+    if canonical_name(one.name) and canonical_name(one.name) == canonical_name(other.name):
+        yield _of_two("duplicate.spelling", one.name, other.name)
+    elif not name_keys(one.name).isdisjoint(name_keys(other.name)):
+        yield _of_two("duplicate.names", one.name, other.name)
+    if comparable(one.number) and comparable(one.number) == comparable(other.number):
+        yield Reason(code="duplicate.number", params={"number": one.number})

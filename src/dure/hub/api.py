@@ -10,6 +10,7 @@ from dure.hub.allocations.scenarios_api import router as scenarios
 from dure.hub.audit.api import router as audit
 from dure.hub.calls.api import router as calls
 from dure.hub.calls.screening_api import router as screening
+from dure.hub.people.api import router as people
 from dure.hub.reviews.api import router as reviews
 from dure.hub.reviews.reviewers_api import router as reviewers
 from dure.hub.supply.api import router as supply
@@ -26,7 +27,7 @@ api = NinjaAPI(
 )
 for router in (
     site, supply, calls, screening, reviewers, reviews, allocations, scenarios, tenders, usage,
-    audit,
+    audit, people,
 ):  # fmt: skip
     api.add_router("", router)
 problems.install(api)

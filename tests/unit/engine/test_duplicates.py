@@ -10,6 +10,7 @@ from dure.engine.duplicates import (
     Project,
     Registered,
     find,
+    registered_twice,
 )
 from dure.vocabulary.reasons import CATALOGUE
 
@@ -122,4 +123,17 @@ def test_an_organisation_registered_twice_is_named() -> None:
         Registered(organisation="4", name="나래"),
     )
     result = find(DuplicatesSnapshot(call="c", projects=(), organisations=registered))
-    assert [(p.first, p.second) for p in result.organisations] == [("1", "2"), ("1", "3")]
+    assert [
+        (pair.first, pair.second, [why.code for why in pair.evidence])
+        for pair in result.organisations
+    ] == [("1", "2", ["duplicate.names"]), ("1", "3", ["duplicate.number"])]
+
+
+def test_two_spellings_of_one_name_and_number_are_both_said() -> None:
+    pair = registered_twice(
+        (
+            Registered(organisation="1", name="(주) 두레", number="124-81-00998"),
+            Registered(organisation="2", name="두레 주식회사", number="1248100998"),
+        )
+    )
+    assert [why.code for why in pair[0].evidence] == ["duplicate.spelling", "duplicate.number"]

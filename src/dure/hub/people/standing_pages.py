@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from dure.hub import clock
-from dure.hub.people import standing
+from dure.hub.people import doubles, standing
 from dure.hub.people.gate import Action, require
 from dure.hub.people.models import Organisation, Sanction, User
 from dure.hub.people.standing_forms import (
@@ -18,6 +18,7 @@ from dure.hub.people.standing_forms import (
     SanctionForm,
 )
 from dure.hub.portal.signed_in import signed_in
+from dure.hub.portal.templatetags.dure import pages
 
 
 @require_safe
@@ -27,6 +28,14 @@ def organisations(request: HttpRequest, by: User) -> HttpResponse:
     found = standing.organisations(by=by, **filters.kept)
     context = {"organisations": found, "filters": filters}
     return render(request, "people/organisations.html", context)
+
+
+@require_safe
+@signed_in
+def twice(request: HttpRequest, by: User) -> HttpResponse:
+    """Entries of the register that may be one organisation."""
+    page = pages(doubles.registered_twice(by=by), request)
+    return render(request, "people/registered_twice.html", {"page": page})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

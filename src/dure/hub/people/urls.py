@@ -10,6 +10,7 @@ urlpatterns = [
     path("logout/", LogoutView.as_view(), name="logout"),
     path("password/", pages.password, name="password"),
     path("organisations/", standing_pages.organisations, name="organisations"),
+    path("organisations/twice/", standing_pages.twice, name="organisations-twice"),
     path("organisations/<int:pk>/", standing_pages.organisation, name="organisation"),
     path(
         "organisations/<int:pk>/sanctions/<int:sanction>/lift/",

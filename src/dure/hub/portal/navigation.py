@@ -32,6 +32,7 @@ MENU: Final[dict[str, tuple[tuple[str, Promise], ...]]] = {
         ("audit", _("Audit")),
         ("calls", _("Calls")),
         ("supply-calls", _("Supply calls")),
+        ("organisations", _("Organisations")),
     ),
     Role.PROVIDER: (
         ("clusters", _("Clusters")),

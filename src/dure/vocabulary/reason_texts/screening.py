@@ -46,7 +46,10 @@ TEXTS: Final[dict[str, str]] = {
     "duplicate.organisation": _("Both come from one organisation: {first} and {second}."),
     "duplicate.number": _("Both give the registration number {number}."),
     "duplicate.person": _("Both name the same person: {first} and {second}."),
-    "duplicate.organisations": _(
-        "{first} and {second} are registered twice but may be one organisation."
+    "duplicate.spelling": _(
+        "The names differ only in spaces, marks or legal form: {first} and {second}."
+    ),
+    "duplicate.names": _(
+        "The names may mean one organisation, in another language or form: {first} and {second}."
     ),
 }
