@@ -11,6 +11,7 @@ from typing import Any, Final
 import pytest
 from django.test import Client
 from tests.integration import small
+from tests.integration.rankings import rank_with_a_strict_reviewer
 from tests.integration.small import DECIDED, World
 
 from dure.engine.allocation.scenario import UnableToChange
@@ -283,3 +284,48 @@ def test_a_past_round_is_not_proposed_again_from_its_page() -> None:
     assert "Propose this one" not in page(world, f"{scenario.pk}/")
     click(world, f"{scenario.pk}/propose/")
     assert Decision.objects.filter(kind="round").count() == 1
+
+
+def corrected(pass_mark: int = 0) -> tuple[World, Decision]:
+    """The round by corrected scores: ann and bob are served."""
+    world = rank_with_a_strict_reviewer(pass_mark=pass_mark)
+    return world, operations.solve_round(call=world.call, by=world.operator, now=DECIDED)
+
+
+def test_raw_scores_serve_whom_the_strict_reviewer_did_not_read() -> None:
+    world, decision = corrected()
+    assert "not corrected for their leniency" in page(world, "add/")
+    click(world, "add/", name="raw", raw_scores="on")
+    raw = Scenario.objects.get()
+    assert changes(raw) == {"first-0002": "lost", "first-0003": "won"}
+    shown = page(world, f"{raw.pk}/")
+    assert "the reviewers' own, not corrected" in shown
+    assert raw.plan is not None
+    places = {one["application"]: one["place"] for one in raw.plan["intents"]}
+    assert sorted(places, key=places.__getitem__)[:3] == ["first-0003", "first-0001", "first-0002"]
+    proposed = scenarios.propose_scenario(scenario=raw, by=world.operator, now=DECIDED)
+    assert replays.replay(decision=proposed, by=world.operator).same
+    held = {o["application"]: o["servers"] for o in proposed.plan["intents"] if o["servers"]}
+    assert held == {"first-0001": 3, "first-0003": 4}
+    assert scenarios.raw_standings(proposed) == scenarios.raw_standings(decision)
+
+
+def test_who_is_below_the_pass_mark_by_raw_scores_is_left_out_and_that_is_not_proposed() -> None:
+    world, decision = corrected(pass_mark=68)
+    assert {r["application"] for r in decision.snapshot["requests"]} == {"first-0001", "first-0002"}
+    said = click(world, "add/", name="raw", raw_scores="on")
+    assert "is planned" in said
+    raw = Scenario.objects.get()
+    assert changes(raw) == {"first-0002": "lost"}
+    assert "By these scores it has no rank" in page(world, f"{raw.pk}/")
+    refused = unescape(click(world, f"{raw.pk}/propose/"))
+    assert "applications of the round have no rank: first-0002." in refused
+    with pytest.raises(scenarios.ApplicationsMissing, match="first-0002"):
+        scenarios.propose_scenario(scenario=raw, by=world.operator, now=DECIDED)
+    assert Decision.objects.get(kind="round") == decision
+
+
+def test_without_a_correction_raw_scores_are_not_on_offer() -> None:
+    world, decision = small.proposed()
+    assert scenarios.raw_standings(decision) == {}
+    assert "not corrected for their leniency" not in page(world, "add/")

@@ -14,7 +14,7 @@ from dure.engine.allocation.scenario import UnableToChange
 from dure.hub.allocations.capacity import NoRoom
 from dure.hub.allocations.decisions import ApprovedAlready, PlanRefused, StalePlan
 from dure.hub.allocations.rounds import GroupsInConflict
-from dure.hub.allocations.scenarios import ScenarioNameTaken, SupplyMissing
+from dure.hub.allocations.scenarios import ApplicationsMissing, ScenarioNameTaken, SupplyMissing
 from dure.hub.calls.operations import NotAtThisStage
 from dure.hub.people.gate import NotPermitted
 from dure.hub.portal.reasons import sentence
@@ -45,6 +45,11 @@ KNOWN: Final[dict[type[Exception], tuple[int, str, str]]] = {
     PlanRefused: (409, "plan-refused", "The independent check did not accept the plan"),
     ScenarioNameTaken: (409, "scenario-name-taken", "The plan has a scenario of this name"),
     SupplyMissing: (409, "supply-missing", "The scenario needs servers that are not there"),
+    ApplicationsMissing: (
+        409,
+        "applications-missing",
+        "The scenario leaves out applications of the round",
+    ),
     UnableToChange: (422, "unable-to-change", "The scenario does not fit the round"),
     NotAtThisStage: (409, "not-at-this-stage", "This step comes at another stage"),
     ReviewsOutstanding: (409, "reviews-outstanding", "The stage waits for reviews"),

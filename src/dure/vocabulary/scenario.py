@@ -57,10 +57,10 @@ class SupplyChange(Frozen):
 
 
 class Standing(Frozen):
-    """Another score and rank of an application."""
+    """Another score and rank of an application. Without a rank it is not in the round."""
 
     score: Annotated[Exact, Field(ge=0)]
-    rank: int = Field(ge=1)
+    rank: Annotated[int, Field(ge=1)] | None
 
 
 class Change(Frozen):

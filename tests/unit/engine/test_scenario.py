@@ -110,6 +110,12 @@ def test_other_scores_and_ranks_take_the_place_of_the_stored_ones() -> None:
     ]  # fmt: skip
 
 
+def test_who_has_no_rank_by_other_scores_is_not_in_the_scenario() -> None:
+    standings = {f"a{n}": {"score": n, "rank": n if n < 3 else None} for n in (1, 2, 3)}
+    facts, _ = apply(FACTS, RULES, changed(standings=standings))
+    assert [r.application for r in facts.requests] == ["a1", "a2"]
+
+
 ONE = {"score": 1, "rank": 1}
 
 

@@ -94,18 +94,14 @@ def _standing(snapshot: RoundSnapshot, standings: Mapping[str, Standing]) -> tup
         return snapshot.requests
     _require_all(snapshot, standings)
     return tuple(
-        request.model_copy(
-            update={
-                "score": standings[request.application].score,
-                "rank": standings[request.application].rank,
-            }
-        )
+        request.model_copy(update={"score": now.score, "rank": now.rank})
         for request in snapshot.requests
+        if (now := standings[request.application]).rank is not None
     )
 
 
 def _require_all(snapshot: RoundSnapshot, standings: Mapping[str, Standing]) -> None:
-    """Every application has one standing, and every rank is one application's."""
+    """Every application has a standing, and every rank is one application's."""
     applications = {request.application for request in snapshot.requests}
     for unknown in sorted(standings.keys() - applications):
         where = f"standings.{unknown}"
@@ -116,6 +112,8 @@ def _require_all(snapshot: RoundSnapshot, standings: Mapping[str, Standing]) -> 
     ranks: set[int] = set()
     for application in sorted(standings):
         rank = standings[application].rank
+        if rank is None:
+            continue
         if rank in ranks:
             where = f"standings.{application}.rank"
             raise UnableToChange(where, "scenario.rank_twice", name=application, rank=rank)

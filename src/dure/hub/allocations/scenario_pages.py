@@ -157,7 +157,7 @@ def _propose(request: HttpRequest, by: User, scenario: Scenario, key: str) -> Ht
         messages.warning(request, said)
     except NotAtThisStage:
         messages.warning(request, _("The call is not at the stage of its round."))
-    except scenarios.SupplyMissing as missing:
+    except (scenarios.SupplyMissing, scenarios.ApplicationsMissing) as missing:
         messages.error(request, str(missing))
     else:
         messages.success(

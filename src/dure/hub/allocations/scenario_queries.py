@@ -28,11 +28,14 @@ from dure.hub.people.models import User
 from dure.hub.portal.reasons import sentence
 from dure.hub.portal.templatetags.dure import figure, words
 from dure.hub.supply.queries import rules
+from dure.vocabulary.plans import Reason
 from dure.vocabulary.programme import Programme
 from dure.vocabulary.scenario import Change
 
 SIDE_BY_SIDE: Final = ("sector", "size_class", "region")
 """The dimensions that scenarios are compared by."""
+
+NOT_RANKED: Final = Reason(code="scenario.not_ranked")
 
 CHANGES: Final[dict[str, Promise]] = {
     "won": pgettext_lazy("what a scenario changes", "Served only here"),
@@ -194,13 +197,19 @@ def differences(
 ) -> list[Difference]:
     """Which applications the scenario treats otherwise; narrowed where asked."""
     require(by, Action.SEE_ROUND)
-    found = [Difference.model_validate(one) for one in scenario.differences]
+    found = [_with_both_reasons(one) for one in scenario.differences]
     if change:
         found = [one for one in found if one.change == change]
     if sector or text:
         wanted = _wanted(scenario, sector, text)
         found = [one for one in found if one.application in wanted]
     return found
+
+
+def _with_both_reasons(stored: object) -> Difference:
+    """Who is in the plan alone is without a rank by the scenario's scores."""
+    one = Difference.model_validate(stored)
+    return one if one.why_after else one.model_copy(update={"why_after": NOT_RANKED})
 
 
 def _wanted(scenario: Scenario, sector: str, text: str) -> set[str]:

@@ -5,7 +5,8 @@
 - Rules that cannot be kept together are an answer too: the scenario is kept with that reason.
 - Any round may be asked, also one long decided. One of a call whose round is due may be proposed:
   it becomes the call's plan, and is approved like any other.
-- What needs servers that the round does not have can be looked at, but not proposed.
+- What needs servers that the round does not have, or leaves out applications of it that other
+  scores do not rank, can be looked at, but not proposed.
 """
 
 from __future__ import annotations
@@ -50,6 +51,20 @@ class SupplyMissing(Exception):
     def __init__(self, pools: tuple[str, ...]) -> None:
         super().__init__(pools)
         self.reason = Reason(code="scenario.supply_missing", params={"pools": ", ".join(pools)})
+
+    def __str__(self) -> str:
+        return sentence(self.reason)
+
+
+class ApplicationsMissing(Exception):
+    """The scenario leaves out applications that the ranking let into the round."""
+
+    def __init__(self, numbers: tuple[str, ...]) -> None:
+        super().__init__(numbers)
+        params = {"applications": ", ".join(numbers)}
+        self.reason = Reason.model_validate(
+            {"code": "scenario.applications_missing", "params": params}
+        )
 
     def __str__(self) -> str:
         return sentence(self.reason)
@@ -101,7 +116,7 @@ def propose_scenario(*, scenario: Scenario, by: User, now: datetime) -> Decision
     """Makes the scenario's plan the call's proposal; others are superseded.
 
     Raises StalePlan when the programme has moved on since the round, NotAtThisStage when the call's
-    round is not due or the scenario has no plan, SupplyMissing.
+    round is not due or the scenario has no plan, SupplyMissing, ApplicationsMissing.
     """
     require(by, Action.SOLVE_ROUND)
     programme = decisions.hold(scenario.decision.programme_id)
@@ -127,7 +142,8 @@ def propose_scenario(*, scenario: Scenario, by: User, now: datetime) -> Decision
 def raw_standings(decision: Decision) -> dict[str, Standing]:
     """The reviewers' own means and ranks, by application, where the round's were corrected.
 
-    Empty where there was no correction: the raw scores are those of the plan.
+    Without a rank where the mean does not reach the pass mark that the corrected score does. Empty
+    where there was no correction: the raw scores are those of the plan.
     """
     scoring = (
         Decision.objects.filter(call=decision.call, kind="scoring", number__lt=decision.number)
@@ -140,7 +156,7 @@ def raw_standings(decision: Decision) -> dict[str, Standing]:
     return {
         one.application: Standing(score=max(one.raw_score, 0), rank=one.raw_rank)
         for one in ScoringPlan.model_validate(scoring.plan).intents
-        if one.application in ranked and one.raw_rank is not None
+        if one.application in ranked
     }
 
 
@@ -247,6 +263,10 @@ def _stored(scenario: Scenario, base: _Base) -> rounds.Proposal:
     beyond = pools_beyond(base.snapshot, snapshot)
     if beyond:
         raise SupplyMissing(beyond)
+    ranked = {request.application for request in snapshot.requests}
+    gone = tuple(r.application for r in base.snapshot.requests if r.application not in ranked)
+    if gone:
+        raise ApplicationsMissing(tuple(sorted(gone)))
     plan = engine.RoundPlan.model_validate(scenario.plan)
     return rounds.Proposal(snapshot, policy, plan, RoundReport.model_validate(scenario.report))
 
