@@ -5,14 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
-from functools import partial
 
-import httpx
 import pytest
 from django.core.cache import cache
-from django.core.signals import request_finished, request_started
-from django.db import close_old_connections, connection
+from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from tests.integration import small
@@ -20,8 +16,7 @@ from tests.integration.rankings import rank_simulated
 from tests.integration.small import DECIDED, NOW, World
 from typer.testing import CliRunner
 
-from dure.cli import main, round_commands
-from dure.client import HubClient
+from dure.cli import main
 from dure.engine import scoring
 from dure.hub import clock, programmes
 from dure.hub.allocations import decisions
@@ -33,7 +28,6 @@ from dure.hub.people.operations import issue_token
 from dure.hub.reviews import operations as reviews
 from dure.hub.reviews import ranking_queries
 from dure.hub.reviews.models import Assignment
-from dure.hub.wsgi import application
 from dure.vocabulary.programme_file import parse_programme
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -185,16 +179,8 @@ def test_the_sensitivity_takes_the_places_that_are_asked_for() -> None:
 
 
 @pytest.fixture
-def _hub_in_this_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The command's client speaks to the WSGI application, on the test's own connection."""
-    transport = httpx.WSGITransport(app=application)
-    monkeypatch.setattr(round_commands, "HubClient", partial(HubClient, transport=transport))
+def _in_time(hub_in_this_process: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock, "now", lambda: DECIDED)
-    for signal in (request_started, request_finished):
-        signal.disconnect(close_old_connections)
-    yield
-    for signal in (request_started, request_finished):
-        signal.connect(close_old_connections)
 
 
 def dure(*words: str, by: User, code: int = 0) -> str:
@@ -205,7 +191,7 @@ def dure(*words: str, by: User, code: int = 0) -> str:
     return result.output
 
 
-@pytest.mark.usefixtures("_hub_in_this_process")
+@pytest.mark.usefixtures("_in_time")
 def test_the_terminal_shows_both_orders_as_table_csv_and_json() -> None:
     world = small.ranked()
     plan = scoring.ScoringPlan.model_validate(large(world).plan)
@@ -223,7 +209,7 @@ def test_the_terminal_shows_both_orders_as_table_csv_and_json() -> None:
     assert "There is no ranking" in dure("scores", "first", by=world["ann"], code=1)
 
 
-@pytest.mark.usefixtures("_hub_in_this_process")
+@pytest.mark.usefixtures("_in_time")
 def test_the_terminal_shows_whose_outcome_hangs_on_what() -> None:
     world = small.ranked()
     large(world)

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
-import httpx
 import pytest
-from django.core.signals import request_finished, request_started
-from django.db import close_old_connections
 from tests.integration import small
 from tests.integration.small import NOW, POINTS, World
 from typer.testing import CliRunner
 
-from dure.cli import main, round_commands
-from dure.client import HubClient
+from dure.cli import main
 from dure.hub import clock
 from dure.hub.people.models import Role
 from dure.hub.people.operations import issue_token
 from dure.hub.reviews import operations as reviews
 from dure.hub.reviews.models import Assignment
-from dure.hub.wsgi import application
 
 pytestmark = pytest.mark.django_db
 
@@ -31,16 +24,8 @@ LATER = NOW + timedelta(days=15)
 
 
 @pytest.fixture(autouse=True)
-def _hub_in_this_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The command's client speaks to the WSGI application, on the test's own connection."""
-    transport = httpx.WSGITransport(app=application)
-    monkeypatch.setattr(round_commands, "HubClient", partial(HubClient, transport=transport))
+def _in_time(hub_in_this_process: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock, "now", lambda: LATER)
-    for signal in (request_started, request_finished):
-        signal.disconnect(close_old_connections)
-    yield
-    for signal in (request_started, request_finished):
-        signal.connect(close_old_connections)
 
 
 @pytest.fixture

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
-from functools import partial
 
-import httpx
 import pytest
-from django.core.signals import request_finished, request_started
-from django.db import close_old_connections
 from django.test import Client
 from tests.integration import small
 from tests.integration.small import DECIDED, World
 from typer.testing import CliRunner
 
 from dure.cli import main, round_commands
-from dure.client import HubClient
 from dure.hub import clock
 from dure.hub.allocations import rounds
 from dure.hub.allocations.models import Decision, Scenario
 from dure.hub.people.operations import issue_token
-from dure.hub.wsgi import application
 
 pytestmark = pytest.mark.django_db
 
@@ -31,16 +24,8 @@ KOREAN = {"LC_ALL": "ko_KR.UTF-8", "COLUMNS": "200"}
 
 
 @pytest.fixture(autouse=True)
-def _hub_in_this_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The command's client speaks to the WSGI application, on the test's own connection."""
-    transport = httpx.WSGITransport(app=application)
-    monkeypatch.setattr(round_commands, "HubClient", partial(HubClient, transport=transport))
+def _in_time(hub_in_this_process: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock, "now", lambda: DECIDED)
-    for signal in (request_started, request_finished):
-        signal.disconnect(close_old_connections)
-    yield
-    for signal in (request_started, request_finished):
-        signal.connect(close_old_connections)
 
 
 @pytest.fixture

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
 from hashlib import sha256
 
-import httpx
 import pytest
-from django.core.signals import request_finished, request_started
-from django.db import close_old_connections
 from django.test import Client
 from pytest_django import Settings
 from tests.integration import small
 from tests.integration.small import NOW, World
 from typer.testing import CliRunner
 
-from dure.cli import round_commands
 from dure.cli.main import app
-from dure.client import HubClient
 from dure.engine.eligibility import Failure
 from dure.hub.audit.models import Event
 from dure.hub.calls import duplicates
@@ -34,7 +28,6 @@ from dure.hub.people.gate import STEWARD, NotPermitted
 from dure.hub.people.models import Organisation, Sanction
 from dure.hub.people.operations import issue_token
 from dure.hub.supply.models import Programme, ProgrammeDocument
-from dure.hub.wsgi import application
 
 pytestmark = pytest.mark.django_db
 
@@ -326,19 +319,7 @@ def test_the_operator_records_a_sanction_and_lifts_it_on_the_organisations_page(
     assert {client.get(p).status_code for p in (page, "/organisations/")} == {404}
 
 
-@pytest.fixture
-def _hub_in_this_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The command's client speaks to the WSGI application, on the test's own connection."""
-    transport = httpx.WSGITransport(app=application)
-    monkeypatch.setattr(round_commands, "HubClient", partial(HubClient, transport=transport))
-    for signal in (request_started, request_finished):
-        signal.disconnect(close_old_connections)
-    yield
-    for signal in (request_started, request_finished):
-        signal.connect(close_old_connections)
-
-
-@pytest.mark.usefixtures("_hub_in_this_process")
+@pytest.mark.usefixtures("hub_in_this_process")
 def test_the_command_previews_and_screens_only_when_told_to() -> None:
     world = small.submitted()
     add_rule(kind="at_most", field="servers", limit=3)

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from functools import partial
 
-import httpx
 import pytest
-from django.core.signals import request_finished, request_started
-from django.db import close_old_connections
 from tests.integration import bidding
 from tests.integration.bidding import CLOSED
 from typer.testing import CliRunner
 
-from dure.cli import round_commands, supply_commands
-from dure.client import HubClient
+from dure.cli import supply_commands
 from dure.hub import clock
 from dure.hub.people.models import User
 from dure.hub.people.operations import issue_token
-from dure.hub.wsgi import application
 
 pytestmark = pytest.mark.django_db
 
@@ -28,16 +21,8 @@ CALL = "kr-2026-supply"
 
 
 @pytest.fixture(autouse=True)
-def _hub_in_this_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The command's client speaks to the WSGI application, on the test's own connection."""
-    transport = httpx.WSGITransport(app=application)
-    monkeypatch.setattr(round_commands, "HubClient", partial(HubClient, transport=transport))
+def _in_time(hub_in_this_process: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock, "now", lambda: CLOSED)
-    for signal in (request_started, request_finished):
-        signal.disconnect(close_old_connections)
-    yield
-    for signal in (request_started, request_finished):
-        signal.connect(close_old_connections)
 
 
 def token_of(user: User) -> str:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Column, Table
 
-from dure.cli.round_commands import AsJson, Hub, Token, connected, failed
-from dure.client import ClientError
+from dure.cli.api_door import AsJson, Hub, Token, asking, connected, wide_console
 from dure.client.reviewers import ReplacementView, ReviewersView
 
 
@@ -30,15 +27,13 @@ def reviewers(
     """Show who reviews how much, and replace those who are late."""
     client = connected(hub, token)
     view: ReviewersView | ReplacementView
-    try:
+    with asking(f"reviewers of call {call}"):
         if replace:
             view = client.replace_late(call)
         elif late:
             view = client.replacements(call)
         else:
             view = client.reviewers(call)
-    except ClientError as error:
-        raise failed(error, f"reviewers of call {call}") from None
     if as_json:
         typer.echo(view.model_dump_json())
     elif isinstance(view, ReviewersView):
@@ -53,7 +48,7 @@ def _show(view: ReviewersView) -> None:
         counts = (one.asked, one.given, one.late, one.passed)
         due = f"{one.due:%F}" if one.due else ""
         stages.add_row(one.label.en, one.kind, one.state, due, *map(str, counts))
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    console = wide_console()
     console.print(stages)
     if view.short:
         typer.echo(f"{view.short} of the applications have fewer reviewers than they should.")
@@ -72,7 +67,7 @@ def _show_replacement(view: ReplacementView) -> None:
     table = Table(Column("Application", no_wrap=True), "Leaves", "Comes")
     for one in view.changes:
         table.add_row(one.application, ", ".join(one.leaving), ", ".join(one.coming))
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    wide_console().print(table)
 
 
 def _numbers(*names: str) -> tuple[Column, ...]:

@@ -7,49 +7,31 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections import Counter
 from datetime import UTC, datetime, time, timedelta, tzinfo
-from typing import Annotated, Final
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
-import httpx
 import typer
 from rich.console import Console
 from rich.table import Column, Table
 
 from dure.cli import round_tables
+from dure.cli.api_door import FAILED, AsJson, Hub, Token, asking, connected, wide_console
 from dure.cli.round_tables import csv_of, facts_of, outcomes_table
-from dure.cli.terminal import language
-from dure.client import ClientError, HubClient, Refused
+from dure.client import HubClient
 from dure.client.models import RoundView
 
-FAILED: Final = 1
-
 app = typer.Typer(help="Solve, read and approve allocation rounds.", no_args_is_help=True)
-
-Hub = Annotated[str, typer.Option("--hub", envvar="DURE_HUB", help="The hub's address.")]
-Token = Annotated[
-    str,
-    typer.Option(
-        "--token",
-        envvar="DURE_TOKEN",
-        help="A personal token (`dure hub create-token`); better given by DURE_TOKEN.",
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()
 def calls(*, hub: Hub, token: Token, as_json: AsJson = False) -> None:
     """List the calls and how far they have come."""
     client = connected(hub, token)
-    try:
+    with asking():
         found = client.calls()
         zone = UTC if as_json or not found else ZoneInfo(client.programme().time_zone)
-    except ClientError as error:
-        raise failed(error) from None
     if as_json:
         typer.echo("[" + ",".join(call.model_dump_json() for call in found) + "]")
         return
@@ -64,10 +46,8 @@ def calls(*, hub: Hub, token: Token, as_json: AsJson = False) -> None:
 def solve(call: str, *, hub: Hub, token: Token, as_json: AsJson = False) -> None:
     """Propose a round. Nothing is given until a person approves the plan."""
     client = connected(hub, token)
-    try:
+    with asking(f"call {call}"):
         view = client.solve(call)
-    except ClientError as error:
-        raise failed(error, f"call {call}") from None
     _show(view, client, as_json=as_json)
 
 
@@ -82,10 +62,8 @@ def show(
 ) -> None:
     """Show the latest plan: who gets what, and why."""
     client = connected(hub, token)
-    try:
+    with asking(f"round of call {call}"):
         view = client.round(call)
-    except ClientError as error:
-        raise failed(error, f"round of call {call}") from None
     if as_csv:
         typer.echo(csv_of(view, _zone(client)), nl=False)
         return
@@ -104,13 +82,11 @@ def approve(
 ) -> None:
     """Approve a plan; with the last approval needed, awards are offered. Cannot be undone."""
     client = connected(hub, token)
-    try:
+    with asking(f"plan {plan} of call {call}"):
         if not yes:
             typer.echo(_headline(client.round(call)), err=True)
             typer.confirm(f"Approve plan {plan}?", abort=True, err=True)
         view = client.approve(call, plan=plan)
-    except ClientError as error:
-        raise failed(error, f"plan {plan} of call {call}") from None
     _show(view, client, as_json=as_json)
 
 
@@ -125,10 +101,8 @@ def withdraw(
 ) -> None:
     """Take your approval of a plan back, while it waits for somebody else's."""
     client = connected(hub, token)
-    try:
+    with asking(f"plan {plan} of call {call}"):
         view = client.withdraw(call, plan=plan)
-    except ClientError as error:
-        raise failed(error, f"plan {plan} of call {call}") from None
     _show(view, client, as_json=as_json)
 
 
@@ -138,10 +112,8 @@ def explain(
 ) -> None:
     """Say what the latest plan means for one application, why, and what would have changed it."""
     client = connected(hub, token)
-    try:
+    with asking(f"application {application} in a round of call {call}"):
         row = client.outcome(call, application)
-    except ClientError as error:
-        raise failed(error, f"application {application} in a round of call {call}") from None
     if as_json:
         typer.echo(row.model_dump_json())
         return
@@ -159,14 +131,12 @@ def explain(
 @app.command()
 def report(call: str, *, hub: Hub, token: Token, as_json: AsJson = False) -> None:
     """Say what the latest plan came to: funnel, success by group, quotas and prices, pools."""
-    try:
+    with asking(f"round of call {call}"):
         view = connected(hub, token).report(call)
-    except ClientError as error:
-        raise failed(error, f"round of call {call}") from None
     if as_json:
         typer.echo(view.model_dump_json())
         return
-    round_tables.print_report(view, Console(width=None if sys.stdout.isatty() else 160))
+    round_tables.print_report(view, wide_console())
 
 
 @app.command()
@@ -179,12 +149,10 @@ def replay(
 ) -> None:
     """Make a plan again from what was stored with it. Exit 0: it comes out the same."""
     client = connected(hub, token)
-    try:
+    asked = f"plan {what}" if what.isdecimal() else f"round of call {what}"
+    with asking(asked):
         plan = int(what) if what.isdecimal() else client.round(what).plan
         view = client.replay(plan=plan)
-    except ClientError as error:
-        asked = f"plan {what}" if what.isdecimal() else f"round of call {what}"
-        raise failed(error, asked) from None
     if as_json:
         typer.echo(view.model_dump_json())
     elif view.same:
@@ -195,18 +163,6 @@ def replay(
             typer.echo(f"  {one.where}: stored {one.stored}, now {one.made}", err=True)
     if not view.same:
         raise typer.Exit(FAILED)
-
-
-def connected(hub: str, token: str) -> HubClient:
-    """The hub's API, its sentences in the terminal's language."""
-    return HubClient(hub, token, language=language(None, os.environ))
-
-
-def failed(error: ClientError, asked: str = "") -> typer.Exit:
-    """Says what went wrong; what is not there is called as it was `asked` for."""
-    absent = isinstance(error, Refused) and error.status == httpx.codes.NOT_FOUND and asked
-    typer.echo(f"There is no {asked} for you." if absent else str(error), err=True)
-    return typer.Exit(FAILED)
 
 
 def _until(end: datetime, zone: tzinfo) -> str:
@@ -234,10 +190,8 @@ def _headline(view: RoundView) -> str:
 
 def _zone(client: HubClient) -> ZoneInfo:
     """The programme's zone: an award's first day is a day there."""
-    try:
+    with asking():
         return ZoneInfo(client.programme().time_zone)
-    except ClientError as error:
-        raise failed(error) from None
 
 
 def _show(view: RoundView, client: HubClient, *, as_json: bool) -> None:
@@ -246,4 +200,4 @@ def _show(view: RoundView, client: HubClient, *, as_json: bool) -> None:
         return
     zone = _zone(client)
     typer.echo(_headline(view))
-    Console(width=None if sys.stdout.isatty() else 160).print(outcomes_table(view, zone))
+    wide_console().print(outcomes_table(view, zone))

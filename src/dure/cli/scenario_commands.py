@@ -11,17 +11,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable
 from typing import Annotated, Any, Final
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
 from rich.table import Column, Table
 
-from dure.cli.round_commands import AsJson, Hub, Token, connected, failed
-from dure.client import ClientError, HubClient
+from dure.cli.api_door import AsJson, Hub, Token, asking, connected, wide_console
+from dure.client import HubClient
 from dure.client.scenarios import ScenarioAsked, ScenariosView, ScenarioView, TotalsView
 from dure.vocabulary.scenario import Change
 
@@ -87,10 +85,8 @@ def what_if(
         spares=dict(_pairs(spares, "--spares")),
     )
     asked = ScenarioAsked(plan=plan, raw_scores=raw_scores, change=change)
-    try:
+    with asking(f"round of call {call}"):
         view = connected(hub, token).what_if(call, asked)
-    except ClientError as error:
-        raise failed(error, f"round of call {call}") from None
     _show(view, as_json=as_json)
 
 
@@ -98,10 +94,8 @@ def compare(
     call: str, *, hub: Hub, token: Token, plan: Plan = None, as_json: AsJson = False
 ) -> None:
     """Show a plan beside its scenarios."""
-    try:
+    with asking(f"round of call {call}"):
         view = connected(hub, token).scenarios(call, plan=plan)
-    except ClientError as error:
-        raise failed(error, f"round of call {call}") from None
     if as_json:
         typer.echo(view.model_dump_json())
         return
@@ -141,10 +135,8 @@ def propose(
         _show(view, as_json=as_json)
         return
     _ask(view, f"Propose it? Other proposed plans of {call} are set aside.", yes=yes)
-    try:
+    with asking(f"scenario {name} of plan {view.plan} of call {call}"):
         made = client.propose_scenario(call, name, plan=view.plan)
-    except ClientError as error:
-        raise failed(error, f"scenario {name} of plan {view.plan} of call {call}") from None
     said = f"Scenario {name} is proposed as plan {made.plan}; it waits for approval."
     typer.echo(made.model_dump_json() if as_json else said)
 
@@ -168,21 +160,17 @@ def remove(
         _show(view, as_json=as_json)
         return
     _ask(view, "Remove it? This cannot be undone.", yes=yes)
-    try:
+    with asking(f"scenario {name} of plan {view.plan} of call {call}"):
         client.remove_scenario(call, name, plan=view.plan)
-    except ClientError as error:
-        raise failed(error, f"scenario {name} of plan {view.plan} of call {call}") from None
     said = f"Scenario {name} of plan {view.plan} is removed."
     removed = {"call": call, "plan": view.plan, "name": name, "removed": True}
     typer.echo(json.dumps(removed, ensure_ascii=False) if as_json else said)
 
 
 def _found(client: HubClient, call: str, name: str, plan: int | None) -> ScenarioView:
-    try:
+    of = f"plan {plan}" if plan is not None else "the latest plan"
+    with asking(f"scenario {name} of {of} of call {call}"):
         return client.scenario(call, name, plan=plan)
-    except ClientError as error:
-        of = f"plan {plan}" if plan is not None else "the latest plan"
-        raise failed(error, f"scenario {name} of {of} of call {call}") from None
 
 
 def _ask(view: ScenarioView, question: str, *, yes: bool) -> None:
@@ -225,7 +213,7 @@ def _change(**given: Any) -> Change:
 
 
 def _print_scenario(view: ScenarioView) -> None:
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    console = wide_console()
     console.print(_headline(view), markup=False)
     groups = Table("Group", Column("Served", justify="right"), Column("Months", justify="right"))
     for group in view.groups:
@@ -263,7 +251,7 @@ def _print_all(view: ScenariosView) -> None:
     columns = [view.totals, *(one.totals for one in planned if one.totals is not None)]
     for label, cells in _rows(columns):
         table.add_row(label, *cells)
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    wide_console().print(table)
     for one in view.scenarios:
         if one.refusal:
             typer.echo(f"{one.name}: no plan fits. {one.refusal}")

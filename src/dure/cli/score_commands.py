@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Column, Table
 
-from dure.cli.round_commands import AsJson, Hub, Token, connected, failed
-from dure.client import ClientError
+from dure.cli.api_door import AsJson, Hub, Token, asking, connected, wide_console
 from dure.client.scores import HangingView, ScoresView, SensitivityView, StandingView
 
 
@@ -25,10 +22,8 @@ def scores(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print one line per application.")] = False,
 ) -> None:
     """Show the ranking: raw and corrected scores and ranks, side by side."""
-    try:
+    with asking(f"ranking of call {call}"):
         view = connected(hub, token).scores(call)
-    except ClientError as error:
-        raise failed(error, f"ranking of call {call}") from None
     if as_json:
         typer.echo(view.model_dump_json())
     elif as_csv:
@@ -49,10 +44,8 @@ def sensitivity(
     as_json: AsJson = False,
 ) -> None:
     """Show whose outcome hangs on the correction, on one reviewer, on one point."""
-    try:
+    with asking(f"ranking of call {call}"):
         view = connected(hub, token).sensitivity(call, places=places)
-    except ClientError as error:
-        raise failed(error, f"ranking of call {call}") from None
     if as_json:
         typer.echo(view.model_dump_json())
     else:
@@ -76,7 +69,7 @@ def _show(view: ScoresView) -> None:
         cells = [row.score, row.raw_score, str(row.raw_rank or ""), _shift(row)]
         more = [row.standard_error or "", _span(row)] if corrected else []
         table.add_row(str(row.rank or ""), row.application, *cells, *more)
-    _console().print(table)
+    wide_console().print(table)
 
 
 def _show_sensitivity(view: SensitivityView) -> None:
@@ -90,7 +83,7 @@ def _show_sensitivity(view: SensitivityView) -> None:
     for row in view.hanging:
         now = "served" if row.served else "not served"
         table.add_row(str(row.rank or ""), row.application, now, row.chance or "", _on(row))
-    _console().print(table)
+    wide_console().print(table)
 
 
 def _on(row: HangingView) -> str:
@@ -113,7 +106,3 @@ def _csv(view: ScoresView) -> str:
     writer.writeheader()
     writer.writerows(row.model_dump() for row in view.standings)
     return out.getvalue()
-
-
-def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else 160)

@@ -8,8 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from dure.cli.round_commands import AsJson, Hub, Token, connected, failed
-from dure.client import ClientError
+from dure.cli.api_door import AsJson, Hub, Token, asking, connected
 from dure.client.models import ScreeningView
 
 
@@ -25,10 +24,8 @@ def screen(
 ) -> None:
     """Show who would be refused and what looks alike; nothing changes without --apply."""
     client = connected(hub, token)
-    try:
+    with asking(f"call {call}"):
         view = client.screen(call) if apply else client.screening(call)
-    except ClientError as error:
-        raise failed(error, f"call {call}") from None
     if as_json:
         typer.echo(view.model_dump_json())
         return

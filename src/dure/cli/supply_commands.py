@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sys
 from fractions import Fraction
 from typing import Annotated
 
@@ -13,8 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from dure.cli.round_commands import AsJson, Hub, Token, connected, failed
-from dure.client import ClientError
+from dure.cli.api_door import AsJson, Hub, Token, asking, connected, wide_console
 from dure.client.models import ChoiceView
 
 app = typer.Typer(help="Choose among the bids of supply calls.", no_args_is_help=True)
@@ -23,10 +21,8 @@ app = typer.Typer(help="Choose among the bids of supply calls.", no_args_is_help
 @app.command()
 def calls(*, hub: Hub, token: Token, as_json: AsJson = False) -> None:
     """List the supply calls and how far they have come."""
-    try:
+    with asking():
         found = connected(hub, token).supply_calls()
-    except ClientError as error:
-        raise failed(error) from None
     if as_json:
         typer.echo("[" + ",".join(call.model_dump_json() for call in found) + "]")
         return
@@ -40,20 +36,16 @@ def calls(*, hub: Hub, token: Token, as_json: AsJson = False) -> None:
 @app.command()
 def show(call: str, *, hub: Hub, token: Token, as_json: AsJson = False) -> None:
     """Show the latest plan: who is bought from, and why."""
-    try:
+    with asking(f"choice of supply call {call}"):
         view = connected(hub, token).choice(call)
-    except ClientError as error:
-        raise failed(error, f"choice of supply call {call}") from None
     _show(view, as_json=as_json)
 
 
 @app.command()
 def choose(call: str, *, hub: Hub, token: Token, as_json: AsJson = False) -> None:
     """Propose whom to buy from. Nobody is chosen until a person approves the plan."""
-    try:
+    with asking(f"supply call {call}"):
         view = connected(hub, token).choose(call)
-    except ClientError as error:
-        raise failed(error, f"supply call {call}") from None
     _show(view, as_json=as_json)
 
 
@@ -69,13 +61,11 @@ def approve(
 ) -> None:
     """Approve a plan: the winners and the others are told. Cannot be undone."""
     client = connected(hub, token)
-    try:
+    with asking(f"plan {plan} of supply call {call}"):
         if not yes:
             typer.echo(_headline(client.choice(call)), err=True)
             typer.confirm(f"Approve plan {plan}?", abort=True, err=True)
         view = client.approve_choice(call, plan=plan)
-    except ClientError as error:
-        raise failed(error, f"plan {plan} of supply call {call}") from None
     _show(view, as_json=as_json)
 
 
@@ -104,4 +94,4 @@ def _show(view: ChoiceView, *, as_json: bool) -> None:
         points = f"{float(Fraction(one.total)):.2f}"
         why = " ".join((one.reason, *one.changes))
         table.add_row(str(one.rank or ""), one.bid, one.provider, points, one.outcome, why)
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    wide_console().print(table)
