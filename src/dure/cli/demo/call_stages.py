@@ -21,6 +21,7 @@ from dure.hub.people import operations as people
 from dure.hub.people.gate import Steward
 from dure.hub.people.models import Organisation, Role, User
 from dure.hub.reviews import operations as reviews
+from dure.hub.reviews.facts import with_ties
 from dure.hub.reviews.models import Assignment
 from dure.vocabulary.scenario import Change
 
@@ -177,18 +178,16 @@ def review_applications(context: Context) -> None:
             reviews.assign_reviewers(call=call, by=operator, now=clock.now())
             done()
     clock.rehearse(at(2, 13))
-    waiting = list(
-        Assignment.objects.select_related(
-            "application__applicant", "application__call", "reviewer__organisation"
-        )
-    )
+    waiting = list(Assignment.objects.select_related("application__applicant", "application__call"))
+    people = {user.pk: user for user in with_ties(User.objects.all())}
     criteria = {c.id: c.points for c in demo_programme().rubric.criteria}
     with context.stage("Reviews written", len(waiting)) as done:
         for first in range(0, len(waiting), BATCH):
             with transaction.atomic():
                 for one in waiting[first : first + BATCH]:
                     applicant = by_applicant.get(one.application.applicant.username)
-                    reviewer = by_reviewer.get(one.reviewer.username)
+                    user = people[one.reviewer_id]
+                    reviewer = by_reviewer.get(user.username)
                     reviews.submit_review(
                         assignment=one,
                         points=demo_world.points(
@@ -197,7 +196,7 @@ def review_applications(context: Context) -> None:
                             criteria=criteria,
                         ),
                         comment="",
-                        by=one.reviewer,
+                        by=user,
                         now=clock.now(),
                     )
                     done()

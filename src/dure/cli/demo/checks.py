@@ -20,13 +20,15 @@ from dure.engine.checks import tender as tender_check
 from dure.hub.allocations.models import Decision, Stretch
 from dure.hub.allocations.replays import replay
 from dure.hub.audit.queries import verify
-from dure.hub.calls.models import Application
+from dure.hub.calls.models import Application, Call
 from dure.hub.people.gate import STEWARD
+from dure.hub.people.models import User
 from dure.hub.reports.models import ClosedMonth
 from dure.hub.reports.queries import statement_of
-from dure.hub.reviews.facts import reviewer_facts, submission_of
+from dure.hub.reviews.facts import co_projects_since, reviewer_facts, submission_of, with_ties
 from dure.hub.reviews.models import Review
 from dure.hub.supply.models import Pool
+from dure.hub.supply.queries import rules
 from dure.hub.tenders.models import Bid, SupplyCall
 from dure.hub.usage.models import LedgerEntry, LedgerPosting
 from dure.vocabulary.reasons import CATALOGUE
@@ -120,26 +122,26 @@ def offer() -> Check:
 
 
 def reviewed_without_conflict() -> Check:
-    reviews = Review.objects.select_related(
-        "assignment__application__organisation",
-        "assignment__application__applicant",
-        "assignment__reviewer__organisation",
-        "assignment__reviewer__reviewer_profile",
-    ).prefetch_related(
-        "assignment__reviewer__declared_conflicts", "assignment__reviewer__past_projects"
+    pairs = Review.objects.values_list("assignment__application", "assignment__reviewer")
+    people = {user.pk: reviewer_facts(user) for user in with_ties(User.objects.all())}
+    applications = Application.objects.select_related(
+        "organisation", "applicant", "call__programme"
     )
+    asked = {a.pk: (submission_of(a), _first_year(a.call)) for a in applications}
     conflicts = [
-        review
-        for review in reviews
-        if conflict(
-            submission_of(review.assignment.application), reviewer_facts(review.assignment.reviewer)
-        )
+        (application, reviewer)
+        for application, reviewer in pairs
+        if conflict(asked[application][0], people[reviewer], asked[application][1])
     ]
     return Check(
         "Reviews / of them with a conflict of interest",
-        bool(reviews) and not conflicts,
-        f"{len(reviews):,} / {len(conflicts)}",
+        bool(pairs) and not conflicts,
+        f"{len(pairs):,} / {len(conflicts)}",
     )
+
+
+def _first_year(call: Call) -> int:
+    return co_projects_since(call, rules(call.programme))
 
 
 def outcomes_have_reasons() -> Check:

@@ -19,8 +19,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
-import httpx
-
 from dure.agent import jobs_socket
 from dure.agent.loop import Agent
 from dure.agent.site import SiteConfig, open_engine
@@ -36,10 +34,10 @@ from dure.hub.people.gate import Actor
 from dure.hub.supply.models import Cluster, Pool, Programme
 from dure.hub.supply.operations import issue_enrolment_token
 
-STEPS: Final = 400
+STEPS: Final = 280
 """Of both jobs: the same training, so the interrupted one must end with the same weights."""
 
-RETURN_STEPS: Final = 120
+RETURN_STEPS: Final = 60
 """What the owner comes back for."""
 
 PATIENCE_S: Final = 60.0
@@ -118,7 +116,7 @@ class LocalSite:
         with ExitStack() as running:
             serve = ["hub", "serve", "--port", str(port)]
             running.enter_context(process(serve, log=self._logs / "hub.log", offset_s=offset))
-            wait_for("the hub's server", lambda: _answers(address))
+            wait_for("the hub's server", lambda: _listens(port))
             self._enrol(address, by)
             follow = ["agent", "run", "--state", str(self._folder)]
             follow += ["--clock-offset-s", str(offset)]
@@ -258,8 +256,10 @@ class LocalSite:
         return max(starts, default=0)
 
 
-def _answers(address: str) -> bool | None:
+def _listens(port: int) -> bool | None:
+    """Whether the server takes connections; whether it answers, the agent's enrolment shows."""
     try:
-        return httpx.get(f"{address}/api/v1/programme", timeout=2).is_success or None
-    except httpx.HTTPError:
+        socket.create_connection(("127.0.0.1", port), timeout=2).close()
+    except OSError:
         return None
+    return True
