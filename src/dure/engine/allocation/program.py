@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from dure.engine.allocation.columns import Columns, Index
+from dure.engine.allocation.passed_over import OrderRow
 from dure.engine.allocation.prices import Numbers
 
 if TYPE_CHECKING:
@@ -47,10 +48,14 @@ class Floor:
 
 @dataclass(frozen=True, eq=False)
 class Optimum:
-    """`prices`: resource by month. `floors`: what one more server-month asked for would cost."""
+    """`prices`: resource by month. `floors`: what one more server-month asked for would cost.
+
+    `order`: by row of rank, what passing over would bring.
+    """
 
     prices: Numbers
     floors: Numbers
+    order: Numbers
     share: Numbers
 
 
@@ -59,6 +64,7 @@ def optimum(
     active: Index,
     resources: Sequence[Resource],
     floors: Sequence[Floor],
+    order: Sequence[OrderRow],
     *,
     months: int,
     fresh: Index,
@@ -79,6 +85,9 @@ def optimum(
     ]
     _requests(helper, columns.request[active])
     rows = [_floor(helper, active, floor, part) for floor in floors]
+    place = np.full(len(columns.request), -1)
+    place[active] = np.arange(len(active))
+    ordered = [_order(helper, place, row) for row in order]
     solver = mb.ModelSolverHelper("GLOP")
     solver.set_solver_specific_parameters(PARAMETERS)
     solver.solve(helper)
@@ -94,6 +103,7 @@ def optimum(
     return Optimum(
         prices=prices,
         floors=np.array([max(0.0, -duals[row]) for row in rows]) / SCALE,
+        order=np.array([max(0.0, duals[row]) for row in ordered]) / SCALE,
         share=share,
     )
 
@@ -150,4 +160,14 @@ def _floor(helper: ModelBuilderHelper, active: Index, floor: Floor, part: float)
     row = _row(helper, part * floor.least, float("inf"))
     for index in np.flatnonzero(amount).tolist():
         helper.add_term_to_constraint(row, index, float(amount[index]))
+    return row
+
+
+def _order(helper: ModelBuilderHelper, place: Index, order: OrderRow) -> int:
+    """No more is served behind than ahead."""
+    row = _row(helper, float("-inf"), 0.0)
+    for columns, sign in ((order.behind, 1.0), (order.ahead, -1.0)):
+        for index in place[columns].tolist():
+            if index >= 0:
+                helper.add_term_to_constraint(row, index, sign)
     return row

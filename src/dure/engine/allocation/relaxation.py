@@ -1,12 +1,13 @@
 """What capacity is worth, and a merit that no plan can exceed: the linear relaxation.
 
-- Parts of servers are allowed, pools of one model count as one, rank is left out. What is left is
-  what scarcity alone forbids, so its optimum is no less than that of any plan.
+- Parts of servers are allowed and pools of one model count as one; of the rules of rank only those
+  stand that nothing could excuse. So its optimum is no less than the merit of any plan.
 - The bound is computed anew in whole numbers from rounded prices (weak duality holds for any
   prices), so the solver's floating point decides nothing about it.
 - Few of the ways to serve a request matter: the first prices come from a part of the requests with
   that part of the capacity; then come the ways that could pay, and others until none is missing.
-- A cap enters when it is exceeded; floors stand from the beginning.
+- A cap enters when it is exceeded, a rule of rank when it is broken; floors stand from the
+  beginning.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 
 from dure.engine.allocation.columns import Columns, Index, columns_of
 from dure.engine.allocation.limits import Limit, Round
+from dure.engine.allocation.passed_over import OrderRow, Pair, PassedOver
 from dure.engine.allocation.prices import Numbers, Prices
 from dure.engine.allocation.program import Floor, Optimum, Resource, optimum
 
@@ -32,8 +34,8 @@ SAMPLED: Final = 2_000
 ENOUGH: Final = 1e-5
 """A bound that leaves less than this part open is not worth another round."""
 
-ROUNDS: Final = 8
-"""How often ways and caps are taken in; the bound holds at whatever prices it stops."""
+ROUNDS: Final = 20
+"""How often ways, caps and rules are taken in; the bound holds at whatever prices it stops."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +68,8 @@ class _Search:
         self._round = round_
         self._columns = columns
         self._caps: list[Limit] = []
+        self._ranked = PassedOver(round_, columns) if round_.ranked else None
+        self._order: dict[Pair, OrderRow] = {}
         self._resources = list(self._supply())
         self._limits = [x for x in round_.limits if x.least is not None]
         self._floors = [
@@ -98,12 +102,15 @@ class _Search:
             if best is None or relaxed.bound < best.bound:
                 best = relaxed
             exceeded = self._exceeded(found.share)
+            broken = [] if exceeded else self._broken(found.share)
             missing = np.setdiff1d(self._near(relaxed.profit), active)
             reached = float(columns.worth @ found.share)
-            if not exceeded and (not len(missing) or reached >= relaxed.bound * (1 - ENOUGH)):
+            stands = not exceeded and not broken
+            if stands and (not len(missing) or reached >= relaxed.bound * (1 - ENOUGH)):
                 break
-            self._take_in(exceeded)
-            active = np.union1d(active, missing)
+            self._take_in(exceeded, broken)
+            ahead = [self._order[pair].ahead for pair in broken]
+            active = np.unique(np.concatenate([active, missing, *ahead]))
         if best is None:
             raise NothingMeetsFloors
         return best
@@ -132,6 +139,7 @@ class _Search:
             active,
             self._resources,
             self._floors,
+            tuple(self._order.values()),
             months=self._round.snapshot.months,
             fresh=np.array(self._round.fresh),
             part=part,
@@ -156,19 +164,28 @@ class _Search:
                     used[limit][when] += columns.servers[column] * share[column]
         return [x for x, much in used.items() if (much > np.array(x.room) + 1e-6).any()]
 
-    def _take_in(self, caps: list[Limit]) -> None:
+    def _broken(self, share: Numbers) -> list[Pair]:
+        """Rules of rank that the optimum breaks and that are not in the program yet."""
+        if self._ranked is None:
+            return []
+        return [pair for pair in self._ranked.broken(share) if pair not in self._order]
+
+    def _take_in(self, caps: list[Limit], pairs: list[Pair]) -> None:
         self._caps += caps
         for cap in caps:
             self._resources.append(Resource(np.array(cap.room), self._under(cap)))
+        if self._ranked is not None:
+            self._order |= {pair: self._ranked.row(pair) for pair in pairs}
 
     def _relaxation(self, found: Optimum) -> Relaxation:
         """Its prices in whole numbers, and what follows from them exactly."""
         columns = self._columns
         prices = np.rint(found.prices).astype(np.int64)
         floors = np.rint(found.floors).astype(np.int64)
+        order = np.rint(found.order).astype(np.int64)
         zero = np.zeros((len(prices), 1), dtype=np.int64)
         sums = np.concatenate([zero, np.cumsum(prices, axis=1)], axis=1)
-        profit = columns.worth
+        profit = columns.worth.copy()
         bound = 0
         for resource, price, summed in zip(self._resources, prices, sums, strict=True):
             profit = profit - resource.amount * (summed[columns.end] - summed[columns.start])
@@ -176,6 +193,9 @@ class _Search:
         for floor, pays in zip(self._floors, floors.tolist(), strict=True):
             profit = profit + floor.amount * pays
             bound -= floor.least * pays
+        for row, gain in zip(self._order.values(), order.tolist(), strict=True):
+            profit[row.behind] -= gain
+            profit[row.ahead] += gain
         bound += int(np.maximum(columns.best(profit), 0).sum())
         return Relaxation(bound, self._prices(prices, floors), columns, found.share, profit)
 
