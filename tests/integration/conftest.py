@@ -16,12 +16,17 @@ from dure.hub.wsgi import application
 
 
 @pytest.fixture
-def hub_in_this_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A command's client speaks to the WSGI application, on the test's own connection."""
-    transport = httpx.WSGITransport(app=application)
-    monkeypatch.setattr(api_door, "HubClient", partial(HubClient, transport=transport))
+def one_connection() -> Iterator[None]:
+    """A request through WSGI would end the connection that holds the test's transaction."""
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
     yield
     for signal in (request_started, request_finished):
         signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def hub_in_this_process(one_connection: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command's client speaks to the WSGI application, on the test's own connection."""
+    transport = httpx.WSGITransport(app=application)
+    monkeypatch.setattr(api_door, "HubClient", partial(HubClient, transport=transport))

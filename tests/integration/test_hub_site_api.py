@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import httpx
 import pytest
-from django.core.signals import request_finished, request_started
-from django.db import close_old_connections
 from django.test import Client
 from tests.integration import small
 from tests.integration.small import DECIDED, NOW, STARTED
@@ -23,7 +20,7 @@ from dure.hub.supply.models import Cluster, EnrolmentToken, SiteCredential
 from dure.hub.wsgi import application
 from dure.protocol import Enrolment, Report
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_connection")]
 
 AGENT = {"agent_version": "0.1.0", "engine": "simulated"}
 
@@ -43,16 +40,6 @@ def hubs_clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     monkeypatch.setattr(clock, "now", made)
     return made
-
-
-@pytest.fixture(autouse=True)
-def _one_connection() -> Iterator[None]:
-    """A request through WSGI would end the connection that holds the test's transaction."""
-    for signal in (request_started, request_finished):
-        signal.disconnect(close_old_connections)
-    yield
-    for signal in (request_started, request_finished):
-        signal.connect(close_old_connections)
 
 
 def client(token: str | None) -> SiteClient:

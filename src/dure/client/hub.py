@@ -31,7 +31,7 @@ from dure.client.models import (
 from dure.client.reviewers import ReplacementView, ReviewersView
 from dure.client.scenarios import ScenarioAsked, ScenariosView, ScenarioView
 from dure.client.scores import ScoresView, SensitivityView
-from dure.client.transport import Connection, Patience, read
+from dure.client.transport import Connection, read
 
 _PROGRAMME: Final = TypeAdapter(ProgrammeView)
 _CALLS: Final = TypeAdapter(tuple[CallView, ...])
@@ -60,25 +60,6 @@ SOLVE_TIMEOUT_S: Final = 120.0
 class HubClient(Connection):
     """The hub's user API as the bearer of a personal token; its sentences in `language`."""
 
-    def __init__(
-        self,
-        base_url: str,
-        token: str | None,
-        transport: httpx.BaseTransport | None = None,
-        timeout_s: float = 10.0,
-        *,
-        patience: Patience | None = None,
-        language: str | None = None,
-    ) -> None:
-        super().__init__(
-            base_url=base_url,
-            token=token,
-            transport=transport,
-            timeout_s=timeout_s,
-            patience=patience or Patience(),
-            language=language,
-        )
-
     def programme(self) -> ProgrammeView:
         """The programme in force."""
         return read(_PROGRAMME, self._get("/api/v1/programme"))
@@ -89,60 +70,60 @@ class HubClient(Connection):
 
     def screening(self, call: str) -> ScreeningView:
         """Who screening refused or would refuse now, and suspected duplicates; changes nothing."""
-        return read(_SCREENING, self._get(f"/api/v1/calls/{quote(call, safe='')}/screening"))
+        return read(_SCREENING, self._get(_path("calls", call, "screening")))
 
     def screen(self, call: str) -> ScreeningView:
         """Screens the closed call. Cannot be undone; `Refused` (409) at another stage."""
-        path = f"/api/v1/calls/{quote(call, safe='')}/screening"
+        path = _path("calls", call, "screening")
         return read(_SCREENING, self.ask("POST", path, repeatable=False))
 
     def round(self, call: str) -> RoundView:
         """The latest plan of a call's round; `Refused` (404) where none was made."""
-        return read(_ROUND, self._get(f"/api/v1/rounds/{quote(call, safe='')}"))
+        return read(_ROUND, self._get(_path("rounds", call)))
 
     def solve(self, call: str) -> RoundView:
         """Makes a new draft plan. Blocks while it is solved."""
-        path = f"/api/v1/rounds/{quote(call, safe='')}/solve"
+        path = _path("rounds", call, "solve")
         return read(_ROUND, self.ask("POST", path, repeatable=False, extra_wait_s=SOLVE_TIMEOUT_S))
 
     def approve(self, call: str, *, plan: int) -> RoundView:
         """Approves that plan; `Refused` where a later one exists. Twice is once."""
-        path = f"/api/v1/rounds/{quote(call, safe='')}/approve"
+        path = _path("rounds", call, "approve")
         return read(_ROUND, self.ask("POST", path, repeatable=True, body=Approval(plan=plan)))
 
     def withdraw(self, call: str, *, plan: int) -> RoundView:
         """Takes one's approval of that plan back, while it waits for others'. Twice is once."""
-        path = f"/api/v1/rounds/{quote(call, safe='')}/withdraw"
+        path = _path("rounds", call, "withdraw")
         return read(_ROUND, self.ask("POST", path, repeatable=True, body=Approval(plan=plan)))
 
     def outcome(self, call: str, application: str) -> OutcomeView:
         """What the latest plan of a call's round means for one application."""
-        path = f"/api/v1/rounds/{quote(call, safe='')}/outcomes/{quote(application, safe='')}"
+        path = _path("rounds", call, "outcomes", application)
         return read(_OUTCOME, self._get(path))
 
     def report(self, call: str) -> ReportView:
         """What the latest plan of a call's round came to: funnel, fairness, bounds."""
-        return read(_REPORT, self._get(f"/api/v1/rounds/{quote(call, safe='')}/report"))
+        return read(_REPORT, self._get(_path("rounds", call, "report")))
 
     def what_if(self, call: str, asked: ScenarioAsked) -> ScenarioView:
         """Plans a scenario of the call's round and keeps it. Blocks while it is solved."""
-        path = f"/api/v1/rounds/{quote(call, safe='')}/scenarios"
+        path = _path("rounds", call, "scenarios")
         answer = self.ask("POST", path, repeatable=False, body=asked, extra_wait_s=SOLVE_TIMEOUT_S)
         return read(_SCENARIO, answer)
 
     def scenarios(self, call: str, *, plan: int | None = None) -> ScenariosView:
         """A plan of the call's round, the latest if none is named, beside its scenarios."""
-        path = f"/api/v1/rounds/{quote(call, safe='')}/scenarios"
+        path = _path("rounds", call, "scenarios")
         return read(_SCENARIOS, self._get(path, {} if plan is None else {"plan": plan}))
 
     def scenario(self, call: str, name: str, *, plan: int | None = None) -> ScenarioView:
         """One scenario of a plan, of the latest if none is named; `Refused` (404) if absent."""
-        path = _scenario_path(call, name)
+        path = _path("rounds", call, "scenarios", name)
         return read(_SCENARIO, self._get(path, {} if plan is None else {"plan": plan}))
 
     def propose_scenario(self, call: str, name: str, *, plan: int) -> RoundView:
         """Makes that plan's scenario the call's proposal. `Refused` (409) where it cannot be."""
-        path = f"{_scenario_path(call, name)}/propose"
+        path = _path("rounds", call, "scenarios", name, "propose")
         answer = self.ask(
             "POST", path, repeatable=False, params={"plan": plan}, extra_wait_s=SOLVE_TIMEOUT_S
         )
@@ -150,30 +131,30 @@ class HubClient(Connection):
 
     def remove_scenario(self, call: str, name: str, *, plan: int) -> None:
         """Takes that plan's scenario away. Cannot be undone; `Refused` (404) if absent."""
-        path = _scenario_path(call, name)
+        path = _path("rounds", call, "scenarios", name)
         self.ask("DELETE", path, repeatable=False, params={"plan": plan})
 
     def reviewers(self, call: str) -> ReviewersView:
         """How far a call's review has come: its stages, who reviews, what is late."""
-        return read(_REVIEWERS, self._get(f"/api/v1/rounds/{quote(call, safe='')}/reviewers"))
+        return read(_REVIEWERS, self._get(_path("rounds", call, "reviewers")))
 
     def replacements(self, call: str) -> ReplacementView:
         """Who would replace whom if late reviewers were replaced now; nothing is done."""
-        path = f"/api/v1/rounds/{quote(call, safe='')}/reviewers/late"
+        path = _path("rounds", call, "reviewers", "late")
         return read(_REPLACEMENT, self._get(path))
 
     def replace_late(self, call: str) -> ReplacementView:
         """Replaces late reviewers. Safe to repeat: who was replaced is late no longer."""
-        path = f"/api/v1/rounds/{quote(call, safe='')}/reviewers/replace"
+        path = _path("rounds", call, "reviewers", "replace")
         return read(_REPLACEMENT, self.ask("POST", path, repeatable=True))
 
     def scores(self, call: str) -> ScoresView:
         """A call's latest ranking, raw beside corrected; `Refused` (404) before one."""
-        return read(_SCORES, self._get(f"/api/v1/rounds/{quote(call, safe='')}/scores"))
+        return read(_SCORES, self._get(_path("rounds", call, "scores")))
 
     def sensitivity(self, call: str, *, places: int | None = None) -> SensitivityView:
         """Whose outcome hangs on what, the first `places` served. Blocks while it is computed."""
-        path = f"/api/v1/rounds/{quote(call, safe='')}/scores/sensitivity"
+        path = _path("rounds", call, "scores", "sensitivity")
         params = {} if places is None else {"places": places}
         answer = self.ask("GET", path, repeatable=True, params=params, extra_wait_s=SOLVE_TIMEOUT_S)
         return read(_SENSITIVITY, answer)
@@ -189,16 +170,16 @@ class HubClient(Connection):
 
     def choice(self, call: str) -> ChoiceView:
         """The latest plan of a supply call; `Refused` (404) where none was made."""
-        return read(_CHOICE, self._get(f"/api/v1/supply-calls/{quote(call, safe='')}/choice"))
+        return read(_CHOICE, self._get(_path("supply-calls", call, "choice")))
 
     def choose(self, call: str) -> ChoiceView:
         """Makes a new plan of whom to buy from."""
-        path = f"/api/v1/supply-calls/{quote(call, safe='')}/choose"
+        path = _path("supply-calls", call, "choose")
         return read(_CHOICE, self.ask("POST", path, repeatable=False, extra_wait_s=SOLVE_TIMEOUT_S))
 
     def approve_choice(self, call: str, *, plan: int) -> ChoiceView:
         """Approves that plan; `Refused` where a later one exists. Twice is once."""
-        path = f"/api/v1/supply-calls/{quote(call, safe='')}/approve"
+        path = _path("supply-calls", call, "approve")
         return read(_CHOICE, self.ask("POST", path, repeatable=True, body=Approval(plan=plan)))
 
     def allocations(self) -> tuple[AllocationView, ...]:
@@ -224,5 +205,6 @@ class HubClient(Connection):
         return self.ask("GET", path, repeatable=True, params=params)
 
 
-def _scenario_path(call: str, name: str) -> str:
-    return f"/api/v1/rounds/{quote(call, safe='')}/scenarios/{quote(name, safe='')}"
+def _path(*parts: str) -> str:
+    """Of the API; a part is one step, whatever signs are in it."""
+    return "/api/v1/" + "/".join(quote(part, safe="") for part in parts)

@@ -12,7 +12,7 @@ from typing import Final
 import httpx
 from pydantic import TypeAdapter
 
-from dure.client.transport import Connection, Patience, read
+from dure.client.transport import Connection, read
 from dure.protocol import Credential, Desired, Enrolment, Receipt, Report
 
 LONGEST_WAIT_S: Final = 25
@@ -25,23 +25,6 @@ _RECEIPT: Final = TypeAdapter(Receipt)
 
 class SiteClient(Connection):
     """The hub's site API as the bearer of one cluster's credential (or of none, to enrol)."""
-
-    def __init__(
-        self,
-        base_url: str,
-        token: str | None,
-        transport: httpx.BaseTransport | None = None,
-        timeout_s: float = 10.0,
-        *,
-        patience: Patience | None = None,
-    ) -> None:
-        super().__init__(
-            base_url=base_url,
-            token=token,
-            transport=transport,
-            timeout_s=timeout_s,
-            patience=patience or Patience(),
-        )
 
     def enrol(self, enrolment: Enrolment) -> Credential:
         """Trades the one-time token for a credential. The token is spent; raises `Refused`."""

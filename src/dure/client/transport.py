@@ -46,16 +46,16 @@ class Patience:
 
 
 class Connection:
-    """An HTTP connection to one hub, as one bearer."""
+    """An HTTP connection to one hub, as one bearer; the hub's sentences in `language`."""
 
     def __init__(
         self,
-        *,
         base_url: str,
         token: str | None,
-        transport: httpx.BaseTransport | None,
-        timeout_s: float,
-        patience: Patience,
+        transport: httpx.BaseTransport | None = None,
+        timeout_s: float = 10.0,
+        *,
+        patience: Patience | None = None,
         language: str | None = None,
     ) -> None:
         headers = {"Accept": "application/json", "User-Agent": "dure"}
@@ -65,7 +65,7 @@ class Connection:
             headers["Authorization"] = f"Bearer {token}"
         self.base_url = base_url.rstrip("/")
         self._timeout_s = timeout_s
-        self._patience = patience
+        self._patience = patience or Patience()
         self._http = httpx.Client(
             base_url=self.base_url, headers=headers, transport=transport, timeout=timeout_s
         )

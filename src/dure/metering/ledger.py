@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NotRequired, TypedDict, Unpack
 
 from pydantic import AwareDatetime, Field, model_validator
 
@@ -22,6 +22,7 @@ from dure.vocabulary.frozen import Frozen
 from dure.vocabulary.plans import Reason
 
 EntryKind = Literal["DEPOSIT", "CHARGE", "REFUND", "PULLBACK", "VOID"]
+Side = Literal["programme", "used", "reserve"]
 
 
 class ConflictingEntries(ValueError):
@@ -74,91 +75,40 @@ def allocation_account(allocation: str) -> str:
     return f"allocation:{allocation}"
 
 
-def pool_account(pool: str, side: Literal["programme", "used", "reserve"]) -> str:
+def pool_account(pool: str, side: Side) -> str:
     """One of a pool's three accounts."""
     return f"pool:{pool}:{side}"
 
 
-def deposit(
-    *,
-    key: str,
-    at: datetime,
-    allocation: str,
-    pool: str,
-    amount: int,
-    reason: Reason | None = None,
-) -> Entry:
+class Movement(TypedDict):
+    """What is said of every entry that moves `amount` between an allocation and its pool."""
+
+    key: str
+    at: datetime
+    allocation: str
+    pool: str
+    amount: int
+    reason: NotRequired[Reason | None]
+
+
+def deposit(**what: Unpack[Movement]) -> Entry:
     """The pool's programme capacity gives the allocation `amount`."""
-    return Entry(
-        key=key,
-        kind="DEPOSIT",
-        at=at,
-        allocation=allocation,
-        postings=_moved(pool_account(pool, "programme"), allocation_account(allocation), amount),
-        reason=reason or _because("ledger.deposit", pool=pool, amount=amount),
-    )
+    return _into("DEPOSIT", "programme", **what)
 
 
-def charge(
-    *,
-    key: str,
-    at: datetime,
-    allocation: str,
-    pool: str,
-    amount: int,
-    reason: Reason | None = None,
-) -> Entry:
+def charge(**what: Unpack[Movement]) -> Entry:
     """The owner used `amount` of the allocation."""
-    return Entry(
-        key=key,
-        kind="CHARGE",
-        at=at,
-        allocation=allocation,
-        postings=_moved(allocation_account(allocation), pool_account(pool, "used"), amount),
-        reason=reason or _because("ledger.charge", pool=pool, amount=amount),
-    )
+    return _out_of("CHARGE", "used", **what)
 
 
-def refund(
-    *,
-    key: str,
-    at: datetime,
-    allocation: str,
-    pool: str,
-    amount: int,
-    reason: Reason | None = None,
-) -> Entry:
+def refund(**what: Unpack[Movement]) -> Entry:
     """Use that the programme does not charge for (a fault of the site) goes back."""
-    return Entry(
-        key=key,
-        kind="REFUND",
-        at=at,
-        allocation=allocation,
-        postings=_moved(pool_account(pool, "used"), allocation_account(allocation), amount),
-        reason=reason or _because("ledger.refund", pool=pool, amount=amount),
-    )
+    return _into("REFUND", "used", **what)
 
 
-def pullback(
-    *,
-    key: str,
-    at: datetime,
-    allocation: str,
-    pool: str,
-    amount: int,
-    freed_to: Literal["waitlist", "reserve"],
-    reason: Reason | None = None,
-) -> Entry:
+def pullback(*, freed_to: Literal["waitlist", "reserve"], **what: Unpack[Movement]) -> Entry:
     """A rule takes `amount` back: to the programme, for the waitlist, or to the pool's reserve."""
-    side: Literal["programme", "reserve"] = "programme" if freed_to == "waitlist" else "reserve"
-    return Entry(
-        key=key,
-        kind="PULLBACK",
-        at=at,
-        allocation=allocation,
-        postings=_moved(allocation_account(allocation), pool_account(pool, side), amount),
-        reason=reason or _because("ledger.pullback", pool=pool, amount=amount),
-    )
+    return _out_of("PULLBACK", "programme" if freed_to == "waitlist" else "reserve", **what)
 
 
 def void(entry: Entry, *, key: str, at: datetime, reason: Reason | None = None) -> Entry:
@@ -206,11 +156,31 @@ def _once(entries: Iterable[Entry]) -> Iterable[Entry]:
     return known.values()
 
 
-def _moved(source: str, target: str, amount: int) -> tuple[Posting, ...]:
+def _into(kind: EntryKind, side: Side, **what: Unpack[Movement]) -> Entry:
+    """From one of the pool's accounts to the allocation."""
+    source, target = pool_account(what["pool"], side), allocation_account(what["allocation"])
+    return _moving(kind, source, target, **what)
+
+
+def _out_of(kind: EntryKind, side: Side, **what: Unpack[Movement]) -> Entry:
+    """From the allocation to one of the pool's accounts."""
+    source, target = allocation_account(what["allocation"]), pool_account(what["pool"], side)
+    return _moving(kind, source, target, **what)
+
+
+def _moving(kind: EntryKind, source: str, target: str, **what: Unpack[Movement]) -> Entry:
+    pool, amount = what["pool"], what["amount"]
     if amount <= 0:
         msg = f"an entry moves a positive amount, not {amount}"
         raise ValueError(msg)
-    return Posting(account=source, amount=-amount), Posting(account=target, amount=amount)
+    return Entry(
+        key=what["key"],
+        kind=kind,
+        at=what["at"],
+        allocation=what["allocation"],
+        postings=(Posting(account=source, amount=-amount), Posting(account=target, amount=amount)),
+        reason=what.get("reason") or _because(f"ledger.{kind.lower()}", pool=pool, amount=amount),
+    )
 
 
 def _because(code: str, **params: str | int) -> Reason:
