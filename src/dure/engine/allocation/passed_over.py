@@ -1,7 +1,8 @@
 """Rules of rank as rows of the relaxation: how much of one may be served before another is.
 
 - Where no cap and no floor could excuse it, the part of a worse-placed request that is served in
-  ways that would do for a better-placed one is no more than the part of that one that is served.
+  ways that would do for a better-placed one is no more than the part of that one that is served;
+  times the parts it can be divided into, where it can be reduced.
 - There are millions of such pairs and hardly any matters, so they are looked for in an optimum: for
   each request that breaks one, the pair broken most and the nearest one.
 - It looks at arrays, a part of those who wait at a time.
@@ -34,9 +35,10 @@ Truth = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class OrderRow:
-    """The columns `behind` may together not exceed the columns `ahead`."""
+    """The columns `behind` may together not exceed the columns `ahead`, each so many times."""
 
     ahead: Index
+    times: Index
     behind: Index
 
 
@@ -63,6 +65,7 @@ class PassedOver:
             dtype=np.int64,
             count=len(columns.request),
         )
+        self._times = -(-columns.servers // self._minimum)
         self._unexcused = _unexcused(columns.bounds, round_.limits)
         changes = np.diff(columns.request, prepend=-1) | np.diff(columns.wish, prepend=-1)
         self._wish_first = np.flatnonzero(changes)
@@ -71,13 +74,13 @@ class PassedOver:
         """The rule for a pair."""
         ahead, behind = (self._columns_of(number) for number in pair)
         would_do = self._would_do(ahead, behind).any(axis=0)
-        return OrderRow(ahead, behind[would_do])
+        return OrderRow(ahead, self._times[ahead], behind[would_do])
 
     def broken(self, share: Numbers) -> list[Pair]:
         """Pairs whose rule these shares break."""
         columns = self._columns
         served = np.zeros(int(columns.request[-1]) + 1) if len(share) else np.zeros(0)
-        np.add.at(served, columns.request, share)
+        np.add.at(served, columns.request, share * self._times)
         waits = self._wish_first[served[columns.request[self._wish_first]] < 1 - BROKEN]
         holds = np.flatnonzero(share > 0)
         found: set[Pair] = set()

@@ -166,8 +166,11 @@ def _floor(helper: ModelBuilderHelper, active: Index, floor: Floor, part: float)
 def _order(helper: ModelBuilderHelper, place: Index, order: OrderRow) -> int:
     """No more is served behind than ahead."""
     row = _row(helper, float("-inf"), 0.0)
-    for columns, sign in ((order.behind, 1.0), (order.ahead, -1.0)):
-        for index in place[columns].tolist():
-            if index >= 0:
-                helper.add_term_to_constraint(row, index, sign)
+    behind, ahead = place[order.behind].tolist(), place[order.ahead].tolist()
+    for index in behind:
+        if index >= 0:
+            helper.add_term_to_constraint(row, index, 1.0)
+    for index, times in zip(ahead, order.times.tolist(), strict=True):
+        if index >= 0:
+            helper.add_term_to_constraint(row, index, -float(times))
     return row

@@ -195,7 +195,7 @@ class _Search:
             bound -= floor.least * pays
         for row, gain in zip(self._order.values(), order.tolist(), strict=True):
             profit[row.behind] -= gain
-            profit[row.ahead] += gain
+            profit[row.ahead] += gain * row.times
         bound += int(np.maximum(columns.best(profit), 0).sum())
         return Relaxation(bound, self._prices(prices, floors), columns, found.share, profit)
 
