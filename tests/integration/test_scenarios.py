@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from html import unescape
 from typing import Any, Final
+from urllib.parse import urljoin
 
 import pytest
 from django.test import Client
@@ -184,7 +185,7 @@ def test_what_does_not_fit_the_round_is_refused_and_nothing_is_kept() -> None:
 def page(world: World, path: str, who: str = "operator", language: str = "en") -> str:
     client = Client(headers={"accept-language": language})
     client.force_login(world.people[who])
-    response = client.get(f"/rounds/first/scenarios/{path}")
+    response = client.get(urljoin("/rounds/first/scenarios/", path))
     assert response.status_code == 200
     return unescape(response.content.decode())
 
@@ -329,3 +330,43 @@ def test_without_a_correction_raw_scores_are_not_on_offer() -> None:
     world, decision = small.proposed()
     assert scenarios.raw_standings(decision) == {}
     assert "not corrected for their leniency" not in page(world, "add/")
+
+
+def in_twelve_regions(report: dict[str, Any], served: int) -> dict[str, Any]:
+    """The stored report as if the applications had come from twelve regions."""
+    one = next(g for g in report["fairness"] if g["dimension"] == "region")
+    others = [g for g in report["fairness"] if g["dimension"] != "region"]
+    regions = [
+        {**one, "group": f"region-{n:02}", "applications": 20 - n, "served": served}
+        for n in range(12)
+    ]
+    return {**report, "fairness": [*others, *regions]}
+
+
+def test_small_regions_are_one_row_until_each_is_asked_for() -> None:
+    world, decision = small.proposed()
+    scenario = added(decision, world, **MORE)
+    decision.report = in_twelve_regions(decision.report, served=1)
+    decision.save(update_fields=["report"])
+    scenario.report = in_twelve_regions(scenario.report or {}, served=2)
+    shift = {"dimension": "region", "served": 1, "server_months": 6}
+    scenario.groups = [{**shift, "group": f"region-{n:02}"} for n in range(12)]
+    scenario.save(update_fields=["report", "groups"])
+    for path, folded in (
+        ("../", '<th scope="row">5 others</th><td class="number">55</td>'),
+        ("", '<th scope="row">5 others (55)</th>'),
+        (f"{scenario.pk}/", '<th scope="row">5 others</th><td class="number">+5</td>'),
+    ):
+        short, long = page(world, path), page(world, f"{path}?groups=all")
+        assert folded in short, path
+        assert ("region-11" in short, "region-11" in long) == (False, True), path
+        assert "5 others" not in long, path
+        assert "Show every group" in short
+        assert "Show the largest groups only" in long
+
+
+def test_a_table_of_few_groups_is_not_folded() -> None:
+    world, decision = small.proposed()
+    added(decision, world, **MORE)
+    for path in ("../", ""):
+        assert "Show every group" not in page(world, path)

@@ -12,11 +12,12 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from dure.hub import clock
-from dure.hub.allocations import operations, replays, round_queries
+from dure.hub.allocations import folding, operations, replays, round_queries
 from dure.hub.allocations.decisions import ApprovedAlready, PlanRefused, StalePlan
 from dure.hub.allocations.forms import OutcomeFilter
 from dure.hub.allocations.labels import OUTCOMES
 from dure.hub.allocations.models import Decision
+from dure.hub.allocations.round_report import fairness
 from dure.hub.allocations.rounds import GroupsInConflict, months_of
 from dure.hub.calls.models import Call
 from dure.hub.calls.operations import NotAtThisStage
@@ -54,6 +55,13 @@ def a_round(request: HttpRequest, by: User, key: str) -> HttpResponse:
         )
         rows = round_queries.outcomes(decision=seen.latest, by=by, **filters.kept)
         found |= {"filters": filters, "page": pages(rows, request)}
+    if seen.report:
+        whole = folding.every_group_asked(request.GET.dict())
+        found |= {
+            "fairness": fairness(seen.report, whole=whole),
+            "is_long": any(folding.is_long(one.groups) for one in seen.report.fairness),
+            "whole": whole,
+        }
     return render(request, "allocations/round.html", found)
 
 

@@ -1,6 +1,7 @@
 """What a round came to, in the programme's own words: its funnel, its fairness, its bounds.
 
-- Nothing is worked out here: the report was made with the plan and is stored beside it.
+- Nothing is worked out here: the report was made with the plan and is stored beside it. Only small
+  groups are added up where a page folds them.
 - Groups are called as the programme's file calls them; a key that it has dropped stands for itself.
 """
 
@@ -17,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dure.engine.allocation.facts import MERIT_PER_POINT, Price
 from dure.engine.allocation.report import BoundUse, Funnel, PoolUse, RoundReport, Success
+from dure.hub.allocations.folding import fold, others, success_together
 from dure.hub.allocations.rounds import labels_of
 from dure.hub.portal.templatetags.dure import words
 from dure.vocabulary.frozen import Text
@@ -117,6 +119,25 @@ class Report:
     def gap_permille(self) -> int:
         """How far it may lie from the best, rounded up."""
         return -(-(self.funnel.gap.numerator * 1000) // self.funnel.gap.denominator)
+
+
+def fairness(report: Report, *, whole: bool) -> tuple[Dimension, ...]:
+    """The dimensions that tell groups apart; small groups folded unless the `whole` is asked."""
+    told = tuple(one for one in report.fairness if len(one.groups) > 1)
+    if whole:
+        return told
+    return tuple(
+        Dimension(one.label, fold(one.groups, size=_applications, together=_together))
+        for one in told
+    )
+
+
+def _applications(fared: Fared) -> int:
+    return fared.success.applications
+
+
+def _together(fared: Sequence[Fared]) -> Fared:
+    return Fared(others(len(fared)), success_together([one.success for one in fared]))
 
 
 def dearest(prices: Sequence[Price]) -> str:

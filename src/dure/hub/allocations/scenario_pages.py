@@ -14,7 +14,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from dure.engine.allocation.scenario import UnableToChange
 from dure.hub import clock
 from dure.hub.allocations import round_queries, scenario_queries, scenarios
+from dure.hub.allocations import side_by_side as tables
 from dure.hub.allocations.decisions import PlanRefused, StalePlan
+from dure.hub.allocations.folding import every_group_asked, is_long
 from dure.hub.allocations.models import Decision, Scenario
 from dure.hub.allocations.scenario_forms import DifferenceFilter, ScenarioForm
 from dure.hub.allocations.scenario_queries import CHANGES
@@ -38,8 +40,12 @@ def side_by_side(request: HttpRequest, by: User, key: str) -> HttpResponse:
     base = scenario_queries.a_base(call=call, number=_number(request), by=by)
     found: dict[str, object] = {"call": call, "base": base}
     if base is not None:
+        whole = every_group_asked(request.GET.dict())
+        seen = tables.side_by_side(base=base, by=by, whole=whole)
         found |= {
-            "seen": scenario_queries.side_by_side(base=base, by=by),
+            "seen": seen,
+            "is_long": seen.is_long,
+            "whole": whole,
             "rounds": scenario_queries.rounds_of(call=call, by=by),
             "may_add": may(by, Action.SOLVE_ROUND),
         }
@@ -104,13 +110,17 @@ def detail(request: HttpRequest, by: User, key: str, pk: int) -> HttpResponse:
         change=CHANGES.items(),
         sector=[(one.id, words(one.label)) for one in sectors],
     )
+    whole = every_group_asked(request.GET.dict())
+    dimensions = scenario_queries.by_group(scenario)
     page = pages(scenario_queries.differences(scenario=scenario, by=by, **filters.kept), request)
     found = {
         "call": call,
         "scenario": scenario,
         "said": scenario_queries.said(scenario),
         "refusal": scenario_queries.refusal(scenario, scenario.decision),
-        "dimensions": scenario_queries.by_group(scenario),
+        "dimensions": dimensions if whole else scenario_queries.folded(dimensions),
+        "is_long": any(is_long(one.groups) for one in dimensions),
+        "whole": whole,
         "filters": filters,
         "page": page,
         "rows": scenario_queries.titled(list(page)),

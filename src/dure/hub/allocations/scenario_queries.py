@@ -15,12 +15,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, pgettext_lazy
 
 from dure.engine.allocation.compare import Difference, GroupDifference
-from dure.engine.allocation.facts import MERIT_PER_POINT
-from dure.engine.allocation.report import RoundReport
+from dure.hub.allocations.folding import fold, others
 from dure.hub.allocations.labels import POLICIES
 from dure.hub.allocations.models import Decision, Scenario
 from dure.hub.allocations.round_queries import ROUND
-from dure.hub.allocations.round_report import DIMENSIONS, Report, group_name, written
+from dure.hub.allocations.round_report import DIMENSIONS, group_name
 from dure.hub.allocations.scenarios import labels
 from dure.hub.calls.models import Application, Call
 from dure.hub.people.gate import Action, NotPermitted, require
@@ -29,7 +28,6 @@ from dure.hub.portal.reasons import sentence
 from dure.hub.portal.templatetags.dure import figure, words
 from dure.hub.supply.queries import rules
 from dure.vocabulary.plans import Reason
-from dure.vocabulary.programme import Programme
 from dure.vocabulary.scenario import Change
 
 SIDE_BY_SIDE: Final = ("sector", "size_class", "region")
@@ -44,42 +42,6 @@ CHANGES: Final[dict[str, Promise]] = {
     "fewer": pgettext_lazy("what a scenario changes", "Gets less"),
     "moved": pgettext_lazy("what a scenario changes", "Other pool or months"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A figure of one scenario, and by how much it differs from the plan's."""
-
-    value: str
-    change: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    label: str
-    cells: tuple[Cell, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Rows under one heading."""
-
-    label: str
-    rows: tuple[Row, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SideBySide:
-    """The plan and its scenarios, a column each; a refused one has its reason instead."""
-
-    planned: tuple[Scenario, ...]
-    refused: tuple[tuple[Scenario, str], ...]
-    parts: tuple[Part, ...]
-
-    @property
-    def columns(self) -> int:
-        """Of the table: the figure's name, the plan, the scenarios."""
-        return 2 + len(self.planned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,23 +100,6 @@ def offers_of(decision: Decision) -> list[dict[str, Any]]:
     """What the pools of a stored round had to give."""
     found = Decision.objects.annotate(offers=F("snapshot__offers"))
     return list(found.values_list("offers", flat=True).get(pk=decision.pk))
-
-
-def side_by_side(*, base: Decision, by: User) -> SideBySide:
-    """The plan beside its scenarios, in the order they were made."""
-    require(by, Action.SEE_ROUND)
-    found = list(base.scenarios.defer("plan", "differences", "groups").select_related("made_by"))
-    planned = tuple(one for one in found if one.report is not None)
-    document = rules(base.programme)
-    reports = [_report(base.report, document), *(_report(one.report, document) for one in planned)]
-    return SideBySide(
-        planned=planned,
-        refused=tuple((one, refusal(one, base)) for one in found if one.refusal is not None),
-        parts=(
-            Part(gettext("The round"), tuple(_totals(reports))),
-            *_dimensions(reports),
-        ),
-    )
 
 
 def a_scenario(*, call: Call, pk: int, by: User) -> Scenario:
@@ -238,18 +183,43 @@ def by_group(scenario: Scenario) -> tuple[DimensionSeen, ...]:
     document = rules(scenario.decision.programme)
     found = [GroupDifference.model_validate(one) for one in scenario.groups]
     return tuple(
-        DimensionSeen(
-            label=str(DIMENSIONS[dimension]),
-            groups=tuple(
+        _dimension(
+            str(DIMENSIONS[dimension]),
+            tuple(
                 GroupSeen(group_name(dimension, one.group, document), one)
                 for one in found
                 if one.dimension == dimension
             ),
-            most=max(abs(one.server_months) for one in found if one.dimension == dimension),
         )
         for dimension in SIDE_BY_SIDE
         if any(one.dimension == dimension for one in found)
     )
+
+
+def folded(dimensions: Sequence[DimensionSeen]) -> tuple[DimensionSeen, ...]:
+    """The same with the groups that shift least as one row, where there are many."""
+    return tuple(
+        _dimension(one.label, fold(one.groups, size=_shift, together=_shifts)) for one in dimensions
+    )
+
+
+def _dimension(label: str, groups: tuple[GroupSeen, ...]) -> DimensionSeen:
+    return DimensionSeen(label, groups, most=max(map(_shift, groups)))
+
+
+def _shift(group: GroupSeen) -> int:
+    return abs(group.difference.server_months)
+
+
+def _shifts(groups: Sequence[GroupSeen]) -> GroupSeen:
+    """Several groups as one: what some gain and others lose adds up."""
+    together = GroupDifference(
+        dimension=groups[0].difference.dimension,
+        group="",
+        served=sum(one.difference.served for one in groups),
+        server_months=sum(one.difference.server_months for one in groups),
+    )
+    return GroupSeen(others(len(groups)), together)
 
 
 def said(scenario: Scenario) -> list[tuple[str, str]]:
@@ -290,60 +260,3 @@ def _bounds(label: str, most: object, least: object) -> Iterator[tuple[str, str]
 
 def _amount(asked: object) -> str:
     return figure(asked) if isinstance(asked, int) else gettext("no bound")
-
-
-def _report(stored: object, document: Programme) -> Report:
-    return written(RoundReport.model_validate(stored), document)
-
-
-def _totals(reports: Sequence[Report]) -> Iterator[Row]:
-    yield _row(gettext("Applications served"), [r.served for r in reports])
-    yield _row(gettext("of them whole"), [r.funnel.served_whole for r in reports])
-    yield _row(gettext("Servers given in the fullest month"), [_fullest(r) for r in reports])
-    yield _row(gettext("Server-months given"), [r.funnel.server_months_given for r in reports])
-    idle = [sum(sum(pool.left) for pool in r.pools) for r in reports]
-    yield _row(gettext("Server-months left idle"), idle)
-    merit = [r.funnel.merit // MERIT_PER_POINT for r in reports]
-    yield _row(gettext("Merit (points times servers, by weight and months)"), merit)
-    gaps = tuple(Cell(_gap(r)) for r in reports)
-    yield Row(gettext("Distance to the best there could be, at most"), gaps)
-
-
-def _fullest(report: Report) -> int:
-    """Servers given in the month in which most are."""
-    return max(
-        (sum(month) for month in zip(*(p.given for p in report.pools), strict=True)), default=0
-    )
-
-
-def _gap(report: Report) -> str:
-    return gettext("none: proven") if report.optimal else f"{report.gap_permille} ‰"
-
-
-def _row(label: str, values: Sequence[int]) -> Row:
-    first = values[0]
-    return Row(
-        label, tuple(Cell(figure(v), f"{v - first:+,d}" if v != first else "") for v in values)
-    )
-
-
-def _dimensions(reports: Sequence[Report]) -> Iterator[Part]:
-    """Applications served of each group, of all that applied."""
-    for dimension in SIDE_BY_SIDE:
-        label = str(DIMENSIONS[dimension])
-        groups = [
-            {
-                g.success.group: g
-                for d in r.fairness
-                for g in d.groups
-                if g.success.dimension == dimension
-            }
-            for r in reports
-        ]
-        rows = []
-        for key, one in groups[0].items():
-            served = [g[key].success.served if key in g else 0 for g in groups]
-            plain = _row(f"{one.label} ({figure(one.success.applications)})", served)
-            rows.append(plain)
-        if rows:
-            yield Part(label, tuple(rows))
