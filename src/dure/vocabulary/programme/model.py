@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -93,6 +94,7 @@ class Programme(Frozen):
             *self._over_split(),
             *self._unknown_lessors(),
             *self._unknown_size_classes(),
+            *self._tiers_across_bands(),
             *misfits(self.eligibility, self.form),
         ]
         if problems:
@@ -136,6 +138,26 @@ class Programme(Frozen):
                     listed = ", ".join(sorted(known))
                     yield where, f"there is no size class '{name}'; declared: {listed}"
 
+    def _tiers_across_bands(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Where peers' points rank a call, its tiers are what the lottery draws within.
+
+        A band over two tiers would draw a lower tier first; one within a tier would split it.
+        """
+        bands = self.allotment.lottery_bands
+        for index, call in enumerate(self.calls):
+            last = call.stages[-1] if call.stages else None
+            if not bands or last is None or last.peer is None:
+                continue
+            judged = (c for c in self.rubric.criteria if not last.criteria or c.id in last.criteria)
+            points = sum(criterion.points for criterion in judged)
+            bounds = [tier * points for tier in last.peer.tiers]
+            if list(bands) != bounds:
+                where = ("calls", index, "stages", len(call.stages) - 1, "peer", "tiers")
+                said = f"these tiers begin at {_listed(bounds)} of the stage's {points} points"
+                other = f"the lottery draws within bands from {_listed(bands)}"
+                todo = "write the same bounds in allotment.lottery_bands"
+                yield where, f"{said}, but {other}; {todo}"
+
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone)
@@ -151,6 +173,21 @@ class Programme(Frozen):
             for pool in cluster.pools:
                 yield provider, cluster, pool
 
+    def call(self, key: str) -> Call | None:
+        """The demand call of that id; None once the file has dropped it."""
+        return next((call for call in self.calls if call.id == key), None)
+
+    def price_of(self, model: str) -> MarketPrice | None:
+        return next((price for price in self.market_prices if price.model == model), None)
+
+    def cost_share_of(self, sector: str) -> CostShare | None:
+        return next((share for share in self.cost_shares if share.sector == sector), None)
+
     def total(self, figure: Figure, arrangement: Arrangement) -> int:
         """The sum of one count over the pools of one arrangement."""
         return sum(p.figure(figure) for _, _, p in self.pools() if p.arrangement == arrangement)
+
+
+def _listed(bounds: Iterable[Fraction]) -> str:
+    """As they would be written in the file."""
+    return ", ".join(f"{float(bound):g}" for bound in bounds)
