@@ -116,13 +116,13 @@ def statement(
     lines: list[AllocationLine] = []
     unpriced: list[str] = []
     for pool in pools:
-        price = _price(programme, pool.model)
+        price = programme.price_of(pool.model)
         for use in account_of[pool.pool].allocations:
             who = described.get(use.allocation)
             if who is None:
                 msg = f"pool {pool.pool} accounts for {use.allocation}, which is not described"
                 raise UnableToState(msg)
-            rule = _rule(programme, who.sector)
+            rule = programme.cost_share_of(who.sector)
             if rule is not None and rule.share and price is None:
                 unpriced.append(use.allocation)
             owed = cost_share(
@@ -189,14 +189,6 @@ def _accounts_by_pool(
         msg = f"described but not accounted for, or the reverse: {', '.join(sorted(differing))}"
         raise UnableToState(msg)
     return by_pool
-
-
-def _price(programme: Programme, model: str) -> MarketPrice | None:
-    return next((price for price in programme.market_prices if price.model == model), None)
-
-
-def _rule(programme: Programme, sector: str) -> CostShare | None:
-    return next((rule for rule in programme.cost_shares if rule.sector == sector), None)
 
 
 def _line(

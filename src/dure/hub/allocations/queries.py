@@ -22,14 +22,15 @@ from django.db.models.functions import TruncMonth
 from dure.hub.allocations.models import Allocation, LentRight, ReclaimNotice, Stretch
 from dure.hub.audit.models import Event
 from dure.hub.audit.queries import trail
-from dure.hub.people.gate import Action, NotPermitted, may, require
-from dure.hub.people.models import Role, User
+from dure.hub.people.gate import Action, NotPermitted, require
+from dure.hub.people.models import User
+from dure.hub.people.reach import reachable
 from dure.hub.supply.models import Pool
 from dure.hub.supply.queries import programme
 from dure.hub.usage.models import UsageSegment
 from dure.quantities import Period
 from dure.quantities import month as month_of
-from dure.vocabulary.programme import CostShare, MarketPrice, Programme
+from dure.vocabulary.programme import CostShare, MarketPrice
 from dure.vocabulary.programme.reclaim import ReclaimRule
 
 DECEMBER: Final = 12
@@ -97,7 +98,12 @@ def allocations(
 
     Raises NotPermitted to who can have none.
     """
-    found = _visible(by)
+    found = reachable(
+        Allocation.objects.all(),
+        by=by,
+        see=Action.SEE_ALLOCATION,
+        organisation="project__organisation",
+    )
     if state:
         found = found.filter(state=state)
     if pool:
@@ -164,24 +170,10 @@ def duties(*, allocation: Allocation, by: User) -> Duties:
     sector = allocation.project.organisation.sector if allocation.project.organisation else ""
     return Duties(
         rules=rules.reclaim,
-        cost_share=next((one for one in rules.cost_shares if one.sector == sector), None),
-        price=_price(rules, allocation.pool.model),
+        cost_share=rules.cost_share_of(sector),
+        price=rules.price_of(allocation.pool.model),
         currency=rules.currency,
     )
-
-
-def _price(rules: Programme, model: str) -> MarketPrice | None:
-    return next((price for price in rules.market_prices if price.model == model), None)
-
-
-def _visible(by: User) -> QuerySet[Allocation]:
-    if may(by, Action.SEE_ALLOCATION):
-        return Allocation.objects.all()
-    if by.role != Role.APPLICANT:
-        raise NotPermitted(by, Action.SEE_ALLOCATION)
-    if by.organisation_id is None:
-        return Allocation.objects.none()
-    return Allocation.objects.filter(project__organisation=by.organisation_id)
 
 
 def _months(

@@ -249,8 +249,8 @@ def _offers(
     call: Call, report: Report | None, prices: Sequence[Mapping[str, Any]]
 ) -> tuple[Offer, ...]:
     uses = {use.pool: use for use in report.pools} if report else {}
-    document = rules(call.programme)
-    named = next((one.pools for one in document.calls if one.id == call.key), tuple(uses))
+    asked = rules(call.programme).call(call.key)
+    named = asked.pools if asked else tuple(uses)
     pools = Pool.objects.filter(key__in=named).select_related("cluster").order_by("model", "key")
     of_pools = [Price.model_validate(p) for p in prices if p["kind"] == "pool"]
     return tuple(

@@ -265,7 +265,7 @@ def months_of(decision: Decision) -> RoundMonths | None:
     if decision.call is None:
         return None
     document = rules(decision.programme)
-    found = next((c for c in document.calls if c.id == decision.call.key), None)
+    found = document.call(decision.call.key)
     return round_months(document, found, now=decision.made_at) if found else None
 
 

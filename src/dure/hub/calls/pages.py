@@ -60,7 +60,7 @@ def application(request: HttpRequest, by: User, number: str) -> HttpResponse:
     document = rules(found.call.programme)
     context = {
         "application": found,
-        "call_rules": queries.call_rules(found.call, document),
+        "call_rules": document.call(found.call.key),
         "answers": queries.answers_shown(found, document),
         "reasons": list(next_steps.reasons(found)),
         "next_step": next_steps.next_step(found),
@@ -143,7 +143,7 @@ def _editable(by: User, number: str) -> Application:
 
 def _about(found: Call) -> dict[str, object]:
     document = rules(found.programme)
-    call_rules = queries.call_rules(found, document)
+    call_rules = document.call(found.key)
     if call_rules is None:
         raise Http404
     models = {model.id: model for model in document.accelerators}
@@ -206,4 +206,4 @@ def _check_page(
 
 
 def _call_of(found: Application) -> object:
-    return queries.call_rules(found.call, rules(found.call.programme))
+    return rules(found.call.programme).call(found.call.key)

@@ -11,7 +11,7 @@ from dure.hub.allocations.models import Allocation, Decision, Outcome
 from dure.hub.calls.models import Application, Call
 from dure.hub.people.gate import Action, Actor, require
 from dure.hub.people.models import User
-from dure.vocabulary.programme import Call as CallRules
+from dure.hub.people.reach import of_organisation
 from dure.vocabulary.programme import FormField, Programme
 
 _OFFER: Final = (
@@ -47,17 +47,10 @@ def open_calls() -> QuerySet[Call]:
     return Call.objects.filter(state=Call.State.OPEN).order_by("closes_at", "key")
 
 
-def call_rules(call: Call, programme: Programme) -> CallRules | None:
-    """The call in the programme's file; None once the file has dropped it."""
-    return next((rules for rules in programme.calls if rules.id == call.key), None)
-
-
 def my_applications(by: User) -> QuerySet[Application]:
     """The applications of the person's organisation, newest first, with what became of them."""
-    if by.organisation_id is None:
-        return Application.objects.none()
     return (
-        Application.objects.filter(organisation=by.organisation_id)
+        of_organisation(Application.objects.all(), by=by)
         .select_related("call", "project")
         .defer("answers")
         .prefetch_related(
@@ -94,12 +87,13 @@ def application_for(by: Actor, number: str) -> Application:
 def answers_shown(application: Application, programme: Programme) -> list[AnswerShown]:
     """All questions of the form, with this application's answers."""
     return [
-        AnswerShown(field, _shown(field, application.answers.get(field.id)))
+        AnswerShown(field, shown(field, application.answers.get(field.id)))
         for field in programme.form
     ]
 
 
-def _shown(field: FormField, answer: object) -> object:
+def shown(field: FormField, answer: object) -> object:
+    """The answer as a reader sees it: a choice by its label; None where there is none."""
     if answer in (None, "", []):
         return None
     return next((c.label for c in field.choices if c.value == answer), answer)

@@ -25,12 +25,7 @@ def front(request: HttpRequest) -> HttpResponse:
     context = {
         "stages": [(stage, *_said(stage)) for stage in stages],
         "most": max((stage.servers for stage in stages), default=0),
-        "open_calls": [
-            (call, next((r for r in rules.calls if r.id == call.key), None))
-            for call in open_calls()
-        ]
-        if rules
-        else [],
+        "open_calls": [(call, rules.call(call.key)) for call in open_calls()] if rules else [],
         "listings": published()[:FEW],
     }
     return render(request, "portal/front.html", context)

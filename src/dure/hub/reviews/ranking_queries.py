@@ -208,5 +208,6 @@ def _places(seen: RankingSeen) -> int:
 
 
 def _free_servers(call: Call) -> int:
-    named = next((c.pools for c in rules(call.programme).calls if c.id == call.key), ())
+    asked = rules(call.programme).call(call.key)
+    named = asked.pools if asked else ()
     return sum(pool.free_servers for pool in Pool.objects.filter(key__in=named))

@@ -13,9 +13,10 @@ from django.db.models import Count, Q, QuerySet
 from dure.engine import assignment, tender
 from dure.engine.tender.reading import read
 from dure.hub.allocations.models import Decision
-from dure.hub.calls.queries import AnswerShown
+from dure.hub.calls.queries import AnswerShown, shown
 from dure.hub.people.gate import Action, Actor, NotPermitted, require
 from dure.hub.people.models import User
+from dure.hub.people.reach import of_organisation
 from dure.hub.reviews.facts import reviewer_facts
 from dure.hub.tenders.judging import submission_of
 from dure.hub.tenders.models import Bid, BidReview, Inspection, SupplyCall
@@ -78,9 +79,7 @@ def bids_of(*, call: SupplyCall, by: User) -> QuerySet[Bid]:
 def own_bids(by: User) -> QuerySet[Bid]:
     """The bids of the person's organisation, the latest first. Raises NotPermitted."""
     require(by, Action.BID)
-    if by.organisation_id is None:
-        return Bid.objects.none()
-    found = Bid.objects.filter(organisation=by.organisation_id)
+    found = of_organisation(Bid.objects.all(), by=by)
     return found.select_related("call__programme", "organisation").order_by("-created_at", "-pk")
 
 
@@ -128,17 +127,11 @@ def outcome_of(bid: Bid) -> tender.BidOutcome | None:
 
 def answers_of(bid: Bid) -> list[AnswerShown]:
     """The questions that were answered, with the answers; clusters not offered are left out."""
-    shown = [
-        AnswerShown(field, _shown(field.choices, bid.answers.get(field.id)))
+    answers = [
+        AnswerShown(field, shown(field, bid.answers.get(field.id)))
         for field in questions(rules_of(bid.call))
     ]
-    return [one for one in shown if one.field.required or one.value is not None]
-
-
-def _shown(choices: tuple[object, ...], answer: object) -> object:
-    if answer in (None, ""):
-        return None
-    return next((c.label for c in choices if getattr(c, "value", None) == answer), answer)  # type: ignore[attr-defined]  # choices have a label
+    return [one for one in answers if one.field.required or one.value is not None]
 
 
 def lots_of(bid: Bid) -> tuple[tender.Lot, ...]:

@@ -7,8 +7,9 @@ from typing import Any
 
 from django.db.models import Count, Prefetch, QuerySet, Sum
 
-from dure.hub.people.gate import Action, NotPermitted, may
-from dure.hub.people.models import Role, User
+from dure.hub.people.gate import Action, may
+from dure.hub.people.models import User
+from dure.hub.people.reach import reachable
 from dure.hub.usage.models import LedgerEntry, LedgerPosting
 
 
@@ -61,13 +62,12 @@ def check(*, by: User) -> Check:
 
 
 def _visible(by: User) -> QuerySet[LedgerEntry]:
-    if may(by, Action.SEE_LEDGER):
-        return LedgerEntry.objects.all()
-    if by.role != Role.APPLICANT:
-        raise NotPermitted(by, Action.SEE_LEDGER)
-    if by.organisation_id is None:
-        return LedgerEntry.objects.none()
-    return LedgerEntry.objects.filter(allocation__project__organisation=by.organisation_id)
+    return reachable(
+        LedgerEntry.objects.all(),
+        by=by,
+        see=Action.SEE_LEDGER,
+        organisation="allocation__project__organisation",
+    )
 
 
 def _visible_postings(by: User) -> QuerySet[LedgerPosting]:

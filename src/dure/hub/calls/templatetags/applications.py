@@ -14,7 +14,6 @@ from dure.engine.scoring import two_decimals
 from dure.hub.allocations.models import Allocation
 from dure.hub.calls import next_steps
 from dure.hub.calls.models import Application, Call
-from dure.hub.calls.queries import call_rules
 from dure.hub.portal.templatetags.dure import figure, words
 from dure.vocabulary.programme import Programme, SizeClass
 
@@ -25,7 +24,7 @@ register = template.Library()
 def call_name(context: Context, call: Call) -> str:
     """The call's name in the programme's file; its key where the file has dropped it."""
     programme = context.get("programme")
-    found = call_rules(call, programme) if isinstance(programme, Programme) else None
+    found = programme.call(call.key) if isinstance(programme, Programme) else None
     return words(found.label) if found else call.key
 
 
