@@ -19,6 +19,7 @@ from dure.hub.people.standing_forms import (
 )
 from dure.hub.portal.signed_in import signed_in
 from dure.hub.portal.templatetags.dure import pages
+from dure.hub.supply.queries import programme
 
 
 @require_safe
@@ -35,7 +36,8 @@ def organisations(request: HttpRequest, by: User) -> HttpResponse:
 def twice(request: HttpRequest, by: User) -> HttpResponse:
     """Entries of the register that may be one organisation."""
     page = pages(doubles.registered_twice(by=by), request)
-    return render(request, "people/registered_twice.html", {"page": page})
+    found = {"page": page, "rules": programme()}
+    return render(request, "people/registered_twice.html", found)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

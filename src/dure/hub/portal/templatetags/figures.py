@@ -42,6 +42,13 @@ def sector(key: str, rules: Programme | None) -> str:
     return next((words(one.label) for one in known if one.id == key), key)
 
 
+@register.filter
+def region(key: str, rules: Programme | None) -> str:
+    """A region's name in the programme; its key where the programme has it no more."""
+    known = rules.regions if rules else ()
+    return next((words(one.label) for one in known if one.id == key), key)
+
+
 @register.simple_tag
 def server_bar(pool: object) -> SafeString:
     """The servers of a pool: promised, free, spare, the provider's own."""
