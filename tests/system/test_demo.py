@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -93,6 +94,20 @@ def test_it_sets_each_sector_beside_the_published_outcome_and_says_why_they_diff
     assert len(report["differences"]) >= 2
 
 
+def test_it_tells_in_both_languages_of_duplicates_peers_dependence_and_lots(
+    played: tuple[Path, dict[str, Any]],
+) -> None:
+    twice, peers, depends, _, lots = played[1]["told"]
+    assert "Min-jun Kim" in twice["en"]
+    assert "김민준" in twice["ko"]
+    assert "5 ranked" in peers["en"]
+    assert all(int(n) > 0 for n in re.findall(r"for (\d+)", depends["en"]))
+    assert "추첨" in lots["ko"]
+    _, won, lost = played[1]["what_if"][1]
+    assert won > 0
+    assert lost > 0
+
+
 def test_this_machine_lent_took_back_and_resumed(played: tuple[Path, dict[str, Any]]) -> None:
     back = played[1]["take_back"]
     assert back["owner_start_s"] <= 1.5
@@ -126,6 +141,18 @@ BREAKS = {
     ),
     "Supply call: bids / agreed / accelerators / for the programme": (
         "UPDATE tenders_bid SET state = 'selected' WHERE state = 'agreed'"
+    ),
+    "Filed twice: found / kept out": (
+        "UPDATE calls_application SET state = 'admitted' WHERE id ="
+        " (SELECT second_id FROM calls_duplicatepair)"
+    ),
+    "Peer review: judged / passed / ranked / reviews by the wrong people": (
+        "UPDATE reviews_assignment SET reviewer_id = (SELECT applicant_id FROM calls_application"
+        " WHERE id = application_id) WHERE id = (SELECT max(a.id) FROM reviews_assignment a"
+        " JOIN reviews_stage s ON s.id = a.stage_id WHERE s.key = 'peer')"
+    ),
+    "What-if plans: independent check": (
+        "UPDATE allocations_scenario SET plan = json_set(plan, '$.intents[0].servers', 99)"
     ),
     "Applications / servers asked for": (
         "UPDATE calls_application SET amount = amount + 1 WHERE number = 'kr-2026-r1-0001'"

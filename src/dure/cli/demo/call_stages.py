@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import Final
 
 from django.core.management import call_command
 from django.db import transaction
@@ -21,8 +23,10 @@ from dure.hub.people import operations as people
 from dure.hub.people.gate import Steward
 from dure.hub.people.models import Organisation, Role, User
 from dure.hub.reviews import operations as reviews
+from dure.hub.reviews import ranking_queries
 from dure.hub.reviews.facts import with_ties
 from dure.hub.reviews.models import Assignment
+from dure.vocabulary.frozen import Text
 from dure.vocabulary.scenario import Change
 
 SETUP = Steward(username="demo-setup")
@@ -170,7 +174,7 @@ def review_applications(context: Context) -> None:
     operator = context.operator
     by_applicant = {a.username: a for a in context.world.applicants}
     by_reviewer = {r.username: r for r in context.world.reviewers}
-    both = list(Call.objects.order_by("key"))
+    both = list(Call.objects.filter(key__in=(ROUND, REHEARSAL)).order_by("key"))
     clock.rehearse(at(1, 30))
     with context.stage("Screened, reviewers assigned", len(both)) as done:
         for call in both:
@@ -178,7 +182,11 @@ def review_applications(context: Context) -> None:
             reviews.assign_reviewers(call=call, by=operator, now=clock.now())
             done()
     clock.rehearse(at(2, 13))
-    waiting = list(Assignment.objects.select_related("application__applicant", "application__call"))
+    waiting = list(
+        Assignment.objects.filter(stage__call__in=both).select_related(
+            "application__applicant", "application__call"
+        )
+    )
     people = {user.pk: user for user in with_ties(User.objects.all())}
     criteria = {c.id: c.points for c in demo_programme().rubric.criteria}
     with context.stage("Reviews written", len(waiting)) as done:
@@ -212,22 +220,57 @@ def decide_rounds(context: Context) -> None:
     """Solve, check, approve: the awards are offered, the others wait."""
     operator = context.operator
     clock.rehearse(at(3, 3))
-    with context.stage("Round solved, checked and approved", 2) as done:
+    with context.stage("Round solved, checked and approved", 3) as done:
         for key in (ROUND, REHEARSAL):
             decision = allocations.solve_round(
                 call=Call.objects.get(key=key), by=operator, now=clock.now()
             )
             if key == ROUND:
-                context.seen.what_if.append(_what_if(decision, operator))
+                context.seen.what_if += [_what_if(decision, change, operator) for change in ASKED]
             decided = allocations.approve_decision(decision=decision, by=operator, now=clock.now())
             if key == ROUND:
                 context.seen.round = decided
             done()
+        context.seen.told += [_what_depends(operator), *map(_said_of, context.seen.what_if)]
 
 
-def _what_if(decision: Decision, by: User) -> tuple[str, int, int]:
-    """The same round by score instead of rank: its name, who would be served, who would not."""
-    change = Change(name="점수 합계 우선", policy="score-weighted")
+ASKED: Final = (
+    Change(name="점수 합계 우선 (most score)", policy="score-weighted"),
+    Change(
+        name="10점 구간 안에서 추첨 (lots)",
+        policy="lottery",
+        lottery_bands=(Fraction(80), Fraction(70), Fraction(60), Fraction(50)),
+    ),
+)
+"""What is asked beside the approved plan: other rules for the same round."""
+
+
+def _what_depends(by: User) -> Text:
+    """Whose outcome hangs on the correction, on one reviewer, on one point."""
+    seen = ranking_queries.ranking_of(key=ROUND, by=by)
+    if seen is None:
+        raise LookupError(f"call {ROUND} has no ranking")
+    found = ranking_queries.sensitivity_of(seen=seen, by=by)
+    count, point, panel = found.on_correction, found.on_points, found.on_reviewers
+    return Text(
+        ko=f"순위 상위 {found.places}건을 지원할 때, 결과가 점수 보정에 달린 신청 {count}건, "
+        f"평가위원 한 명에게 달린 신청 {panel}건, 단 1점에 달린 신청 {point}건",
+        en=f"With the first {found.places} by rank served, the outcome depends for {count} on the "
+        f"correction of scores, for {panel} on one reviewer, for {point} on a single point",
+    )
+
+
+def _said_of(asked: tuple[str, int, int]) -> Text:
+    name, won, lost = asked
+    return Text(
+        ko=f"다른 규칙이었다면, {name}: 새로 선정 {won}건, 제외 {lost}건 (승인된 계획은 그대로)",
+        en=f"Under other rules, {name}: {won} others served, {lost} no longer; the approved plan "
+        "stays",
+    )
+
+
+def _what_if(decision: Decision, change: Change, by: User) -> tuple[str, int, int]:
+    """The same round under another rule: its name, who would be served, who would not."""
     scenario = scenarios.add_scenario(decision=decision, change=change, by=by, now=clock.now())
     kinds = [difference["change"] for difference in scenario.differences]
     return scenario.name, kinds.count("won"), kinds.count("lost")

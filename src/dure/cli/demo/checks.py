@@ -11,30 +11,34 @@ from datetime import datetime
 
 from django.db.models import Count, F, Sum
 
-from dure.cli.demo.programme import ROUND, SUPPLY
+from dure.cli.demo.programme import PEERS, ROUND, SUPPLY
 from dure.engine import allocation as engine
 from dure.engine import tender
+from dure.engine.allocation.scenario import apply
 from dure.engine.assignment import conflict
 from dure.engine.checks import allocation as round_check
 from dure.engine.checks import tender as tender_check
 from dure.hub.allocations.models import Decision, Stretch
 from dure.hub.allocations.replays import replay
 from dure.hub.audit.queries import verify
-from dure.hub.calls.models import Application, Call
+from dure.hub.calls.models import Application, Call, DuplicatePair
 from dure.hub.people.gate import STEWARD
 from dure.hub.people.models import User
 from dure.hub.reports.models import ClosedMonth
 from dure.hub.reports.queries import statement_of
 from dure.hub.reviews.facts import co_projects_since, reviewer_facts, submission_of, with_ties
-from dure.hub.reviews.models import Review
+from dure.hub.reviews.models import Assignment, Review, Verdict
 from dure.hub.supply.models import Pool
 from dure.hub.supply.queries import rules
 from dure.hub.tenders.models import Bid, SupplyCall
 from dure.hub.usage.models import LedgerEntry, LedgerPosting
 from dure.vocabulary.reasons import CATALOGUE
+from dure.vocabulary.scenario import Change
 
 ACCELERATORS, FOR_THE_PROGRAMME = 13_136, 10_456
 BIDS, SUPPLIERS = 4, 3
+JUDGED_BY_PEERS = (8, 6, 5)
+WHAT_IFS = 2
 OFFERED, APPLICATIONS, SERVERS_ASKED = 542, 514, 1_714
 
 
@@ -52,12 +56,15 @@ def check_all() -> list[Check]:
     return [
         supply(),
         supply_call(),
+        filed_twice(),
+        reviewed_by_peers(),
         demand(),
         offer(),
         reviewed_without_conflict(),
         outcomes_have_reasons(),
         round_is_sound(),
         round_replays(),
+        what_ifs_are_sound(),
         pools_not_over_allocated(),
         conservation(),
         ledger_sums_to_zero(),
@@ -96,6 +103,32 @@ def supply_call() -> Check:
         and (len(plan.intents), agreed) == (BIDS, SUPPLIERS)
         and (plan.accelerators, plan.public_accelerators) == (ACCELERATORS, FOR_THE_PROGRAMME),
         f"{len(plan.intents)} / {agreed} / {plan.accelerators:,} / {plan.public_accelerators:,}",
+    )
+
+
+def filed_twice() -> Check:
+    """A project filed again under a romanised name was found, and only the first stands."""
+    found = DuplicatePair.objects.filter(call__key=PEERS)
+    out = found.filter(ruling="same", second__state=Application.State.REFUSED)
+    kept = out.exclude(first__state=Application.State.REFUSED).count()
+    return Check(
+        "Filed twice: found / kept out", found.count() == kept == 1, f"{found.count()} / {kept}"
+    )
+
+
+def reviewed_by_peers() -> Check:
+    """Passed the panel of the documents, reviewed others but never themselves, were ranked."""
+    judged = Verdict.objects.filter(stage__call__key=PEERS, stage__key="document")
+    passed = set(judged.filter(passed=True).values_list("application__applicant", flat=True))
+    asked = Assignment.objects.filter(stage__call__key=PEERS, stage__key="peer")
+    own = asked.filter(reviewer__organisation=F("application__organisation")).count()
+    others = asked.exclude(reviewer__in=passed).count()
+    ranked = Application.objects.filter(call__key=PEERS, rank__isnull=False).count()
+    figures = (judged.count(), len(passed), ranked, own + others)
+    return Check(
+        "Peer review: judged / passed / ranked / reviews by the wrong people",
+        figures == (*JUDGED_BY_PEERS, 0),
+        " / ".join(map(str, figures)),
     )
 
 
@@ -178,6 +211,21 @@ def round_is_sound() -> Check:
 def round_replays() -> Check:
     same = replay(decision=_round(), by=STEWARD).same
     return Check("Round: same inputs, same plan", same, "same" if same else "differs")
+
+
+def what_ifs_are_sound() -> Check:
+    """Plans under other rules pass the same check as the round's own."""
+    snapshot, policy, _ = _stored_round()
+    wrong = 0
+    asked = list(_round().scenarios.all())
+    for one in asked:
+        other = apply(snapshot, policy, Change.model_validate(one.change))
+        wrong += len(round_check.violations(*other, engine.RoundPlan.model_validate(one.plan)))
+    return Check(
+        "What-if plans: independent check",
+        len(asked) == WHAT_IFS and not wrong,
+        f"{len(asked)} plans, {wrong} violations",
+    )
 
 
 def pools_not_over_allocated() -> Check:

@@ -19,6 +19,7 @@ from dure.hub.allocations.models import Decision
 from dure.hub.people.models import User
 from dure.hub.reports.models import ClosedMonth
 from dure.hub.supply.models import Programme
+from dure.vocabulary.frozen import Text
 
 SEOUL: Final = ZoneInfo("Asia/Seoul")
 YEAR, MONTH = 2026, 3
@@ -52,6 +53,7 @@ class Seen:
     round: Decision | None = None
     moved_by_correction: int = 0
     what_if: list[tuple[str, int, int]] = field(default_factory=list)
+    told: list[Text] = field(default_factory=list)
     declined: int = 0
     take_back: TakeBack | None = None
     notices: int = 0

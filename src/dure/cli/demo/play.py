@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from dure.cli.demo import call_stages, site_stages, supply_stage, world
+from dure.cli.demo import call_stages, peer_stage, site_stages, supply_stage, world
 from dure.cli.demo.checks import check_all
 from dure.cli.demo.context import Context, Seen, at
 from dure.cli.demo.simulated_sites import SimulatedSites
@@ -25,6 +25,7 @@ def play(*, home: Path, console: Console, password: str) -> Seen:
         context = Context(home=home, progress=progress, world=world.generate(), password=password)
         call_stages.set_up(context)
         supply_stage.run_supply_call(context)
+        peer_stage.run_peer_review(context)
         call_stages.take_applications(context)
         call_stages.review_applications(context)
         call_stages.decide_rounds(context)

@@ -14,6 +14,7 @@ NAME = "kr-gpu-2026"
 ROUND = "kr-2026-r1"
 SUPPLY = "kr-2025-supply"
 REHEARSAL = "rehearsal-2026"
+PEERS = "peers-2026"
 LOCAL_CLUSTER = "this-machine"
 
 

@@ -82,6 +82,7 @@ def document(seen: Seen, *, seconds: float) -> dict[str, object]:
         "refused_lessor": seen.refused_lessor,
         "moved_by_correction": seen.moved_by_correction,
         "what_if": [list(one) for one in seen.what_if],
+        "told": [{"en": one.en, "ko": one.ko} for one in seen.told],
         "declined": seen.declined,
         "take_back": {
             "idle_to_lent_s": take_back.idle_to_lent_s,
@@ -105,6 +106,7 @@ def document(seen: Seen, *, seconds: float) -> dict[str, object]:
 
 def print_tables(console: Console, seen: Seen, report: dict[str, object]) -> None:
     """The summary as a person reads it."""
+    console.print(_told(seen))
     console.print(_sectors(seen))
     for line in differences(seen):
         console.print(f"  • {line}")
@@ -120,6 +122,14 @@ def print_tables(console: Console, seen: Seen, report: dict[str, object]) -> Non
         console.print(f"[bold green]Every check holds.[/] Look at it: {look}")
     else:
         console.print("[bold red]A check does not hold; see above.[/]")
+
+
+def _told(seen: Seen) -> Table:
+    """What was decided before the awards, in both languages."""
+    table = Table("What the calls showed", "공모에서 확인한 것", show_lines=True)
+    for line in seen.told:
+        table.add_row(line.en, line.ko)
+    return table
 
 
 def _sectors(seen: Seen) -> Table:
@@ -166,8 +176,6 @@ def _story(seen: Seen) -> Table:
     table.add_row("A lessor applied and was told", seen.refused_lessor or "nothing")
     moved = f"{seen.moved_by_correction} applications changed rank"
     table.add_row("Scores corrected for lenient and strict reviewers", moved)
-    for name, won, lost in seen.what_if:
-        table.add_row(f"What if: {name}", f"{won} others served, {lost} no longer")
     table.add_row("Awards declined", str(seen.declined))
     if seen.take_back is not None:
         back = seen.take_back
