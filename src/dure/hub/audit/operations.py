@@ -48,6 +48,5 @@ def record(
     )
     event.hash = digest(event)
     event.save(force_insert=True)
-    head.sequence, head.hash = event.sequence, event.hash
-    head.save(update_fields=["sequence", "hash"])
+    ChainHead.objects.filter(pk=1).update(sequence=event.sequence, hash=event.hash)
     return event

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
 
 from dure.engine import eligibility
 from dure.hub.allocations import decisions
 from dure.hub.allocations.models import Decision
 from dure.hub.audit import operations as audit
-from dure.hub.calls import candidacy
+from dure.hub.calls import candidacy, windows
 from dure.hub.calls.answers import typed
 from dure.hub.calls.models import Application, Call
+from dure.hub.calls.windows import NotAtThisStage
 from dure.hub.people.gate import Action, Actor, require
 from dure.hub.people.models import User
 from dure.hub.supply import models as supply
@@ -21,6 +21,10 @@ from dure.hub.supply.queries import rules
 from dure.vocabulary.frozen import Text
 from dure.vocabulary.plans import Reason
 from dure.vocabulary.programme import Programme
+
+__all__ = ["NotAtThisStage"]
+
+State = Call.State
 
 
 class AnswersInvalid(Exception):
@@ -39,69 +43,35 @@ class UnableToSubmit(Exception):
         self.problems = problems
 
 
-class NotAtThisStage(Exception):
-    """The call or application is at another stage than this step needs."""
-
-    def __init__(self, subject: str, state: str, needed: str) -> None:
-        super().__init__(f"{subject} is {state}; this step needs {needed}")
-        self.state, self.needed = state, needed
-
-
 @transaction.atomic
 def announce_calls(*, programme: supply.Programme, by: Actor, now: datetime) -> None:
     """Makes the programme's calls known; dates follow the file until a call has opened."""
-    require(by, Action.MANAGE_CALL)
-    document = rules(programme)
-    for call in document.calls:
-        opens = datetime.combine(call.opens, time(), tzinfo=document.zone)
-        closes = datetime.combine(call.closes + timedelta(days=1), time(), tzinfo=document.zone)
-        stored, created = Call.objects.get_or_create(
-            key=call.id,
-            defaults={"programme": programme, "opens_at": opens, "closes_at": closes},
-        )
-        if created:
-            audit.record(by=by, what="call.announced", subject=call.id, at=now)
-        elif stored.state == Call.State.ANNOUNCED:
-            Call.objects.filter(pk=stored.pk).update(opens_at=opens, closes_at=closes)
-
-
-def _advance(*, call: Call, needed: Call.State, to: Call.State, by: Actor, now: datetime) -> Call:
-    require(by, Action.MANAGE_CALL)
-    decisions.hold(call.programme_id)
-    locked = Call.objects.select_for_update(no_key=True).get(pk=call.pk)
-    if locked.state != needed:
-        raise NotAtThisStage(locked.key, locked.state, needed)
-    locked.state = to
-    locked.save(update_fields=["state"])
-    audit.record(by=by, what=f"call.{to.value}", subject=locked.key, at=now)
-    return locked
+    windows.announce(Call, rules(programme).calls, programme=programme, by=by, now=now)
 
 
 @transaction.atomic
 def open_call(*, call: Call, by: Actor, now: datetime) -> Call:
     """Lets applications in, from the call's opening time on."""
-    return _advance(call=call, needed=Call.State.ANNOUNCED, to=Call.State.OPEN, by=by, now=now)
+    return windows.advance(call, needed=(State.ANNOUNCED,), to=State.OPEN, by=by, now=now)
 
 
 @transaction.atomic
 def close_call(*, call: Call, by: Actor, now: datetime) -> Call:
     """Ends submission; drafts stay drafts."""
-    return _advance(call=call, needed=Call.State.OPEN, to=Call.State.CLOSED, by=by, now=now)
+    return windows.advance(call, needed=(State.OPEN,), to=State.CLOSED, by=by, now=now)
 
 
 @transaction.atomic
 def start_application(*, call: Call, by: User, now: datetime) -> Application:
     """A new draft of the person's organisation."""
     require(by, Action.APPLY)
-    locked = Call.objects.select_for_update(no_key=True).get(pk=call.pk)
+    locked = windows.held(call)
     _call_takes_applications(locked, now)
     if by.organisation is None:
-        raise UnableToSubmit([_failure("organisation", None, _NO_ORGANISATION)])
-    number = locked.next_number
-    Call.objects.filter(pk=call.pk).update(next_number=F("next_number") + 1)
+        raise UnableToSubmit([failure("organisation", None, _NO_ORGANISATION)])
     application = Application.objects.create(
         call=call,
-        number=f"{call.key}-{number:04d}",
+        number=f"{call.key}-{windows.take_number(locked):04d}",
         organisation=by.organisation,
         applicant=by,
         created_at=now,
@@ -114,7 +84,11 @@ def start_application(*, call: Call, by: User, now: datetime) -> Application:
 def _keep_answers(
     *, application: Application, answers: dict[str, object], by: User, now: datetime
 ) -> tuple[Application, dict[str, Reason]]:
-    locked = Application.objects.select_for_update(no_key=True).get(pk=application.pk)
+    locked = (
+        Application.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("call__programme")
+        .get(pk=application.pk)
+    )
     require(by, Action.EDIT_APPLICATION, locked)
     if locked.state != Application.State.DRAFT:
         raise NotAtThisStage(locked.number, locked.state, Application.State.DRAFT)
@@ -161,7 +135,7 @@ def check(*, application: Application, now: datetime) -> list[eligibility.Failur
 def unanswered(application: Application, document: Programme) -> list[eligibility.Failure]:
     """The questions that must be answered and are not."""
     return [
-        _failure(f"required.{field.id}", field.id, _REQUIRED)
+        failure(f"required.{field.id}", field.id, _REQUIRED)
         for field in document.form
         if field.required and application.answers.get(field.id) in (None, "", [])
     ]
@@ -216,7 +190,7 @@ def withdraw_application(*, application: Application, by: User, now: datetime) -
 @transaction.atomic
 def screen_call(*, call: Call, by: Actor, now: datetime) -> Decision:
     """Decides who is admitted, by the programme's rules on the answers as submitted."""
-    locked = _advance(call=call, needed=Call.State.CLOSED, to=Call.State.SCREENED, by=by, now=now)
+    locked = windows.advance(call, needed=(State.CLOSED,), to=State.SCREENED, by=by, now=now)
     document = rules(locked.programme)
     submitted = list(
         locked.applications.filter(state=Application.State.SUBMITTED)
@@ -257,17 +231,17 @@ _NO_ORGANISATION = Text(
 )
 
 
-def _failure(rule: str, field: str | None, say: Text) -> eligibility.Failure:
+def failure(rule: str, field: str | None, say: Text) -> eligibility.Failure:
     return eligibility.Failure(rule=rule, field=field, say=say)
 
 
 def _call_takes_applications(call: Call, now: datetime) -> None:
-    if call.state != Call.State.OPEN or not call.opens_at <= now < call.closes_at:
+    if not call.takes_submissions(now):
         say = Text(
             ko=f"공모 {call.key}은(는) 지금 신청을 받지 않습니다.",
             en=f"The call {call.key} does not take applications now.",
         )
-        raise UnableToSubmit([_failure("call_open", None, say)])
+        raise UnableToSubmit([failure("call_open", None, say)])
 
 
 def _no_track(application: Application) -> eligibility.Failure:
@@ -277,4 +251,4 @@ def _no_track(application: Application) -> eligibility.Failure:
         en=f"No track of this call takes {amount} of {model} for an applicant of this sector.",
     )
     field = next((name for name in candidacy.AMOUNT_FIELDS if name in application.answers), None)
-    return _failure("track", field, say)
+    return failure("track", field, say)

@@ -207,9 +207,12 @@ def submit_review(
     _without_conflict(application, by)
     locked.stage.call = call
     _points_fit(locked.stage, points)
-    review, _ = Review.objects.update_or_create(
-        assignment=locked,
-        defaults={"points": points, "comment": comment[:MAX_COMMENT], "submitted_at": now},
+    given = {"points": points, "comment": comment[:MAX_COMMENT], "submitted_at": now}
+    (review,) = Review.objects.bulk_create(
+        [Review(assignment=locked, **given)],
+        update_conflicts=True,
+        unique_fields=["assignment"],
+        update_fields=list(given),
     )
     audit.record(by=by, what="review.submitted", subject=application.number, at=now)
     return review

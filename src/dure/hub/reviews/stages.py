@@ -52,8 +52,11 @@ class Standing:
 def stages(call: Call, document: Programme) -> list[Standing]:
     """All stages of the call, in their order."""
     rows = {row.key: row for row in call.stages.all()}
-    asked = next(c for c in document.calls if c.id == call.key).review_stages(document.rubric)
-    return [Standing(stage, rows.get(stage.id)) for stage in asked]
+    return [Standing(stage, rows.get(stage.id)) for stage in _asked(call, document)]
+
+
+def _asked(call: Call, document: Programme) -> tuple[ReviewStage, ...]:
+    return next(c for c in document.calls if c.id == call.key).review_stages(document.rubric)
 
 
 def open_stage(call: Call, document: Programme) -> tuple[Stage, ReviewStage] | None:
@@ -79,8 +82,8 @@ def remaining(call: Call, document: Programme) -> list[ReviewStage]:
 
 def rules_of(row: Stage) -> ReviewStage:
     """The rules of a stage that has begun."""
-    found = stages(row.call, rules(row.call.programme))
-    return next(one.rules for one in found if one.rules.id == row.key)
+    asked = _asked(row.call, rules(row.call.programme))
+    return next(stage for stage in asked if stage.id == row.key)
 
 
 def criteria(stage: ReviewStage, rubric: Rubric) -> tuple[Criterion, ...]:
