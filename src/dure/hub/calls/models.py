@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import ClassVar, Final, Self
+
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -13,8 +16,47 @@ from dure.hub.people.models import Organisation, Role, User
 from dure.hub.supply.models import Programme
 
 
-class Call(models.Model):
-    """A window for submissions. Its stages only go forward."""
+class Window(models.Model):
+    """When submissions are taken. A kind adds its programme and its stages after the first two."""
+
+    SUBJECT: ClassVar[str]
+    """What the audit calls one of its kind."""
+
+    ANNOUNCED: Final = "announced"
+    OPEN: Final = "open"
+
+    objects: ClassVar[models.Manager[Self]] = models.Manager()
+
+    programme_id: int
+    key = models.CharField(max_length=64, unique=True)
+    state = models.CharField(max_length=16)
+    opens_at = models.DateTimeField()
+    closes_at = models.DateTimeField()
+    next_number = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        abstract = True
+
+    def takes_submissions(self, now: datetime) -> bool:
+        return self.state == self.OPEN and self.opens_at <= now < self.closes_at
+
+
+class Submission(models.Model):
+    """What is handed in to a window. A kind of submission adds its stages, people and figures."""
+
+    answers = models.JSONField(default=dict)
+    failures = models.JSONField(default=list)
+    created_at = models.DateTimeField()
+    submitted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        abstract = True
+
+
+class Call(Window):
+    """A window for applications. Its stages only go forward."""
+
+    SUBJECT = "call"
 
     class State(models.TextChoices):
         ANNOUNCED = "announced", _("Announced")
@@ -26,11 +68,7 @@ class Call(models.Model):
         DECIDED = "decided", _("Decided")
 
     programme = models.ForeignKey(Programme, on_delete=models.PROTECT, related_name="calls")
-    key = models.CharField(max_length=64, unique=True)
     state = models.CharField(max_length=16, choices=State, default=State.ANNOUNCED)
-    opens_at = models.DateTimeField()
-    closes_at = models.DateTimeField()
-    next_number = models.PositiveIntegerField(default=1)
 
     class Meta:
         constraints = [
@@ -40,7 +78,7 @@ class Call(models.Model):
         ]
 
 
-class Application(models.Model):
+class Application(Submission):
     """One submission: the typed answers, and how far it has come."""
 
     class State(models.TextChoices):
@@ -68,12 +106,8 @@ class Application(models.Model):
     title = models.CharField(max_length=300, blank=True)
     amount = models.PositiveIntegerField(null=True)
     models_accepted = models.JSONField(default=list)
-    answers = models.JSONField(default=dict)
-    failures = models.JSONField(default=list)
     score = models.CharField(max_length=64, blank=True)
     rank = models.PositiveIntegerField(null=True)
-    created_at = models.DateTimeField()
-    submitted_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [

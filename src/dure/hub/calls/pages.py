@@ -164,8 +164,7 @@ def _about(found: Call) -> dict[str, object]:
 def _door(found: Call, user: User | None) -> dict[str, object]:
     """How this reader gets in."""
     return {
-        "is_open": found.state == Call.State.OPEN
-        and found.opens_at <= clock.now() < found.closes_at,
+        "is_open": found.takes_submissions(clock.now()),
         "may_apply": user is not None and may(user, Action.APPLY),
         "may_screen": user is not None and may(user, Action.SEE_ROUND),
         "draft": queries.my_draft(user, found) if user else None,

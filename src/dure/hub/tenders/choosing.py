@@ -21,13 +21,13 @@ from dure.hub.allocations import decisions
 from dure.hub.allocations.decisions import PlanRefused
 from dure.hub.allocations.models import Decision
 from dure.hub.audit import operations as audit
-from dure.hub.calls.operations import NotAtThisStage
+from dure.hub.calls.windows import NotAtThisStage, advance
 from dure.hub.notices import operations as notices
 from dure.hub.people.gate import Action, Actor, require
 from dure.hub.people.models import User
 from dure.hub.supply.queries import rules
 from dure.hub.tenders.models import Bid, Inspection, SupplyCall
-from dure.hub.tenders.operations import advance, rules_of
+from dure.hub.tenders.operations import rules_of
 from dure.vocabulary.plans import Reason
 from dure.vocabulary.programme.supply_calls import InspectionItem
 
@@ -140,7 +140,7 @@ def _apply(call: SupplyCall, decision: Decision, by: User, now: datetime) -> Non
             bid.agreed_price = None
             bid.save(update_fields=["state", "price", "agreed_price"])
         notices.tell(people=[bid.bidder], subject=bid.number, reason=intent.reason, now=now)
-    advance(call=call, needed=(States.SCORED,), to=States.DECIDED, by=by, now=now)
+    advance(call, needed=(States.SCORED,), to=States.DECIDED, by=by, now=now)
 
 
 @transaction.atomic
@@ -175,7 +175,7 @@ def record_inspection(
     if not passed:
         locked.state = Bid.State.FAILED
         locked.save(update_fields=["state"])
-        advance(call=call, needed=(States.DECIDED,), to=States.SCORED, by=by, now=now)
+        advance(call, needed=(States.DECIDED,), to=States.SCORED, by=by, now=now)
         decisions.advance(programme=call.programme)
     return inspection
 

@@ -16,7 +16,7 @@ from dure.hub.allocations import decisions
 from dure.hub.allocations.decisions import PlanRefused
 from dure.hub.allocations.models import Decision
 from dure.hub.audit import operations as audit
-from dure.hub.calls.operations import NotAtThisStage
+from dure.hub.calls.windows import NotAtThisStage, advance
 from dure.hub.notices import operations as notices
 from dure.hub.people.gate import Action, Actor, require
 from dure.hub.people.models import User
@@ -24,7 +24,7 @@ from dure.hub.reviews.facts import reviewer_facts, reviewers
 from dure.hub.reviews.models import DeclaredConflict
 from dure.hub.reviews.operations import MAX_COMMENT, ConflictOfInterest, PointsInvalid
 from dure.hub.tenders.models import Bid, BidReview, SupplyCall
-from dure.hub.tenders.operations import advance, candidate, rules_of
+from dure.hub.tenders.operations import candidate, rules_of
 from dure.vocabulary.plans import Reason
 from dure.vocabulary.programme.supply_calls import SupplyCriterion
 
@@ -34,7 +34,7 @@ State = SupplyCall.State
 @transaction.atomic
 def check_documents(*, call: SupplyCall, by: Actor, now: datetime) -> Decision:
     """Decides which bids are admitted, by the call's rules on the bids as submitted."""
-    locked = advance(call=call, needed=(State.CLOSED,), to=State.CHECKED, by=by, now=now)
+    locked = advance(call, needed=(State.CLOSED,), to=State.CHECKED, by=by, now=now)
     bids = list(
         locked.bids.filter(state=Bid.State.SUBMITTED)
         .select_related("organisation", "call__programme", "bidder")
@@ -80,7 +80,7 @@ def assign_bid_reviewers(*, call: SupplyCall, by: Actor, now: datetime) -> Decis
     During the written stage it fills the places of who stepped back.
     """
     stages = (State.CHECKED, State.WRITTEN)
-    locked = advance(call=call, needed=stages, to=State.WRITTEN, by=by, now=now)
+    locked = advance(call, needed=stages, to=State.WRITTEN, by=by, now=now)
     bids = {
         bid.number: bid
         for bid in locked.bids.filter(state=Bid.State.ADMITTED).select_related("organisation")
@@ -199,7 +199,7 @@ def _points_fit(criteria: tuple[SupplyCriterion, ...], points: dict[str, int]) -
 @transaction.atomic
 def start_presentations(*, call: SupplyCall, by: Actor, now: datetime) -> SupplyCall:
     """Ends the written stage; reviewers score the presentations."""
-    return advance(call=call, needed=(State.WRITTEN,), to=State.PRESENTATION, by=by, now=now)
+    return advance(call, needed=(State.WRITTEN,), to=State.PRESENTATION, by=by, now=now)
 
 
 @transaction.atomic
@@ -211,7 +211,7 @@ def score_bids(*, call: SupplyCall, by: Actor, now: datetime) -> Decision:
     asked = rules_of(call)
     presented = any(c.stage == "presentation" for c in asked.rubric.criteria())
     last = State.PRESENTATION if presented else State.WRITTEN
-    locked = advance(call=call, needed=(last,), to=State.SCORED, by=by, now=now)
+    locked = advance(call, needed=(last,), to=State.SCORED, by=by, now=now)
     bids = {bid.number: bid for bid in locked.bids.filter(state=Bid.State.ADMITTED)}
     rubric = asked.rubric.reviewed()
     snapshot = scoring.ScoringSnapshot(

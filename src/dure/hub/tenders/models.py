@@ -13,13 +13,16 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from dure.hub.allocations.models import Decision
+from dure.hub.calls.models import Submission, Window
 from dure.hub.people.gate import same_organisation
 from dure.hub.people.models import Organisation, Role, User
 from dure.hub.supply.models import Programme
 
 
-class SupplyCall(models.Model):
+class SupplyCall(Window):
     """A window for bids. Its stages go forward; a failed inspection leads back to the choice."""
+
+    SUBJECT = "supply_call"
 
     class State(models.TextChoices):
         ANNOUNCED = "announced", _("Announced")
@@ -32,11 +35,7 @@ class SupplyCall(models.Model):
         DECIDED = "decided", _("Decided")
 
     programme = models.ForeignKey(Programme, on_delete=models.PROTECT, related_name="supply_calls")
-    key = models.CharField(max_length=64, unique=True)
     state = models.CharField(max_length=16, choices=State, default=State.ANNOUNCED)
-    opens_at = models.DateTimeField()
-    closes_at = models.DateTimeField()
-    next_number = models.PositiveIntegerField(default=1)
     decision = models.ForeignKey(
         Decision, null=True, on_delete=models.PROTECT, related_name="supply_calls"
     )
@@ -49,7 +48,7 @@ class SupplyCall(models.Model):
         ]
 
 
-class Bid(models.Model):
+class Bid(Submission):
     """One provider's bid, and how far it has come. `reviewed`: the reviewers' exact score."""
 
     class State(models.TextChoices):
@@ -70,13 +69,9 @@ class Bid(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="bids"
     )
     state = models.CharField(max_length=16, choices=State, default=State.DRAFT)
-    answers = models.JSONField(default=dict)
-    failures = models.JSONField(default=list)
     reviewed = models.CharField(max_length=300, blank=True)
     price = models.PositiveBigIntegerField(null=True)
     agreed_price = models.PositiveBigIntegerField(null=True)
-    created_at = models.DateTimeField()
-    submitted_at = models.DateTimeField(null=True)
     agreed_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import datetime
 from typing import Final
 
 from django.db import transaction
-from django.db.models import F
 
 from dure.engine import eligibility
 from dure.engine.tender.reading import judged, read
-from dure.hub.allocations import decisions
 from dure.hub.audit import operations as audit
+from dure.hub.calls import windows
 from dure.hub.calls.answers import typed
-from dure.hub.calls.operations import AnswersInvalid, NotAtThisStage, UnableToSubmit
+from dure.hub.calls.operations import AnswersInvalid, UnableToSubmit, failure
+from dure.hub.calls.windows import NotAtThisStage, advance
 from dure.hub.notices import operations as notices
 from dure.hub.people.gate import Action, Actor, require
 from dure.hub.people.models import Organisation, User
@@ -27,6 +27,8 @@ from dure.vocabulary.programme.bid_questions import questions
 
 __all__ = ["AnswersInvalid", "NotAtThisStage", "UnableToSubmit"]
 
+State = SupplyCall.State
+
 
 def rules_of(call: SupplyCall) -> CallRules:
     """The call in the programme's file."""
@@ -36,73 +38,35 @@ def rules_of(call: SupplyCall) -> CallRules:
 @transaction.atomic
 def announce_supply_calls(*, programme: supply.Programme, by: Actor, now: datetime) -> None:
     """Makes the programme's supply calls known; dates follow the file until a call has opened."""
-    require(by, Action.MANAGE_CALL)
-    document = rules(programme)
-    for call in document.supply_calls:
-        dates = {
-            "opens_at": datetime.combine(call.opens, time(), tzinfo=document.zone),
-            "closes_at": datetime.combine(
-                call.closes + timedelta(days=1), time(), tzinfo=document.zone
-            ),
-        }
-        stored, created = SupplyCall.objects.get_or_create(
-            key=call.id, defaults={"programme": programme, **dates}
-        )
-        if created:
-            audit.record(by=by, what="supply_call.announced", subject=call.id, at=now)
-        elif stored.state == SupplyCall.State.ANNOUNCED:
-            SupplyCall.objects.filter(pk=stored.pk).update(**dates)
-
-
-def advance(
-    *,
-    call: SupplyCall,
-    needed: tuple[SupplyCall.State, ...],
-    to: SupplyCall.State,
-    by: Actor,
-    now: datetime,
-) -> SupplyCall:
-    """The call at its next stage, held until the transaction ends. Raises NotAtThisStage."""
-    require(by, Action.MANAGE_CALL)
-    decisions.hold(call.programme_id)
-    locked = SupplyCall.objects.select_for_update(no_key=True).get(pk=call.pk)
-    if locked.state not in needed:
-        raise NotAtThisStage(locked.key, locked.state, " or ".join(needed))
-    locked.state = to
-    locked.save(update_fields=["state"])
-    audit.record(by=by, what=f"supply_call.{to.value}", subject=locked.key, at=now)
-    return locked
+    asked = rules(programme).supply_calls
+    windows.announce(SupplyCall, asked, programme=programme, by=by, now=now)
 
 
 @transaction.atomic
 def open_supply_call(*, call: SupplyCall, by: Actor, now: datetime) -> SupplyCall:
     """Lets bids in, from the call's opening time on."""
-    states = SupplyCall.State
-    return advance(call=call, needed=(states.ANNOUNCED,), to=states.OPEN, by=by, now=now)
+    return advance(call, needed=(State.ANNOUNCED,), to=State.OPEN, by=by, now=now)
 
 
 @transaction.atomic
 def close_supply_call(*, call: SupplyCall, by: Actor, now: datetime) -> SupplyCall:
     """Ends submission; drafts stay drafts."""
-    states = SupplyCall.State
-    return advance(call=call, needed=(states.OPEN,), to=states.CLOSED, by=by, now=now)
+    return advance(call, needed=(State.OPEN,), to=State.CLOSED, by=by, now=now)
 
 
 @transaction.atomic
 def start_bid(*, call: SupplyCall, by: User, now: datetime) -> Bid:
     """The organisation's draft; the one it has already, where it has one."""
     require(by, Action.BID)
-    locked = SupplyCall.objects.select_for_update(no_key=True).get(pk=call.pk)
+    locked = windows.held(call)
     _takes_bids(locked, now)
     organisation = _organisation(by)
     standing = locked.bids.filter(organisation=organisation)
     if found := standing.exclude(state=Bid.State.WITHDRAWN).first():
         return found
-    number = locked.next_number
-    SupplyCall.objects.filter(pk=call.pk).update(next_number=F("next_number") + 1)
     bid = Bid.objects.create(
         call=locked,
-        number=f"{locked.key}-{number:03d}",
+        number=f"{locked.key}-{windows.take_number(locked):03d}",
         organisation=organisation,
         bidder=by,
         created_at=now,
@@ -113,7 +77,7 @@ def start_bid(*, call: SupplyCall, by: User, now: datetime) -> Bid:
 
 def _organisation(by: User) -> Organisation:
     if by.organisation is None:
-        raise UnableToSubmit([_failure("organisation", None, _NO_ORGANISATION)])
+        raise UnableToSubmit([failure("organisation", None, _NO_ORGANISATION)])
     return by.organisation
 
 
@@ -211,19 +175,15 @@ def withdraw_bid(*, bid: Bid, by: User, now: datetime) -> Bid:
 
 
 def _takes_bids(call: SupplyCall, now: datetime) -> None:
-    if call.state != SupplyCall.State.OPEN or not call.opens_at <= now < call.closes_at:
+    if not call.takes_submissions(now):
         say = Text(
             ko=f"공급 공모 {call.key}은(는) 지금 제안을 받지 않습니다.",
             en=f"The supply call {call.key} does not take bids now.",
         )
-        raise UnableToSubmit([_failure("call_open", None, say)])
+        raise UnableToSubmit([failure("call_open", None, say)])
 
 
 _NO_ORGANISATION: Final = Text(
     ko="소속 기관이 등록된 계정만 제안할 수 있습니다. 운영 담당자에게 문의해 주십시오.",
     en="Only an account with an organisation can bid. Please ask the operator.",
 )
-
-
-def _failure(rule: str, field: str | None, say: Text) -> eligibility.Failure:
-    return eligibility.Failure(rule=rule, field=field, say=say)

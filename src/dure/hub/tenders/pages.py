@@ -183,11 +183,10 @@ def step_back(request: HttpRequest, by: User, pk: int) -> HttpResponse:
 
 def _about(found: SupplyCall, request: HttpRequest) -> dict[str, object]:
     user = request.user if isinstance(request.user, User) else None
-    open_now = found.opens_at <= clock.now() < found.closes_at
     return {
         "call": found,
         "asked": rules_of(found),
-        "is_open": found.state == SupplyCall.State.OPEN and open_now,
+        "is_open": found.takes_submissions(clock.now()),
         "may_bid": user is not None and may(user, Action.BID),
         "overseer": user is not None and may(user, Action.SEE_ROUND),
     }
