@@ -136,6 +136,17 @@ TEMPLATES = [
     }
 ]
 
+_IN_THIS_PROCESS = "django.core.cache.backends.locmem.LocMemCache"
+CACHES = {
+    "default": {"BACKEND": _IN_THIS_PROCESS},
+    # Of its own and roomy: no list of guessed names may push a count out.
+    "sign-in": {
+        "BACKEND": _IN_THIS_PROCESS,
+        "LOCATION": "sign-in",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    },
+}
+
 AUTH_USER_MODEL = "people.User"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext
@@ -13,7 +17,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods
 
 from dure.hub import clock
-from dure.hub.people import operations
+from dure.hub.people import operations, sign_in_limit
 from dure.hub.people.forms import LoginForm, PasswordForm
 from dure.hub.people.models import User
 from dure.hub.portal.navigation import first_page
@@ -27,6 +31,13 @@ class Login(LoginView):
     authentication_form = LoginForm
     redirect_authenticated_user = True
     extra_context = {"signing_in": True}
+
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
+        response = super().form_invalid(form)
+        if form.has_error(NON_FIELD_ERRORS, code="too_many"):
+            response.status_code = HTTPStatus.TOO_MANY_REQUESTS
+            response.headers["Retry-After"] = str(sign_in_limit.WINDOW_S)
+        return response
 
 
 @never_cache
