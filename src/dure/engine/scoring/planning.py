@@ -145,8 +145,9 @@ class Standing:
     error: Fraction | None = None
 
     @property
-    def order(self) -> tuple[Fraction, str, str]:
-        return -self.score, self.tie_break, self.application
+    def order(self) -> tuple[float, Fraction, str, str]:
+        # The float, rounded, is never in another order; only where it is equal is the score asked.
+        return -float(self.score), -self.score, self.tie_break, self.application
 
     def corrected(self, correction: Correction) -> Standing:
         """The same application with its corrected score; without a review there is none."""
@@ -193,7 +194,6 @@ class Order:
     standings: tuple[Standing, ...]
     ranks: Mapping[str, int]
     kept_out: Mapping[str, Reason]
-    same_score: Mapping[Fraction, int]
 
     @classmethod
     def of(cls, standings: Sequence[Standing], rubric: Rubric) -> Order:
@@ -205,8 +205,12 @@ class Order:
             standings=(*eligible, *(s for s in ordered if s.application in kept_out)),
             ranks={s.application: rank for rank, s in enumerate(eligible, start=1)},
             kept_out=kept_out,
-            same_score=Counter(s.score for s in eligible),
         )
+
+    @cached_property
+    def same_score(self) -> Mapping[Fraction, int]:
+        """How many of the ranked have each score."""
+        return Counter(s.score for s in self.standings if s.application in self.ranks)
 
     def intent(
         self,
