@@ -4,9 +4,7 @@
   one of them left out, the others can be kept.
 - Supply is left out first, then caps, then floors: rules are easier to change than supply, and a
   floor that is not kept is the complaint. With floors alone in the conflict, too few apply.
-- A round is taken apart by tests: the relaxation proves most conflicts, serving by place shows most
-  of the rest possible, and the exact model decides between. Effort is counted, never timed; what
-  the effort does not tell stays in the conflict.
+- What the effort does not tell stays in the conflict.
 - `instead` is a bound at which the round can be solved with all its other rules, the nearest found.
 """
 
@@ -18,28 +16,16 @@ from typing import Final, Literal
 
 from pydantic import JsonValue
 
-from dure.engine.allocation.exact import Model
-from dure.engine.allocation.excuses import justified_complaints
 from dure.engine.allocation.facts import Group, PoolOffer, Request
-from dure.engine.allocation.fill import fill
-from dure.engine.allocation.limits import Round, blocks_for, missed, read
+from dure.engine.allocation.feasible import Feasible
+from dure.engine.allocation.limits import Round, blocks_for, read
 from dure.engine.allocation.matching import wants
-from dure.engine.allocation.options import AllOptions
-from dure.engine.allocation.relaxation import NothingMeetsFloors, relax
+from dure.engine.allocation.relaxation import relax
 from dure.vocabulary.frozen import Frozen
 from dure.vocabulary.plans import Reason
 
-EFFORT: Final = 1.0
-"""Deterministic time of one question to the exact model; 514 applications are told in 0.1 to 0.5."""
-
-WHOLE_MODEL: Final = 4_000
-"""Options up to which the exact model is asked; beyond, only the relaxation and serving by place."""
-
-QUESTIONS: Final = 60
-"""Questions asked of one round; a conflict of two bounds takes 10 to 25."""
-
-LARGE: Final = 4_000
-"""Requests from which on the relaxation starts from a part of them, and proves no conflict."""
+QUESTIONS: Final = 40
+"""Questions asked of one round; a conflict of two bounds takes 10 to 25, each 0.1 s for 514."""
 
 Kind = Literal["floor", "cap", "supply"]
 ORDER: Final[tuple[Kind, ...]] = ("floor", "cap", "supply")
@@ -216,6 +202,7 @@ class _Questions:
     def __init__(self, round_: Round) -> None:
         self._round = round_
         self._groups = {group.group: group for group in round_.policy.groups}
+        self._feasible = Feasible()
         self._known: dict[tuple[object, object], bool | None] = {}
 
     def can_be_kept(
@@ -225,7 +212,9 @@ class _Questions:
         key = (kept, tuple(sorted((changed or {}).items())))
         if key not in self._known:
             enough = len(self._known) < QUESTIONS
-            self._known[key] = _can_be_met(self._with(kept, changed or {})) if enough else None
+            self._known[key] = (
+                self._feasible.ask(self._with(kept, changed or {})) if enough else None
+            )
         return self._known[key]
 
     def said(self, bound: _Bound, instead: int | None = None) -> ConflictingBound:
@@ -309,20 +298,3 @@ def _counting(request: Request, group: Group) -> Request:
         w.model_copy(update={"weight": int(wants(group, request, w.model))}) for w in request.wishes
     )
     return request.model_copy(update={"wishes": wishes, "score": 1})
-
-
-def _can_be_met(round_: Round) -> bool | None:
-    """Whether any awards keep all the rules of the round; None where the effort does not tell."""
-    if not any(limit.least for limit in round_.limits):
-        return True
-    try:
-        prices = relax(round_).prices
-    except NothingMeetsFloors:
-        return False if len(round_.requests) < LARGE else None
-    for awards in (fill(round_, {}, prices=prices), fill(round_, {})):
-        if not missed(round_, awards) and not justified_complaints(round_, awards):
-            return True
-    options = AllOptions(round_).every()
-    if sum(map(len, options.values())) > WHOLE_MODEL:
-        return None
-    return Model(round_, options).can_be_met(EFFORT)

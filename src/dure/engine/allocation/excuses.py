@@ -40,8 +40,8 @@ class Excuses:
         floor = self._floor_for(request, holder)
         return None if floor is None else (floor, span.start)
 
-    def justified(self, request: Request) -> bool:
-        """Whether somebody who waits has a complaint that nothing excuses."""
+    def complaint(self, request: Request) -> Holder | None:
+        """One of whom somebody who waits complains, and nothing excuses it."""
         for wish in request.wishes:
             served = self._rivals.of(request, wish.model)
             if served is None:
@@ -50,8 +50,8 @@ class Excuses:
             holding &= ~self._surely_excused(request, wish, served)
             for index in np.flatnonzero(holding):
                 if self._complains(request, wish, served.holders[index]):
-                    return True
-        return False
+                    return served.holders[index]
+        return None
 
     def _complains(self, request: Request, wish: Wish, holder: Holder) -> bool:
         if self._floor_for(request, holder) is not None:
@@ -95,14 +95,21 @@ class Excuses:
         return excused
 
 
-def justified_complaints(round_: Round, awards: Awards) -> tuple[str, ...]:
-    """Who waits with a justified complaint; nobody has one where rank does not count."""
+def complaints(round_: Round, awards: Awards) -> dict[str, str]:
+    """Who waits with a justified complaint, and of whom; no one where rank does not count."""
     if not round_.ranked:
-        return ()
+        return {}
     rivals = Rivals(round_, awards)
     excuses = Excuses(round_, Windows(round_, round_.room(awards)), rivals)
-    return tuple(
-        r.application
-        for r in round_.requests
-        if r.application not in awards and excuses.justified(r)
-    )
+    found: dict[str, str] = {}
+    for request in round_.requests:
+        if request.application not in awards:
+            holder = excuses.complaint(request)
+            if holder is not None:
+                found[request.application] = holder.request.application
+    return found
+
+
+def justified_complaints(round_: Round, awards: Awards) -> tuple[str, ...]:
+    """Who waits with a justified complaint."""
+    return tuple(complaints(round_, awards))

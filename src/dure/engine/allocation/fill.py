@@ -29,14 +29,49 @@ def fill(
     """`awards`, enlarged and extended in this order (else of place) until nothing more fits."""
     filled = dict(awards)
     room = round_.room(awards)
+    roomy = _Roomy(round_, room)
     for request in order if order is not None else round_.requests:
         held = filled.get(request.application)
         if held is not None:
             filled[request.application] = _enlarged(request, held, round_, room)
-        elif (award := best_way(request, round_, room, prices)) is not None:
+            roomy.forget(held)
+        elif roomy.may_fit(request) and (award := best_way(request, round_, room, prices)):
             room.take(request, award)
+            roomy.forget(award)
             filled[request.application] = award
     return filled
+
+
+class _Roomy:
+    """Who surely fits nowhere: in a filling round that is nearly everybody."""
+
+    def __init__(self, round_: Round, room: Room) -> None:
+        self._round = round_
+        self._room = room
+        self._most: dict[str, dict[int, Whole]] = {model: {} for model in round_.by_model}
+
+    def forget(self, award: Award) -> None:
+        """What was known of the pools of this award's model."""
+        self._most[self._round.offers[award.pool].model] = {}
+
+    def may_fit(self, request: Request) -> bool:
+        """Whether some pool has the servers of a wish in all months of some start, caps aside."""
+        for wish in request.wishes:
+            known = self._most.get(wish.model)
+            if known is None:
+                continue
+            if request.months not in known:
+                known[request.months] = self._windows(wish.model, request.months)
+            most = known[request.months][request.earliest : request.latest + 1]
+            if int(most.max(initial=0)) >= wish.minimum:
+                return True
+        return False
+
+    def _windows(self, model: str, months: int) -> Whole:
+        servers = self._room.servers[self._round.rows_of(model)]
+        windows = np.lib.stride_tricks.sliding_window_view(servers, months, axis=1)
+        most: Whole = windows.min(axis=2).max(axis=0)
+        return most
 
 
 def _enlarged(request: Request, held: Award, round_: Round, room: Room) -> Award:

@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,6 +33,12 @@ SAMPLED: Final = 2_000
 
 ENOUGH: Final = 1e-5
 """A bound that leaves less than this part open is not worth another round."""
+
+LITTLE: Final = 2e-4
+"""Of many ways, rules of rank that lower the bound by less than this part are not worth seconds."""
+
+MANY: Final = 10_000
+"""Ways from which on that counts."""
 
 ROUNDS: Final = 20
 """How often ways, caps and rules are taken in; the bound holds at whatever prices it stops."""
@@ -96,16 +102,19 @@ class _Search:
         columns = self._columns
         active = self._first_columns()
         best: Relaxation | None = None
+        bounds: list[int] = []
         for _ in range(ROUNDS):
             found = self._optimum(active, 1.0)
             relaxed = self._relaxation(found)
+            if self._order:
+                bounds.append(relaxed.bound)
             if best is None or relaxed.bound < best.bound:
                 best = relaxed
             exceeded = self._exceeded(found.share)
             broken = [] if exceeded else self._broken(found.share)
             missing = np.setdiff1d(self._near(relaxed.profit), active)
             reached = float(columns.worth @ found.share)
-            stands = not exceeded and not broken
+            stands = not exceeded and (not broken or self._slow(active, bounds))
             if stands and (not len(missing) or reached >= relaxed.bound * (1 - ENOUGH)):
                 break
             self._take_in(exceeded, broken)
@@ -114,6 +123,12 @@ class _Search:
         if best is None:
             raise NothingMeetsFloors
         return best
+
+    def _slow(self, active: Index, bounds: Sequence[int]) -> bool:
+        """Whether there are many ways and the last rules of rank have gained little."""
+        if len(active) < MANY or len(bounds) < 2:
+            return False
+        return bounds[-2] - bounds[-1] < bounds[-1] * LITTLE
 
     def _first_columns(self) -> Index:
         """All columns; of many, those near to paying at the prices of a part of the requests."""

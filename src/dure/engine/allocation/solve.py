@@ -14,17 +14,16 @@ from typing import Final
 
 import numpy as np
 
-from dure.engine.allocation.columns import Index
 from dure.engine.allocation.completion import complete
 from dure.engine.allocation.conflict import UnableToMeetFloors, conflict_of
 from dure.engine.allocation.exact import Infeasible, Model
-from dure.engine.allocation.excuses import justified_complaints
-from dure.engine.allocation.facts import Price, Request
+from dure.engine.allocation.facts import Price
 from dure.engine.allocation.fill import fill
-from dure.engine.allocation.limits import Award, Awards, Round, merit, missed
+from dure.engine.allocation.limits import Award, Awards, Round, merit
 from dure.engine.allocation.options import AllOptions, Option
 from dure.engine.allocation.relaxation import NothingMeetsFloors, Relaxation, relax
-from dure.engine.allocation.rounding import rounded
+from dure.engine.allocation.rounding import filled, mended, rounded
+from dure.engine.allocation.together import apart, as_one, together
 
 WHOLE_MODEL: Final = 4_000
 """Options up to which all that could be better is put into one model and proven: 1,200 options
@@ -45,6 +44,9 @@ PART_EFFORT: Final = 1.0
 
 WHOLE_EFFORT: Final = 5.0
 """Deterministic time for the model of all that could be better."""
+
+APART_EFFORT: Final = 2.0
+"""Deterministic time for the pools one by one, where they cannot hold what one pool could."""
 
 GOOD_ENOUGH: Final = 5e-4
 """Rounds too large for one model stop when less than this part of the bound is open."""
@@ -74,73 +76,56 @@ def solve(round_: Round) -> Solution:
 
 
 class _Search:
-    """Better and better awards of one round, and the bound on any."""
+    """Better and better awards of one round, and the bound on any.
+
+    The exact model knows one pool of each model (`together`); what it finds is parted again.
+    """
 
     def __init__(self, round_: Round, relaxed: Relaxation) -> None:
         self._round = round_
+        self._one = together(round_)
         self._relaxed = relaxed
-        self._options = AllOptions(round_)
         self._best = relaxed.columns.best(relaxed.profit)
         self._bound = relaxed.bound
 
     def run(self) -> tuple[dict[str, Award], int]:
         """The best awards found and the bound. Raises Infeasible."""
-        awards = self._start() or self._floors_first()
+        awards = self._start()
         if awards is None:
-            if not self._few:
-                raise Infeasible
-            model = Model(self._round, self._options.every())
-            found = model.most_merit(None, bound=self._bound, effort=WHOLE_EFFORT)
-            return self._refined(model, found.awards), found.bound
-        if self._few:
-            return self._proven(self._reconsidered(awards, CORE))
-        return self._reconsidered_in_parts(awards), self._bound
+            return self._from_nothing()
+        if len(self._relaxed.columns.request) > WHOLE_MODEL:
+            return self._reconsidered_in_parts(awards), self._bound
+        one = self._reconsidered(as_one(self._round, self._one, awards), CORE)
+        one, bound = self._proven(one)
+        return self._parted(one, awards, bound), bound
 
-    @property
-    def _few(self) -> bool:
-        columns, by_model = self._relaxed.columns, self._round.by_model
-        pools = np.array([len(by_model[model]) for model in columns.models], dtype=np.int64)
-        return int(pools[columns.model].sum()) <= WHOLE_MODEL
+    def _from_nothing(self) -> tuple[dict[str, Award], int]:
+        """Where no simple awards keep the rules: the exact model of all pools."""
+        options = AllOptions(self._round).every()
+        if sum(map(len, options.values())) > WHOLE_MODEL:
+            raise Infeasible
+        model = Model(self._round, options)
+        found = model.most_merit(None, bound=self._bound, effort=WHOLE_EFFORT)
+        return model.best_places(found.awards, merit(self._round, found.awards)), found.bound
 
     def _start(self) -> dict[str, Award] | None:
         """Awards that keep all rules to begin with; None where floors leave nothing simple."""
-        ways = [
-            fill(self._round, {}, prices=self._relaxed.prices),
-            fill(self._round, {}),
-        ]
-        if not self._round.ranked:
-            ways.append(rounded(self._round, self._relaxed))
-        keeping = [awards for awards in ways if not missed(self._round, awards)]
-        return max(keeping, key=lambda awards: merit(self._round, awards), default=None)
+        relaxed = self._relaxed
+        ways = [rounded(self._round, self._one, relaxed)]
+        if ways[0] is None or self._open_part(ways[0]) > GOOD_ENOUGH:
+            ways += [
+                mended(self._round, fill(self._round, {}, prices=relaxed.prices), relaxed),
+                mended(self._round, filled(self._round, {}, relaxed), relaxed),
+                mended(self._round, fill(self._round, {}), relaxed),
+            ]
+        keeping = [awards for awards in ways if awards is not None]
+        return max(keeping, key=self._merit, default=None)
 
-    def _floors_first(self) -> dict[str, Award] | None:
-        """Awards of a large round in which as few as need be of those floors count go first.
-
-        None where that does not help, or breaks rank; then nothing is known of a round too large
-        for one model, and it is refused.
-        """
-        if self._few:
-            return None
-        round_ = self._round
-        counted = [r for r in round_.requests if self._counts(r)]
-        least, most = 0, len(counted)
-        best: dict[str, Award] | None = None
-        while least < most:
-            count = (least + most) // 2
-            order = [*counted[:count], *round_.requests]
-            awards = fill(round_, {}, order=order, prices=self._relaxed.prices)
-            if missed(round_, awards):
-                least = count + 1
-            else:
-                best, most = awards, count
-        return None if best is None or justified_complaints(round_, best) else best
-
-    def _counts(self, request: Request) -> bool:
-        models = (w.model for w in request.wishes if w.model in self._round.by_model)
-        return any(x.least is not None for m in models for x in self._round.bound(request, m))
+    def _merit(self, awards: Awards) -> int:
+        return merit(self._round, awards)
 
     def _open_part(self, awards: Awards) -> float:
-        return 1 - merit(self._round, awards) / max(1, self._bound)
+        return 1 - self._merit(awards) / max(1, self._bound)
 
     def _reconsidered(self, awards: dict[str, Award], count: int) -> dict[str, Award]:
         """These awards, improved by all that could be with so many requests nearest to paying."""
@@ -149,7 +134,7 @@ class _Search:
             return awards
         slack = int(margins[min(count, len(margins) - 1)])
         served = {a for a in self._surely_served(slack) if a in awards}
-        model = Model(self._round, self._open(awards, slack), served=served)
+        model = Model(self._one, self._open(awards, slack), served=served)
         return model.most_merit(awards, bound=self._bound, effort=CORE_EFFORT).awards
 
     def _reconsidered_in_parts(self, awards: dict[str, Award]) -> dict[str, Award]:
@@ -159,8 +144,10 @@ class _Search:
             if self._open_part(awards) <= GOOD_ENOUGH:
                 break
             slack = int(margins[min(count, len(margins) - 1)])
-            better = self._with_part(awards, slack)
-            awards = max(awards, better, key=lambda a: merit(self._round, a))
+            one = self._with_part(as_one(self._round, self._one, awards), slack)
+            better = mended(self._round, self._parted_and_filled(one), self._relaxed)
+            if better is not None:
+                awards = max(awards, better, key=self._merit)
         return awards
 
     def _with_part(self, awards: dict[str, Award], slack: int) -> dict[str, Award]:
@@ -169,18 +156,39 @@ class _Search:
         fixed = {a: award for a, award in awards.items() if a in sure}
         held = {a: award for a, award in awards.items() if a not in sure}
         open_ = {a: ways for a, ways in self._open(held, slack).items() if a not in fixed}
-        model = Model(self._round, open_, fixed=fixed)
+        model = Model(self._one, open_, fixed=fixed)
         return model.most_merit(awards, bound=self._bound, effort=PART_EFFORT).awards
 
     def _proven(self, awards: dict[str, Award]) -> tuple[dict[str, Award], int]:
         """The best of all awards, or the best found and a bound; then the best places."""
-        slack = self._bound - merit(self._round, awards)
-        model = Model(self._round, self._open(awards, slack), served=self._surely_served(slack))
+        reached = merit(self._one, awards)
+        slack = self._bound - reached
+        model = Model(self._one, self._open(awards, slack), served=self._surely_served(slack))
         found = model.most_merit(awards, bound=self._bound, effort=WHOLE_EFFORT)
-        return self._refined(model, found.awards), found.bound
+        return model.best_places(found.awards, merit(self._one, found.awards)), found.bound
 
-    def _refined(self, model: Model, awards: dict[str, Award]) -> dict[str, Award]:
-        return model.best_places(awards, merit(self._round, awards))
+    def _parted(self, one: Awards, start: dict[str, Award], bound: int) -> dict[str, Award]:
+        """The awards in pools; where those do not hold them all, the best of all that could be."""
+        if self._one is self._round:
+            return dict(one)
+        parted = mended(self._round, self._parted_and_filled(one), self._relaxed)
+        awards = start if parted is None else max(start, parted, key=self._merit)
+        slack = bound - self._merit(awards)
+        if slack <= 0:
+            return awards
+        near = {way for ways in self._open(awards, slack).values() for way in map(_way, ways)}
+        every = AllOptions(self._round)
+        open_ = {
+            r.application: tuple(o for o in every.of(r) if _way(o) in near)
+            for r in self._round.requests
+        }
+        model = Model(self._round, open_, served=self._surely_served(slack))
+        found = model.most_merit(awards, bound=bound, effort=APART_EFFORT)
+        return model.best_places(found.awards, merit(self._round, found.awards))
+
+    def _parted_and_filled(self, one: Awards) -> dict[str, Award]:
+        parted = apart(self._round, self._one, one)
+        return parted if len(parted) == len(one) else filled(self._round, parted, self._relaxed)
 
     def _surely_served(self, slack: int) -> set[str]:
         """Who is served in all awards that come within `slack` of the bound."""
@@ -192,26 +200,36 @@ class _Search:
         """The options that can be part of awards within `slack` of the bound, and those held."""
         relaxed, columns = self._relaxed, self._relaxed.columns
         lost = columns.each(np.maximum(self._best, 0)) - relaxed.profit
-        return self._ways(np.flatnonzero(lost <= slack), awards)
+        held = np.array([self._is_held(n, awards) for n in range(len(lost))], dtype=np.bool_)
+        open_: dict[str, list[Option]] = {}
+        for column in np.flatnonzero((lost <= slack) | held).tolist():
+            option = self._option(column)
+            open_.setdefault(option.request.application, []).append(option)
+        return {application: tuple(options) for application, options in open_.items()}
 
-    def _ways(self, near: Index, awards: Awards) -> dict[str, tuple[Option, ...]]:
-        """The options of these columns, and those held."""
+    def _is_held(self, column: int, awards: Awards) -> bool:
         columns = self._relaxed.columns
-        kept: dict[int, set[tuple[int, int]]] = {}
-        for column in near.tolist():
-            ways = kept.setdefault(int(columns.request[column]), set())
-            ways.add((int(columns.wish[column]), int(columns.start[column])))
-        open_: dict[str, tuple[Option, ...]] = {}
-        for number, request in enumerate(self._round.requests):
-            award, ways = awards.get(request.application), kept.get(number, set())
-            if award is not None or ways:
-                open_[request.application] = tuple(
-                    option
-                    for option in self._options.of(request)
-                    if (option.number, option.start) in ways or _is(option, award)
-                )
-        return open_
+        award = awards.get(self._round.requests[int(columns.request[column])].application)
+        if award is None or award.start != columns.start[column]:
+            return False
+        held = (self._one.offers.get(award.pool) or self._round.offers[award.pool]).model
+        return held == columns.models[columns.model[column]]
+
+    def _option(self, column: int) -> Option:
+        columns = self._relaxed.columns
+        request = self._round.requests[int(columns.request[column])]
+        number = int(columns.wish[column])
+        wish = request.wishes[number]
+        return Option(
+            request=request,
+            number=number,
+            wish=wish,
+            offer=self._one.by_model[wish.model][0],
+            start=int(columns.start[column]),
+            most=int(columns.servers[column]),
+            merit=int(columns.merit[column]),
+        )
 
 
-def _is(option: Option, award: Award | None) -> bool:
-    return award is not None and (award.pool, award.start) == (option.offer.pool, option.start)
+def _way(option: Option) -> tuple[str, int, int]:
+    return option.request.application, option.number, option.start
