@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from tests.integration import small
 from tests.integration.small import DECIDED, World
+from tests.integration.test_scenarios import NOT_TOGETHER, added
 from typer.testing import CliRunner
 
 from dure.cli import main, round_commands
@@ -231,3 +232,14 @@ def test_the_api_lets_an_auditor_read_a_scenario_and_take_none_away(
     assert Client().delete(path, headers=bearer).status_code == 204
     assert Client().delete(path, headers=bearer).status_code == 404
     assert not Scenario.objects.exists()
+
+
+def test_rules_that_cannot_be_kept_together_are_named_with_what_would_help(
+    world: World, token: str
+) -> None:
+    added(Decision.objects.get(kind="round"), world, "torn", **NOT_TOGETHER)
+    said = what_if("compare", "first", token=token)
+    assert "torn: no plan fits. No plan can keep these rules together." in said
+    assert "Academia must take 18 server-months or more" in said
+    assert "servers held in any month, 1 at most." in said
+    assert "the number of servers that is enough is 3." in said

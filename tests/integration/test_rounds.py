@@ -220,9 +220,12 @@ def test_rules_that_cannot_be_met_together_are_named(changed: Changed) -> None:
     world = small.ranked()
     with pytest.raises(rounds.GroupsInConflict) as conflict:
         solved(world)
-    assert [group.en for group in conflict.value.groups] == ["Floor"]
+    assert conflict.value.conflict.groups == ("least", "most")
     page = _client(world.operator).post("/rounds/first/solve/", follow=True).content.decode()
-    assert "This rule cannot be met beside the others: Floor." in page
+    assert "No plan can keep these rules together." in page
+    assert "Floor must take" in page
+    assert "Ceiling: servers held in any month, 1 at most." in page
+    assert "Raise the cap of Ceiling; the number of servers that is enough is 3." in page
     token = issue_token(user=world.operator, label="t", by=world.operator, now=DECIDED)
     answered = Client().post(
         "/api/v1/rounds/first/solve",

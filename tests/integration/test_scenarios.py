@@ -92,10 +92,13 @@ def test_rules_that_cannot_be_kept_together_are_kept_as_the_answer() -> None:
     world, decision = small.proposed()
     refused = added(decision, world, **NOT_TOGETHER)
     assert refused.plan is None
-    assert refused.refusal == {
-        "code": "scenario.conflict",
-        "params": {"groups": ["academia"]},
-    }
+    assert refused.refusal is not None
+    assert refused.refusal["code"] == "scenario.conflict"
+    named = refused.refusal["params"]["conflict"]["bounds"]
+    assert [(b["kind"], b["name"], b["bound"]) for b in named] == [
+        ("floor", "academia", 18),
+        ("cap", "few", 1),
+    ]
     with pytest.raises(NotAtThisStage):
         scenarios.propose_scenario(scenario=refused, by=world.operator, now=DECIDED)
     assert Decision.objects.get(kind="round") == decision
@@ -217,7 +220,7 @@ def test_scenarios_stand_side_by_side_with_their_differences_to_the_plan(
     served = next(row for row in rows if "Applications served" in row)
     said = [re.sub("<[^>]*>", "", cell).strip() for cell in re.findall("<td.*?</td>", served)]
     assert said == ["2", "3 (+1)", "1 (-1)"]
-    assert "No plan can meet these bounds beside the others: Academia." in table
+    assert "Academia must take" in table
     assert "Add a scenario" not in page(world, "", "auditor")
 
 

@@ -7,6 +7,7 @@ from typing import Final
 from dure.vocabulary.reason_texts import (
     application,
     assignment,
+    conflict,
     jobs,
     ledger,
     lending,
@@ -30,6 +31,7 @@ _MODULES: Final = (
     panel,
     scoring,
     round_,
+    conflict,
     scenario,
     waitlist,
     lending,

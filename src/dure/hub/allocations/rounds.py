@@ -16,9 +16,9 @@ from typing import Final
 
 from django.db import transaction
 from django.db.models import F
-from django.utils.translation import ngettext
 
 from dure.engine import allocation as engine
+from dure.engine.allocation.conflict import Conflict
 from dure.engine.allocation.report import RoundReport, round_report
 from dure.engine.checks import allocation as check
 from dure.engine.eligibility import Failure
@@ -33,6 +33,7 @@ from dure.hub.calls.recheck import ineligible_now
 from dure.hub.notices import operations as notices
 from dure.hub.people.gate import Action, Actor, require
 from dure.hub.people.models import User
+from dure.hub.portal.reasons import sentence
 from dure.hub.portal.templatetags.dure import words
 from dure.hub.supply import models as supply
 from dure.hub.supply.queries import rules
@@ -46,19 +47,26 @@ INELIGIBLE: Final = "ineligible"
 
 
 class GroupsInConflict(Exception):
-    """The bounds of these groups cannot be met together; a smallest such set, as it is labelled."""
+    """Bounds that cannot be kept together; `called` is what the programme calls their groups."""
 
-    def __init__(self, groups: tuple[Text, ...]) -> None:
-        super().__init__(groups)
-        self.groups = groups
+    def __init__(self, conflict: Conflict, called: Mapping[str, Text]) -> None:
+        super().__init__(conflict, called)
+        self.conflict, self.called = conflict, called
 
     def __str__(self) -> str:
-        said = ngettext(
-            "This rule cannot be met beside the others: %(groups)s. Change it or the supply.",
-            "These rules cannot be met together: %(groups)s. Change one of them or the supply.",
-            len(self.groups),
-        )
-        return said % {"groups": ", ".join(words(group) for group in self.groups)}
+        return said_conflict(self.conflict, self.called)
+
+
+def said_conflict(conflict: Conflict, called: Mapping[str, Text]) -> str:
+    """The conflict in the reader's language: what conflicts, by how much, what would help."""
+    return " ".join(sentence(_labelled(reason, called)) for reason in conflict.reasons)
+
+
+def _labelled(reason: Reason, called: Mapping[str, Text]) -> Reason:
+    group = called.get(str(reason.params.get("group")))
+    if group is None or reason.code == "conflict.supply":
+        return reason
+    return reason.model_copy(update={"params": {**reason.params, "group": words(group)}})
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +153,9 @@ def _solve(facts: _Facts) -> engine.RoundPlan:
     try:
         plan = engine.plan(facts.snapshot, facts.policy, facts.header)
     except engine.UnableToMeetFloors as error:
-        raise GroupsInConflict(labels_of(error.groups, rules(facts.call.programme))) from error
+        labels = labels_of(error.groups, rules(facts.call.programme))
+        called = dict(zip(error.groups, labels, strict=True))
+        raise GroupsInConflict(error.conflict, called) from error
     wrong = check.violations(facts.snapshot, facts.policy, plan)
     if wrong:
         raise decisions.PlanRefused(wrong)

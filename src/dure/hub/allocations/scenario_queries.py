@@ -15,16 +15,17 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, pgettext_lazy
 
 from dure.engine.allocation.compare import Difference, GroupDifference
+from dure.engine.allocation.conflict import Conflict
 from dure.hub.allocations.folding import fold, others
 from dure.hub.allocations.labels import POLICIES
 from dure.hub.allocations.models import Decision, Scenario
 from dure.hub.allocations.round_queries import ROUND
 from dure.hub.allocations.round_report import DIMENSIONS, group_name
+from dure.hub.allocations.rounds import said_conflict
 from dure.hub.allocations.scenarios import labels
 from dure.hub.calls.models import Application, Call
 from dure.hub.people.gate import Action, NotPermitted, require
 from dure.hub.people.models import User
-from dure.hub.portal.reasons import sentence
 from dure.hub.portal.templatetags.dure import figure, words
 from dure.hub.supply.queries import rules
 from dure.vocabulary.plans import Reason
@@ -129,12 +130,8 @@ def refusal(scenario: Scenario, base: Decision) -> str:
     """Why no plan fits the scenario, its rules as the programme calls them; else nothing."""
     if scenario.refusal is None:
         return ""
-    known = labels(base, Change.model_validate(scenario.change))
-    called = [
-        words(known[group]) if group in known else group
-        for group in scenario.refusal["params"]["groups"]
-    ]
-    return sentence({**scenario.refusal, "params": {"groups": called}})
+    conflict = Conflict.model_validate(scenario.refusal["params"]["conflict"])
+    return said_conflict(conflict, labels(base, Change.model_validate(scenario.change)))
 
 
 def differences(

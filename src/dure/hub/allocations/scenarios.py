@@ -216,7 +216,7 @@ def _planned(base: _Base, change: Change) -> _Made:
     try:
         plan = engine.plan(snapshot, policy, base.plan.header)
     except engine.UnableToMeetFloors as error:
-        params = {"groups": list(error.groups)}
+        params = {"conflict": error.conflict.model_dump(mode="json")}
         return _Made(None, Reason.model_validate({"code": "scenario.conflict", "params": params}))
     wrong = check.violations(snapshot, policy, plan)
     if wrong:

@@ -27,15 +27,7 @@ TEXTS: Final[dict[str, str]] = {
         "Servers that pool {name} has to give: {most} in its best month. As many as {taken} cannot"
         " be taken off."
     ),
-    "scenario.conflict": _(
-        "No plan can meet these bounds beside the others: {groups}. Change one of them or the"
-        " supply."
-    ),
-    "scenario.not_ranked": _("By these scores it has no rank: it does not reach the pass mark."),
-    "scenario.applications_missing": _(
-        "By these scores applications of the round have no rank: {applications}. The ranking"
-        " decides who takes part, so this scenario can be looked at but not proposed."
-    ),
+    "scenario.conflict": _("No plan can keep these rules together."),
     "scenario.supply_missing": _(
         "It gives servers that the round does not have, in: {pools}. Add them to the programme"
         " first, then make the plan again."
