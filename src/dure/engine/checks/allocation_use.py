@@ -189,7 +189,7 @@ class Use:
         names = self.units.names
         most = [NO_BOUND if g.most is None else g.most for g, _ in names]
         table = _table([[room] * snapshot.months for room in most], snapshot.months)
-        for held in snapshot.held:
+        for held in snapshot.held if names else ():
             units = self.units.of(held, held.model)
             table[units[units >= 0]] -= np.array(held.servers, dtype=np.int64)
         return np.maximum(table, 0)
