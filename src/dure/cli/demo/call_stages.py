@@ -26,6 +26,7 @@ from dure.hub.reviews import operations as reviews
 from dure.hub.reviews import ranking_queries
 from dure.hub.reviews.facts import with_ties
 from dure.hub.reviews.models import Assignment
+from dure.hub.supply.queries import rules
 from dure.vocabulary.frozen import Text
 from dure.vocabulary.scenario import Change
 
@@ -188,7 +189,7 @@ def review_applications(context: Context) -> None:
         )
     )
     people = {user.pk: user for user in with_ties(User.objects.all())}
-    criteria = {c.id: c.points for c in demo_programme().rubric.criteria}
+    criteria = {c.id: c.points for c in rules(context.programme).rubric.criteria}
     with context.stage("Reviews written", len(waiting)) as done:
         for first in range(0, len(waiting), BATCH):
             with transaction.atomic():

@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils.translation import override
 
 from dure.cli.demo.context import Context, at
-from dure.cli.demo.programme import PEERS, demo_programme
+from dure.cli.demo.programme import PEERS
 from dure.hub import clock
 from dure.hub.calls import duplicates
 from dure.hub.calls import operations as calls
@@ -29,6 +29,7 @@ from dure.hub.portal.reasons import sentence
 from dure.hub.reviews import operations as reviews
 from dure.hub.reviews.facts import with_ties
 from dure.hub.reviews.models import Assignment, Verdict
+from dure.hub.supply.queries import rules
 from dure.vocabulary.frozen import Text
 from dure.vocabulary.plans import Reason
 
@@ -174,7 +175,7 @@ def _give(now: datetime) -> None:
     """Every review that is asked for, but those of the silent organisation."""
     clock.rehearse(now)
     tenths = {peer.organisation: peer.tenths for peer in APPLICANTS}
-    points = {c.id: c.points for c in demo_programme().rubric.criteria}
+    points = {c.id: c.points for c in rules(_call().programme).rubric.criteria}
     asked = Assignment.objects.filter(
         stage__call__key=PEERS, state=Assignment.State.ACTIVE, review=None
     )
