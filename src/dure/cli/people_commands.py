@@ -120,6 +120,52 @@ def create_token(
     say({"user": username, "token": token}, as_json=as_json, sentence=token)
 
 
+@app.command("tokens")
+def list_tokens(username: str, *, as_json: AsJson = False) -> None:
+    """List a person's tokens by number; a token itself is never shown again."""
+    with opened():
+        from dure.hub.people import tokens  # noqa: PLC0415
+
+        found = list(tokens.tokens_of(user=account(username), by=console()))
+    facts = [
+        {
+            "id": token.pk,
+            "label": token.label,
+            "created": token.created_at,
+            "expires": token.expires_at,
+            "revoked": token.revoked_at,
+        }
+        for token in found
+    ]
+    lines = [
+        f"{token.pk}  {token.label}, until {token.expires_at:%F}"
+        + (f", revoked {token.revoked_at:%F}" if token.revoked_at else "")
+        for token in found
+    ]
+    none = f"{username} has no token."
+    say({"user": username, "tokens": facts}, as_json=as_json, sentence="\n".join(lines) or none)
+
+
+@app.command("revoke-token")
+def revoke_token(username: str, token: int, *, as_json: AsJson = False) -> None:
+    """Take a token back, by its number in `dure hub tokens`; it opens nothing any more."""
+    with opened():
+        from dure.hub import clock  # noqa: PLC0415
+        from dure.hub.people import tokens  # noqa: PLC0415
+        from dure.hub.people.models import PersonalToken  # noqa: PLC0415
+
+        user = account(username)
+        try:
+            revoked = tokens.revoke(token=token, user=user, by=console(), now=clock.now())
+        except PersonalToken.DoesNotExist:
+            end(f"{username} has no token {token}; see `dure hub tokens {username}`.", FAILED)
+    say(
+        {"user": username, "id": token, "revoked": revoked.revoked_at},
+        as_json=as_json,
+        sentence=f"Token {token} ({revoked.label}) of {username} is revoked.",
+    )
+
+
 @app.command("set-password")
 def set_password(
     username: str, *, password_stdin: PasswordStdin = False, as_json: AsJson = False

@@ -331,6 +331,16 @@ class DuplicateView(View):
     ruling: Literal["", "same", "different"] = ""
 
 
+class TokenView(View):
+    """A personal token, without the token itself. It opens nothing once revoked or expired."""
+
+    id: int
+    label: str
+    created: AwareDatetime
+    expires: AwareDatetime
+    revoked: AwareDatetime | None
+
+
 class OrganisationView(View):
     """An entry of the register."""
 

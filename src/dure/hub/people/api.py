@@ -1,12 +1,13 @@
-"""The register of organisations, for programs."""
+"""People's tokens and the register of organisations, for programs."""
 
 from __future__ import annotations
 
-from ninja import Router
+from ninja import Router, Status
 
-from dure.client.models import OrganisationDoubleView, OrganisationView
+from dure.client.models import OrganisationDoubleView, OrganisationView, TokenView
+from dure.hub import clock
 from dure.hub.auth import PersonalToken, UserRequest
-from dure.hub.people import doubles
+from dure.hub.people import doubles, tokens
 from dure.hub.people.models import Organisation
 from dure.hub.portal.reasons import sentence
 from dure.hub.problems import Problem
@@ -28,6 +29,28 @@ def registered_twice(request: UserRequest) -> tuple[OrganisationDoubleView, ...]
         )
         for pair in doubles.registered_twice(by=request.auth)
     )
+
+
+@router.get("tokens", response={200: tuple[TokenView, ...], 401: Problem})
+def my_tokens(request: UserRequest) -> tuple[TokenView, ...]:
+    """The bearer's own tokens, the one that asks among them."""
+    return tuple(
+        TokenView(
+            id=token.pk,
+            label=token.label,
+            created=token.created_at,
+            expires=token.expires_at,
+            revoked=token.revoked_at,
+        )
+        for token in tokens.tokens_of(user=request.auth, by=request.auth)
+    )
+
+
+@router.delete("tokens/{token}", response={204: None, 401: Problem, 404: Problem})
+def revoke_token(request: UserRequest, token: int) -> Status[None]:
+    """Revokes one of the bearer's own tokens; it may be the one that asks. Twice is once."""
+    tokens.revoke(token=token, user=request.auth, by=request.auth, now=clock.now())
+    return Status(204, None)
 
 
 def _entry(one: Organisation) -> OrganisationView:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
@@ -133,6 +134,10 @@ class PersonalToken(models.Model):
                 condition=Q(expires_at__gt=models.F("created_at")), name="personal_token_expires"
             )
         ]
+
+    def opens(self, now: datetime) -> bool:
+        """Whether it is still taken."""
+        return self.revoked_at is None and self.expires_at > now
 
     @staticmethod
     def digest(token: str) -> str:
