@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from django.db import transaction
@@ -206,7 +207,7 @@ def submit_review(
         raise NotAtThisStage(call.key, call.state, Call.State.REVIEWING)
     _without_conflict(application, by)
     locked.stage.call = call
-    _points_fit(locked.stage, points)
+    points_fit(points, _most(locked.stage))
     given = {"points": points, "comment": comment[:MAX_COMMENT], "submitted_at": now}
     (review,) = Review.objects.bulk_create(
         [Review(assignment=locked, **given)],
@@ -225,22 +226,25 @@ def _without_conflict(application: Application, reviewer: User) -> None:
         raise ConflictOfInterest(code)
 
 
-def _points_fit(stage: Stage, points: dict[str, int]) -> None:
-    problems: dict[str, Reason] = {}
-    rubric = rules(stage.call.programme).rubric
-    criteria = {c.id: c.points for c in stages.criteria(stages.rules_of(stage), rubric)}
-    for criterion, most in criteria.items():
+def points_fit(points: Mapping[str, int], most: Mapping[str, int]) -> None:
+    """Raises PointsInvalid unless each criterion has its points, from none to its `most`."""
+    problems = {unknown: Reason(code="answer.unknown_field") for unknown in points.keys() - most}
+    for criterion, limit in most.items():
         given = points.get(criterion)
         if given is None:
             problems[criterion] = Reason(code="answer.required")
         elif given < 0:
             problems[criterion] = Reason(code="answer.too_small", params={"minimum": 0})
-        elif given > most:
-            problems[criterion] = Reason(code="answer.too_large", params={"maximum": most})
-    for unknown in points.keys() - criteria.keys():
-        problems[unknown] = Reason(code="answer.unknown_field")
+        elif given > limit:
+            problems[criterion] = Reason(code="answer.too_large", params={"maximum": limit})
     if problems:
         raise PointsInvalid(problems)
+
+
+def _most(stage: Stage) -> dict[str, int]:
+    """The points of each criterion of the stage."""
+    rubric = rules(stage.call.programme).rubric
+    return {c.id: c.points for c in stages.criteria(stages.rules_of(stage), rubric)}
 
 
 @transaction.atomic

@@ -22,7 +22,7 @@ from dure.hub.people.gate import Action, Actor, require
 from dure.hub.people.models import User
 from dure.hub.reviews.facts import reviewer_facts, reviewers
 from dure.hub.reviews.models import DeclaredConflict
-from dure.hub.reviews.operations import MAX_COMMENT, ConflictOfInterest, PointsInvalid
+from dure.hub.reviews.operations import MAX_COMMENT, ConflictOfInterest, points_fit
 from dure.hub.tenders.models import Bid, BidReview, SupplyCall
 from dure.hub.tenders.operations import candidate, rules_of
 from dure.vocabulary.plans import Reason
@@ -164,7 +164,7 @@ def submit_bid_review(
     code = assignment.conflict(submission_of(locked.bid), reviewer_facts(by))
     if code is not None:
         raise ConflictOfInterest(code)
-    _points_fit(criteria_at(call), points)
+    points_fit(points, {one.id: one.points for one in criteria_at(call)})
     locked.points = {**locked.points, **points}
     locked.comment = comment[:MAX_COMMENT]
     locked.submitted_at = now
@@ -177,23 +177,6 @@ def submit_bid_review(
         detail={"stage": call.state},
     )
     return locked
-
-
-def _points_fit(criteria: tuple[SupplyCriterion, ...], points: dict[str, int]) -> None:
-    problems: dict[str, Reason] = {}
-    for criterion in criteria:
-        given = points.get(criterion.id)
-        if given is None:
-            problems[criterion.id] = Reason(code="answer.required")
-        elif given < 0:
-            problems[criterion.id] = Reason(code="answer.too_small", params={"minimum": 0})
-        elif given > criterion.points:
-            most = {"maximum": criterion.points}
-            problems[criterion.id] = Reason(code="answer.too_large", params={**most})
-    for unknown in points.keys() - {criterion.id for criterion in criteria}:
-        problems[unknown] = Reason(code="answer.unknown_field")
-    if problems:
-        raise PointsInvalid(problems)
 
 
 @transaction.atomic
