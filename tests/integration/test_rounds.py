@@ -47,7 +47,7 @@ B200 = """\
 NOT_TOGETHER = """
 allotment:
   rules:
-    - {id: most, label: {ko: 상한, en: Ceiling}, sectors: [academia], most: {servers: 1}}
+    - {id: most, label: {ko: 상한, en: Ceiling}, models: [H200], most: {servers: 1}}
     - {id: least, label: {ko: 하한, en: Floor}, sectors: [academia], least: {servers: 3}}"""
 BLOCKS = ("spare_nodes: 1}", "spare_nodes: 1, block_nodes: 2}")
 

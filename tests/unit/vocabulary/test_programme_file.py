@@ -10,6 +10,16 @@ from dure.vocabulary.programme_file import Problem, ProgrammeFileError, parse_pr
 
 SMALL = (Path(__file__).parent / "small_programme.yaml").read_text(encoding="utf-8")
 
+RULES = """allotment:
+  rules:
+    - {{id: a, label: {{ko: 가, en: A}}, {first}}}
+    - {{id: b, label: {{ko: 나, en: B}}, {second}}}
+"""
+NINE_OF_FIVE = "least: {servers: 9}, most: {servers: 5}"
+ACADEMIA_60 = "sectors: [academia], least: {share: 60%}"
+INDUSTRY_60 = "sectors: [industry], least: {share: 60%}"
+PART_30 = "sectors: [academia], models: [H200], least: {share: 30%}"
+
 # what to change, into what -> everything that is then said: "line: field: message | hint"
 BROKEN: dict[str, tuple[str, str, list[str]]] = {
     "a required field is missing": (
@@ -174,6 +184,43 @@ BROKEN: dict[str, tuple[str, str, list[str]]] = {
         "points: 100",
         "points: 90",
         ["72: rubric: the criteria's points add up to 90, not to the rubric's total 100"],
+    ),
+    "a pool has no servers": (
+        "nodes: 10\n",
+        "nodes: 0\n",
+        ["36: providers[0].sites[0].clusters[0].pools[0].nodes: this must be more than 0"],
+    ),
+    "floors of groups apart add up to more than the whole": (
+        "form:\n",
+        f"{RULES.format(first=ACADEMIA_60, second=INDUSTRY_60)}form:\n",
+        [
+            (
+                "65: allotment.rules[1].least: these floors add up to 120 % of the programme"
+                " (a 60 % of the programme, b 60 % of the programme), but there is only 100 % of"
+                " the programme; lower one of them"
+            )
+        ],
+    ),
+    "a floor is above its own cap": (
+        "form:\n",
+        f"{RULES.format(first=NINE_OF_FIVE, second=INDUSTRY_60)}form:\n",
+        [
+            (
+                "64: allotment.rules[0].least: the floor asks for 9 servers, but 'a' allows its"
+                " group 5 servers at most; lower the floor or raise the cap"
+            )
+        ],
+    ),
+    "a quota's cap is below the floor of a part of its group": (
+        "enforcement: target\nform:\n",
+        f"enforcement: cap\n{RULES.format(first=PART_30, second=INDUSTRY_60)}form:\n",
+        [
+            (
+                "64: allotment.rules[0].least: the floor asks for 30 % of the programme, but"
+                " 'research' allows its group 20 % of the programme at most; lower the floor or"
+                " raise the cap"
+            )
+        ],
     ),
     "a reference leads nowhere, though a like name is there": (
         "pools: [pool]\n    opens",

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from dure.vocabulary.frozen import Frozen, Text
 from dure.vocabulary.programme.allotment import Allotment
+from dure.vocabulary.programme.bounds_agree import floors_above_caps
 from dure.vocabulary.programme.calls import Call, FormField, Quota, Rubric, Track
 from dure.vocabulary.programme.eligibility import EligibilityRule, misfits
 from dure.vocabulary.programme.money import CostShare, Lending, MarketPrice
@@ -92,6 +93,7 @@ class Programme(Frozen):
             *broken_references(written),
             *self._figures_that_differ(),
             *self._over_split(),
+            *floors_above_caps(self.quotas, self.allotment.rules),
             *self._unknown_lessors(),
             *self._unknown_size_classes(),
             *self._tiers_across_bands(),
