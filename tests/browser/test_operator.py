@@ -45,6 +45,9 @@ HERE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("month", ("2026", "3")),
     ("month-close", ()),
     ("audit", ()),
+    ("organisations-twice", ()),
+    ("tokens", ()),
+    ("members", ("p-kr-2026-r1-0003",)),
 )
 
 

@@ -357,6 +357,8 @@ def _addresses() -> Iterator[tuple[str, str]]:
         ("audit", ()),
         ("organisations", ()),
         ("organisations-twice", ()),
+        ("tokens", ()),
+        ("members", (Allocation.objects.get(key=offered).project.key,)),
     )
     for name, args in named:
         # A scenario is addressed by its row, whose number differs from one database to another.

@@ -11,14 +11,32 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from dure.hub.allocations import desired
 from dure.hub.allocations.models import Allocation, Project
 from dure.hub.audit import operations as audit
-from dure.hub.people.gate import Action, Actor, require
-from dure.hub.people.models import User
+from dure.hub.people.gate import Action, Actor, NotPermitted, may, require
+from dure.hub.people.models import Role, User
 from dure.hub.supply.models import Cluster
+
+
+def a_project(*, key: str, by: Actor) -> Project:
+    """The project whose members the person manages. Raises NotPermitted, also where none is."""
+    found = Project.objects.select_related("organisation").filter(key=key).first()
+    if found is None or not may(by, Action.MANAGE_MEMBERS, found):
+        raise NotPermitted(by, Action.MANAGE_MEMBERS)
+    return found
+
+
+def of(project: Project) -> QuerySet[User]:
+    """Who may run jobs for it, by name of the account."""
+    return project.members.select_related("organisation").order_by("username")
+
+
+def candidate(username: str) -> User | None:
+    """The applicant of that name, of whatever organisation: partners work together."""
+    return User.objects.filter(username=username, role=Role.APPLICANT, is_active=True).first()
 
 
 @transaction.atomic

@@ -46,6 +46,7 @@ def allocation(request: HttpRequest, by: User, key: str) -> HttpResponse:
         "allocation": one,
         "may_sign": one.state == Allocation.State.OFFERED and may(by, Action.SIGN_AGREEMENT, one),
         "oversees": may(by, Action.SEE_ALLOCATION),
+        "manages": may(by, Action.MANAGE_MEMBERS, one.project),
     }
     return render(request, "allocations/allocation.html", found)
 

@@ -2,10 +2,12 @@
 
 from django.urls import path
 
-from dure.hub.allocations import home_pages, pages, round_pages, scenario_pages
+from dure.hub.allocations import home_pages, member_pages, pages, round_pages, scenario_pages
 
 urlpatterns = [
     path("operate/", home_pages.home, name="operate"),
+    path("projects/<str:key>/members/", member_pages.listed, name="members"),
+    path("projects/<str:key>/members/<int:pk>/remove/", member_pages.remove, name="member-remove"),
     path("operate/calls/<str:key>/<str:name>/", home_pages.step, name="call-step"),
     path("rounds/<str:key>/", round_pages.a_round, name="round"),
     path("rounds/<str:key>/solve/", round_pages.solve, name="round-solve"),
