@@ -28,6 +28,7 @@ from dure.hub.people.operations import issue_token
 from dure.hub.reviews import operations as reviews
 from dure.hub.reviews import ranking_queries
 from dure.hub.reviews.models import Assignment
+from dure.hub.reviews.round_again import round_again
 from dure.vocabulary.programme_file import parse_programme
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -176,6 +177,28 @@ def test_the_sensitivity_takes_the_places_that_are_asked_for() -> None:
     assert "whole number" in seen_by(world.operator, "sensitivity/", places="many")
     with pytest.raises(NotPermitted):
         ranking_queries.sensitivity_of(seen=seen, by=world["ann"], places=20)
+
+
+def test_once_there_is_a_round_the_correction_is_tried_on_its_own_rules() -> None:
+    world, _ = small.proposed()
+    seen = ranking_queries.ranking_of(key="first", by=world.operator)
+    assert seen is not None
+    report = ranking_queries.sensitivity_of(seen=seen, by=world.operator)
+    assert report.by_round
+    assert "its plan is made again in the other order" in seen_by(world.operator, "sensitivity/")
+    cut = ranking_queries.sensitivity_of(seen=seen, by=world.operator, places=1)
+    assert not cut.by_round
+
+
+def test_in_its_own_order_a_round_made_again_serves_whom_it_served() -> None:
+    world, decision = small.proposed()
+    served = round_again(world.call)
+    assert served is not None
+    ranked = [one["application"] for one in decision.plan["intents"]]
+    given = {one["application"] for one in decision.plan["intents"] if one["servers"]}
+    assert served(ranked) == given
+    assert served([*ranked[::-1], "unknown"]) != given
+    assert served([]) == frozenset()
 
 
 @pytest.fixture

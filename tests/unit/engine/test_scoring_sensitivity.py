@@ -136,3 +136,21 @@ def test_serving_by_rank_passes_over_what_no_longer_fits() -> None:
     served = until_used_up({"A": 3, "B": 4, "C": 1}, 5)
     assert served(["A", "B", "C"]) == {"A", "C"}
     assert served(["B", "A", "C"]) == {"B", "C"}
+
+
+def test_what_hangs_on_the_correction_is_asked_of_the_round_where_there_is_one() -> None:
+    """The round serves the first, whoever it is; the quick way to serve says the first two."""
+    world = simulated(3, Shape(applications=12, reviewers=4))
+    rules, asked = rubric("mixed-effects"), list[tuple[str, ...]]()
+
+    def first(ranked: Sequence[str]) -> frozenset[str]:
+        asked.append(tuple(ranked))
+        return frozenset(ranked[:1])
+
+    made = sensitivity(world.snapshot, rules, "s", first_two, decided=first)
+    found = orders(world.snapshot, rules, "s")
+    assert asked == [tuple(found.order.ranks), tuple(found.raw.ranks)]
+    best = {asked[0][0], asked[1][0]}
+    on_correction = {one.application for one in made.dependent if one.on_correction}
+    assert on_correction == (best if len(best) == 2 else set())
+    assert {one.application for one in made.dependent if one.served} <= {asked[0][0]}

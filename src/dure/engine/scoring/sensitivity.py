@@ -3,6 +3,8 @@
 - Who is served is asked of the caller: a function from the order of rank to those served. It is
   asked once for each order that differs, so a quick one is wanted: a panel of 514 applications by
   60 reviewers gives some three thousand orders.
+- The correction alone changes the whole order, and only once: there the round itself may be asked,
+  where the caller gives `decided`. For one reviewer and one point a quick `served` stands for it.
 - On the correction: beside the order of the raw scores, or, where the rubric corrects nothing,
   beside the order after the mixed-effects correction.
 - On one reviewer: the model is fitted anew to the panel without that reviewer; an application may
@@ -78,10 +80,15 @@ def until_used_up(wanted: Mapping[str, int], offered: int) -> Served:
 
 
 def sensitivity(
-    snapshot: ScoringSnapshot, rubric: Rubric, seed: str, served: Served
+    snapshot: ScoringSnapshot,
+    rubric: Rubric,
+    seed: str,
+    served: Served,
+    *,
+    decided: Served | None = None,
 ) -> Sensitivity:
-    """Raises what `plan` raises."""
-    case = _Case(snapshot, rubric, seed, served)
+    """Raises what `plan` raises. `decided` is asked twice, for what hangs on the correction."""
+    case = _Case(snapshot, rubric, seed, served, decided or served)
     reviewers = dict(case.by_reviewer())
     points = dict(case.by_point())
     turned = case.turned_by_correction
@@ -92,7 +99,7 @@ def sensitivity(
         dependent=tuple(
             Dependence(
                 application=name,
-                served=name in case.base,
+                served=name in case.awarded,
                 on_correction=name in turned,
                 on_reviewers=tuple(r for r, changed in reviewers.items() if name in changed),
                 on_points=points.get(name, ()),
@@ -113,6 +120,7 @@ class _Case:
     rubric: Rubric
     seed: str
     served: Served
+    decided: Served
 
     @cached_property
     def orders(self) -> Orders:
@@ -121,6 +129,11 @@ class _Case:
     @cached_property
     def base(self) -> frozenset[str]:
         return self.served(tuple(self.orders.order.ranks))
+
+    @cached_property
+    def awarded(self) -> frozenset[str]:
+        """Who is served by the round itself, as far as it can be asked."""
+        return self.decided(tuple(self.orders.order.ranks))
 
     @property
     def compared(self) -> Literal["mixed-effects", "rank-based"]:
@@ -133,7 +146,7 @@ class _Case:
         else:
             corrected = self.rubric.model_copy(update={"correction": self.compared})
             other = orders(self.snapshot, corrected, self.seed).order
-        return self.base ^ self.served(tuple(other.ranks))
+        return self.awarded ^ self.decided(tuple(other.ranks))
 
     def by_reviewer(self) -> Iterator[tuple[str, frozenset[str]]]:
         """For each reviewer: whose outcome turns without that reviewer."""

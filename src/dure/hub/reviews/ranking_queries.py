@@ -2,7 +2,9 @@
 
 - The ranking is read from the stored plan, the sensitivity computed anew from the stored inputs:
   the same inputs give the same answer, also when the reviews are gone.
-- Who is served is put simply here: the first so many. The round's own rules come after the ranking.
+- Once there is a round, what hangs on the correction is found by making its plan again in the other
+  order. For one reviewer or point, before a round, and where somebody asks for so many places, who
+  is served is put simply: the first so many.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from dure.hub.allocations.models import Decision, Outcome
 from dure.hub.calls.models import Application, Call
 from dure.hub.people.gate import Action, NotPermitted, require
 from dure.hub.people.models import User
+from dure.hub.reviews.round_again import round_again
 from dure.hub.supply.models import Pool
 from dure.hub.supply.queries import rules
 from dure.vocabulary.plans import Reason
@@ -134,6 +137,7 @@ class SensitivitySeen:
 
     places: int
     corrects: bool
+    by_round: bool
     hanging: tuple[Hanging, ...]
 
     @property
@@ -154,27 +158,34 @@ def sensitivity_of(*, seen: RankingSeen, by: User, places: int | None = None) ->
     require(by, Action.SEE_ROUND)
     served = _places(seen) if places is None else places
     served = max(1, min(served, seen.ranked or 1))
-    key = f"sensitivity:{seen.decision.pk}:{seen.decision.made_at.isoformat()}:{served}"
+    latest = Decision.objects.filter(call=seen.call, kind="round").order_by("-number")
+    number = latest.values_list("number", flat=True).first()
+    made_at = seen.decision.made_at.isoformat()
+    key = f"sensitivity:{seen.decision.pk}:{made_at}:{served}:{number if places is None else 0}"
     kept = cache.get(key)
     if kept is None:
-        kept = _computed(seen, served)
+        kept = _computed(seen, served, by_round=places is None)
         cache.set(key, kept, KEPT_S)
     found: SensitivitySeen = kept
     return found
 
 
-def _computed(seen: RankingSeen, places: int) -> SensitivitySeen:
+def _computed(seen: RankingSeen, places: int, *, by_round: bool) -> SensitivitySeen:
     from dure.engine.scoring.sensitivity import sensitivity  # noqa: PLC0415  # loads numpy
 
     snapshot = ScoringSnapshot.model_validate(seen.decision.snapshot)
     rubric = Rubric.model_validate(seen.decision.policy)
     seed = seen.plan.header.seed
-    made = sensitivity(snapshot, rubric, seed, lambda ranked: frozenset(ranked[:places]))
+    decided = round_again(seen.call) if by_round else None
+    made = sensitivity(
+        snapshot, rubric, seed, lambda ranked: frozenset(ranked[:places]), decided=decided
+    )
     likely: Mapping[str, Fraction] = chances(snapshot, rubric, seed, top=places)
     ranks = {one.application: one.rank for one in seen.plan.intents}
     return SensitivitySeen(
         places=places,
         corrects=rubric.correction != "none",
+        by_round=decided is not None,
         hanging=tuple(
             Hanging(
                 application=one.application,
