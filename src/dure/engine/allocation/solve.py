@@ -96,8 +96,7 @@ class _Search:
         if len(self._relaxed.columns.request) > WHOLE_MODEL:
             return self._reconsidered_in_parts(awards), self._bound
         one = self._reconsidered(as_one(self._round, self._one, awards), CORE)
-        one, bound = self._proven(one)
-        return self._parted(one, awards, bound), bound
+        return self._parted(*self._proven(one), awards)
 
     def _from_nothing(self) -> tuple[dict[str, Award], int]:
         """Where no simple awards keep the rules: the exact model of all pools."""
@@ -167,15 +166,17 @@ class _Search:
         found = model.most_merit(awards, bound=self._bound, effort=WHOLE_EFFORT)
         return model.best_places(found.awards, merit(self._one, found.awards)), found.bound
 
-    def _parted(self, one: Awards, start: dict[str, Award], bound: int) -> dict[str, Award]:
+    def _parted(
+        self, one: dict[str, Award], bound: int, start: dict[str, Award]
+    ) -> tuple[dict[str, Award], int]:
         """The awards in pools; where those do not hold them all, the best of all that could be."""
         if self._one is self._round:
-            return dict(one)
+            return one, bound
         parted = mended(self._round, self._parted_and_filled(one), self._relaxed)
         awards = start if parted is None else max(start, parted, key=self._merit)
         slack = bound - self._merit(awards)
         if slack <= 0:
-            return awards
+            return awards, bound
         near = {way for ways in self._open(awards, slack).values() for way in map(_way, ways)}
         every = AllOptions(self._round)
         open_ = {
@@ -184,7 +185,7 @@ class _Search:
         }
         model = Model(self._round, open_, served=self._surely_served(slack))
         found = model.most_merit(awards, bound=bound, effort=APART_EFFORT)
-        return model.best_places(found.awards, merit(self._round, found.awards))
+        return model.best_places(found.awards, self._merit(found.awards)), found.bound
 
     def _parted_and_filled(self, one: Awards) -> dict[str, Award]:
         parted = apart(self._round, self._one, one)
