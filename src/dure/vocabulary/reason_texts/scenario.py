@@ -28,6 +28,11 @@ TEXTS: Final[dict[str, str]] = {
         " be taken off."
     ),
     "scenario.conflict": _("No plan can keep these rules together."),
+    "scenario.not_ranked": _("By these scores it has no rank: it does not reach the pass mark."),
+    "scenario.applications_missing": _(
+        "By these scores applications of the round have no rank: {applications}. The ranking"
+        " decides who takes part, so this scenario can be looked at but not proposed."
+    ),
     "scenario.supply_missing": _(
         "It gives servers that the round does not have, in: {pools}. Add them to the programme"
         " first, then make the plan again."
