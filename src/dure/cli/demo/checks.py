@@ -6,6 +6,7 @@ Each check reads what the hub stored, not what the stages returned.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -53,23 +54,26 @@ class Check:
 
 def check_all() -> list[Check]:
     """Every check, in the order of the programme."""
-    return [
-        supply(),
-        supply_call(),
-        filed_twice(),
-        reviewed_by_peers(),
-        demand(),
-        offer(),
-        reviewed_without_conflict(),
-        outcomes_have_reasons(),
-        round_is_sound(),
-        round_replays(),
-        what_ifs_are_sound(),
-        pools_not_over_allocated(),
-        conservation(),
-        ledger_sums_to_zero(),
-        audit_chain(),
-    ]
+    return list(each())
+
+
+def each() -> Iterator[Check]:
+    """One check after the other, each made when it is asked for."""
+    yield supply()
+    yield supply_call()
+    yield filed_twice()
+    yield reviewed_by_peers()
+    yield demand()
+    yield offer()
+    yield reviewed_without_conflict()
+    yield outcomes_have_reasons()
+    yield round_is_sound()
+    yield round_replays()
+    yield what_ifs_are_sound()
+    yield pools_not_over_allocated()
+    yield conservation()
+    yield ledger_sums_to_zero()
+    yield audit_chain()
 
 
 def supply() -> Check:
