@@ -63,7 +63,7 @@ def everything(case: Case) -> tuple[ConflictingBound, ...]:
 
 
 @given(cases())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_the_bounds_named_conflict_and_without_any_one_of_them_do_not(case: Case) -> None:
     named = conflict_in(case)
     assert named.proven
@@ -73,9 +73,10 @@ def test_the_bounds_named_conflict_and_without_any_one_of_them_do_not(case: Case
 
 
 @given(cases())
-@settings(max_examples=60, deadline=None)
-def test_a_bound_changed_as_advised_can_be_kept_and_one_step_less_far_cannot(case: Case) -> None:
+@settings(max_examples=30, deadline=None)
+def test_some_change_is_advised_and_can_be_kept_and_one_step_less_far_cannot(case: Case) -> None:
     named = conflict_in(case)
+    assert any(bound.instead is not None or bound.kind == "supply" for bound in named.bounds)
     beside = named.bounds if named.others else everything(case)
     for bound in named.bounds:
         if bound.instead is not None:
@@ -84,16 +85,3 @@ def test_a_bound_changed_as_advised_can_be_kept_and_one_step_less_far_cannot(cas
             for value, kept in ((bound.instead, True), (nearer, False)):
                 changed = bound.model_copy(update={"bound": value})
                 assert can_be_kept(case, (*rest, changed)) == kept
-
-
-@given(cases())
-@settings(max_examples=60, deadline=None)
-def test_a_change_of_a_rule_is_advised_unless_only_supply_helps(case: Case) -> None:
-    named = conflict_in(case)
-    assert any(bound.instead is not None or bound.kind == "supply" for bound in named.bounds)
-    assert named.reasons[-1].code in {
-        "conflict.lower",
-        "conflict.raise",
-        "conflict.more_supply",
-        "conflict.others",
-    }
