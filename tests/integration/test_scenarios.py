@@ -349,10 +349,11 @@ def in_twelve_regions(report: dict[str, Any], served: int) -> dict[str, Any]:
 def test_small_regions_are_one_row_until_each_is_asked_for() -> None:
     world, decision = small.proposed()
     scenario = added(decision, world, **MORE)
-    assert scenario.report is not None
+    planned = scenario.report
+    assert planned is not None
     decision.report = in_twelve_regions(decision.report, served=1)
     decision.save(update_fields=["report"])
-    scenario.report = in_twelve_regions(scenario.report, served=2)
+    scenario.report = in_twelve_regions(planned, served=2)
     shift = {"dimension": "region", "served": 1, "server_months": 6}
     scenario.groups = [{**shift, "group": f"region-{n:02}"} for n in range(12)]
     scenario.save(update_fields=["report", "groups"])
