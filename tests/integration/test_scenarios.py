@@ -349,9 +349,10 @@ def in_twelve_regions(report: dict[str, Any], served: int) -> dict[str, Any]:
 def test_small_regions_are_one_row_until_each_is_asked_for() -> None:
     world, decision = small.proposed()
     scenario = added(decision, world, **MORE)
-    planned = scenario.report
+    stored, planned = decision.report, scenario.report
+    assert stored is not None
     assert planned is not None
-    decision.report = in_twelve_regions(decision.report, served=1)
+    decision.report = in_twelve_regions(stored, served=1)
     decision.save(update_fields=["report"])
     scenario.report = in_twelve_regions(planned, served=2)
     shift = {"dimension": "region", "served": 1, "server_months": 6}
