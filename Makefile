@@ -53,7 +53,7 @@ bench-%: $(VENV)/.dev ## one of them: bench-rounds, bench-assignment, bench-scor
 lock: $(BIN)/uv ## pin the dependencies anew, with hashes and without a registry's name
 	$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --group build pyproject.toml -o requirements/agent.lock
 	$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --extra hub --group build pyproject.toml -o requirements/hub.lock
-	$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --extra hub --group build --group dev pyproject.toml -o requirements/dev.lock
+	$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --extra hub --extra twin --group build --group dev pyproject.toml -o requirements/dev.lock
 
 translations: $(VENV)/.hub ## gather the sentences of code and pages, compile the translated ones (needs gettext)
 	cd src/dure && DURE_HOME=$(CURDIR)/.dure DJANGO_SETTINGS_MODULE=dure.hub.settings $(CURDIR)/$(BIN)/django-admin makemessages -l ko -l en --no-location --no-obsolete

@@ -1,0 +1,224 @@
+"""The outermost kernel: from one control step to the next.
+
+- At each instant: what ends or is due, then nodes that fail or come back, then what arrives, then
+  one pass over the queues. What that makes due at the same instant is another round.
+- A pass serves first the account that has its home's reservation, then the others by number; then
+  it lends.
+- Instants before `until` are handled. Controls are read when a step begins.
+"""
+
+from __future__ import annotations
+
+from dure.engine.scheduling import account_rows as ar
+from dure.engine.scheduling import counters as cr
+from dure.engine.scheduling import dues, failing, lending, modes, runs, serving, taking, timers
+from dure.engine.scheduling import job_rows as jr
+from dure.engine.scheduling import node_rows as nr
+from dure.engine.scheduling.compiled import compiled, outermost, stamp
+from dure.engine.scheduling.facts import Core, Policy
+
+
+@compiled
+def _pass_time(core: Core, now: int) -> None:
+    """Everything stands as it is until now."""
+    count = core.count
+    passed = now - count[cr.CLOCK]
+    count[cr.IDLE_AS] += count[cr.IDLE] * passed
+    count[cr.HELD_AS] += count[cr.HELD] * passed
+    count[cr.DOWN_AS] += count[cr.DOWN] * passed
+    count[cr.CAPACITY_AS] += core.node.shape[1] * count[cr.PER_NODE] * passed
+    count[cr.CLOCK] = now
+
+
+@compiled
+def _is_shared(policy: Policy) -> bool:
+    return bool(policy.lending and policy.lent_by == cr.FAIR)
+
+
+@compiled
+def _count_shares(core: Core, policy: Policy, decay: float, now: int) -> None:
+    """Shares are counted and the order is made anew; the next count is set."""
+    lending.count_shares(core, decay, now)
+    lending.make_order(core, policy.lent_by)
+    for home in range(core.home.shape[1]):
+        core.home[nr.LENDABLE, home] = 1
+    item = core.job.shape[1] + core.account.shape[1]
+    timers.set_for(core.timer, core.count, item, now + policy.fair_every_s)
+
+
+@compiled
+def _handle(core: Core, item: int, policy: Policy, decay: float, now: int) -> None:
+    """What the item waited for has come."""
+    jobs = core.job.shape[1]
+    if item >= jobs + core.account.shape[1]:
+        _count_shares(core, policy, decay, now)
+    elif item >= jobs:
+        core.account[ar.DIRTY, item - jobs] = ar.CHANGED
+    elif core.job[jr.STATUS, item] == jr.RUNNING:
+        runs.finish(core, item, now)
+    elif core.job[jr.STATUS, item] == jr.LEAVING:
+        taking.leave(core, item, policy, now)
+    else:
+        runs.enter_queue(core, item)
+
+
+@compiled
+def _next_arrival(core: Core) -> int:
+    at = core.count[cr.ARRIVALS]
+    return int(core.job[jr.SUBMIT, at]) if at < core.job.shape[1] else cr.FOREVER
+
+
+@compiled
+def _next_event(core: Core) -> int:
+    at = core.count[cr.EVENTS]
+    return int(core.event[0, at]) if at < core.event.shape[1] else cr.FOREVER
+
+
+@compiled
+def _let_happen(core: Core, policy: Policy, decay: float, now: int) -> None:
+    """All that is due by now, except that nothing is started."""
+    count = core.count
+    while timers.earliest(core.timer, count) <= now:
+        item = core.timer[timers.HEAP, 0]
+        timers.cancel(core.timer, count, item)
+        _handle(core, item, policy, decay, now)
+    while _next_event(core) <= now:
+        at = count[cr.EVENTS]
+        count[cr.EVENTS] = at + 1
+        if core.event[2, at]:
+            failing.repair(core, core.event[1, at], policy)
+        else:
+            failing.fail(core, core.event[1, at], policy, now)
+    while _next_arrival(core) <= now:
+        count[cr.ARRIVALS] += 1
+        runs.enter_queue(core, count[cr.ARRIVALS] - 1)
+
+
+@compiled
+def _serve(core: Core, of: int, policy: Policy, now: int) -> None:
+    """The account is served if anything changed for it, once in a pass."""
+    account, home = core.account, core.account[ar.HOME, of]
+    if account[ar.SERVED, of] == core.count[cr.PASSES]:
+        return
+    owner = core.home[nr.OWNER, home]
+    stale = core.home[nr.STALE, home] and owner >= 0 and core.job[jr.ACCOUNT, owner] == of
+    again = core.home[nr.CHANGED, home] and account[ar.REFUSED, of]
+    if account[ar.DIRTY, of] == ar.CHANGED or again or stale:
+        account[ar.SERVED, of] = core.count[cr.PASSES]
+        serving.serve(core, of, policy, now)
+    elif account[ar.DIRTY, of] == ar.ONE_ARRIVED:
+        account[ar.SERVED, of] = core.count[cr.PASSES]
+        serving.serve_arrival(core, of, policy, now)
+
+
+@compiled
+def _pass(core: Core, policy: Policy, now: int) -> None:
+    """What can start starts."""
+    account, homes = core.account, core.home
+    core.count[cr.PASSES] += 1
+    for home in range(homes.shape[1]):
+        if homes[nr.OWNER, home] >= 0:
+            _serve(core, core.job[jr.ACCOUNT, homes[nr.OWNER, home]], policy, now)
+    for of in range(account.shape[1]):
+        _serve(core, of, policy, now)
+    if policy.lending:
+        lending.lend(core, policy, now)
+    for of in range(account.shape[1]):
+        account[ar.DIRTY, of] = ar.CLEAN
+    for home in range(homes.shape[1]):
+        homes[nr.CHANGED, home] = 0
+        homes[nr.LENDABLE, home] = 0
+
+
+@compiled
+def _keep_dues(core: Core, keep: bool) -> None:  # noqa: FBT001 - numba
+    """The lists of limits are kept from now on, or are not."""
+    for home in range(core.home.shape[1]):
+        if not keep:
+            core.home[nr.DUES, home] = dues.NOT_KEPT
+        elif core.home[nr.DUES, home] == dues.NOT_KEPT:
+            core.home[nr.DUES, home] = 0
+            for one in range(core.count[cr.ARRIVALS]):
+                if (
+                    core.account[ar.HOME, core.job[jr.ACCOUNT, one]] == home
+                    and core.job[jr.MODE, one] == jr.GUARANTEED
+                    and core.job[jr.STATUS, one] in (jr.RUNNING, jr.HOLDING)
+                ):
+                    dues.insert(core.due, core.home, core.job, home, one)
+
+
+@compiled
+def _begin_step(core: Core, policy: Policy, decay: float, now: int) -> None:
+    """The controls are read: everybody is looked at anew."""
+    account = core.account
+    _keep_dues(core, policy.backfill != cr.NONE or policy.lending != 0 or account.shape[1] > 1)
+    for of in range(account.shape[1]):
+        account[ar.ASIDE, of] = 0
+        for place in range(account[ar.HEAD, of], account[ar.TAIL, of]):
+            account[ar.ASIDE, of] += not runs.asks(core, core.queue[place])
+        if policy.lending:
+            modes.demote_surplus(core, of, now)
+        account[ar.DIRTY, of] = ar.CHANGED
+    lending.make_order(core, policy.lent_by)
+    item = core.job.shape[1] + account.shape[1]
+    if _is_shared(policy) and core.timer[timers.PLACE, item] < 0:
+        _count_shares(core, policy, decay, now)
+    elif not _is_shared(policy):
+        timers.cancel(core.timer, core.count, item)
+    for home in range(core.home.shape[1]):
+        core.home[nr.CHANGED, home] = 1
+        core.home[nr.LENDABLE, home] = 1
+        core.home[nr.STALE, home] = 1
+
+
+@compiled
+def _has_room(core: Core) -> bool:
+    """Whether the log can take one round: each running job may end two stretches in it."""
+    most = 2 * core.node.shape[1] * core.count[cr.PER_NODE]
+    return bool(core.log.shape[1] - core.count[cr.SEGMENTS] >= most)
+
+
+@compiled
+def _settle_all(core: Core, now: int) -> None:
+    for of in range(core.account.shape[1]):
+        runs.settle(core.account, of, now)
+
+
+STAMP = stamp(ar, cr, jr, nr, dues, timers)
+
+
+def _outermost() -> object:
+    written = STAMP
+
+    @outermost
+    def advance(core: Core, policy: Policy, decay: float, until: int) -> int:
+        """The world goes on until then; says whether it must be given a longer log first."""
+        assert len(written)  # the key of what is kept on disk
+        count = core.count
+        while count[cr.CLOCK] < until:
+            if not _has_room(core):
+                return cr.LOG_FULL
+            if not count[cr.STEPPED]:
+                count[cr.STEPPED] = 1
+                now = count[cr.CLOCK]
+                _let_happen(core, policy, decay, now)
+                _begin_step(core, policy, decay, now)
+            else:
+                now = min(
+                    timers.earliest(core.timer, count), _next_arrival(core), _next_event(core)
+                )
+                if now >= until:
+                    break
+                _pass_time(core, now)
+                _let_happen(core, policy, decay, now)
+            _pass(core, policy, now)
+        count[cr.STEPPED] = 0
+        if count[cr.CLOCK] < until < cr.FOREVER:
+            _pass_time(core, until)
+        _settle_all(core, count[cr.CLOCK])
+        return cr.FINISHED
+
+    return advance
+
+
+advance = _outermost()

@@ -1,0 +1,51 @@
+"""What is kept of each node, of each of its slots and of each home.
+
+The rows of `Core.node`, `Core.slot` and `Core.home`. A slot is what one job has on one node. FREE
+and CLAIM are families of levels too: `Core.bits` and `Core.level` keep the nodes of each home by
+them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# node
+FREE: Final = 0  # accelerators that nobody has or is held for
+CLAIM: Final = 1  # accelerators that no guaranteed work has or is held for
+UP: Final = 2  # 1 unless down or parked
+HOME: Final = 3
+BLOCK: Final = 4
+SLOT: Final = 5  # the first slot on it, -1 none
+LEAVING: Final = 6  # accelerators of jobs that were told to leave
+OWED: Final = 7  # accelerators that holders still wait for
+RESERVED: Final = 8  # 1 for a node of its home's reservation
+SPARE: Final = 9  # accelerators of a reserved node that stay free at its time
+PARKED: Final = 10  # 1 for a spare that waits for a failure
+SEEN: Final = 11  # scratch: the search that touched it last
+GAIN: Final = 12  # scratch: accelerators that come free in that search
+NODE_ROWS: Final = 13
+
+FAMILIES: Final = 2
+
+# slot
+JOB: Final = 0
+NODE: Final = 1
+COUNT: Final = 2
+SHORT: Final = 3  # accelerators of COUNT that are still others'
+NEXT_OF_JOB: Final = 4  # also chains the slots that are not in use
+NEXT_ON_NODE: Final = 5
+LAST_ON_NODE: Final = 6
+SLOT_ROWS: Final = 7
+
+# home
+FREE_TOTAL: Final = 0
+NODES: Final = 1  # up, down or parked
+CHANGED: Final = 2  # something ended or the reservation moved: blocked accounts look again
+LENDABLE: Final = 3  # something came free: all accounts may borrow again
+OWNER: Final = 4  # the job with the reservation, -1 none
+OWNER_AT: Final = 5  # when it is to start
+RESERVED_NODES: Final = 6  # how many nodes it has reserved
+DUES: Final = 7  # how many jobs are in the list of limits
+PARKED_NODES: Final = 8
+STALE: Final = 9  # something was placed since the reservation was made
+HOME_ROWS: Final = 10

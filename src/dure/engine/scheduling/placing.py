@@ -1,0 +1,112 @@
+"""Where a job stands: up to one node's accelerators on one node, more on whole nodes and a rest.
+
+- A part of a node goes where the least is left over. Ties go to the lowest index.
+- Nothing is placed in part: the plan holds all nodes of a job, or none.
+"""
+
+from __future__ import annotations
+
+from dure.engine.scheduling import account_rows as ar
+from dure.engine.scheduling import counters as cr
+from dure.engine.scheduling import dues, levels, reservations, runs, slots
+from dure.engine.scheduling import job_rows as jr
+from dure.engine.scheduling import node_rows as nr
+from dure.engine.scheduling.compiled import compiled
+from dure.engine.scheduling.facts import Core
+
+
+@compiled
+def _best_fit(core: Core, home: int, amount: int, top: int, bound: bool) -> int:  # noqa: FBT001
+    """The node with the least free, from `amount` to `top`, that has it; -1 none."""
+    for at in range(amount, top + 1):
+        if core.level[nr.FREE, home, at] == 0:
+            continue
+        on = levels.following(core.bits, nr.FREE, home, at, -1)
+        while on >= 0:
+            if reservations.allows(core, on, amount, bound):
+                return int(on)
+            on = levels.following(core.bits, nr.FREE, home, at, on)
+    return -1
+
+
+@compiled
+def fits(core: Core, family: int, home: int, width: int) -> bool:
+    """Whether the width could stand on the home's nodes by FREE or CLAIM, reservations aside."""
+    size = core.count[cr.PER_NODE]
+    if width <= size:
+        return levels.fullest(core.level, family, home) >= width
+    return bool(core.level[family, home, size] >= width // size)
+
+
+@compiled
+def find(core: Core, home: int, width: int, bound: bool) -> int:  # noqa: FBT001 - numba
+    """How many nodes the job would stand on now; they are in the plan. 0: it cannot."""
+    size = core.count[cr.PER_NODE]
+    whole, rest = width // size, width % size
+    if whole == 0 or (whole == 1 and rest == 0):
+        core.plan[0, 0] = _best_fit(core, home, width, size, bound)
+        core.plan[1, 0] = width
+        return int(core.plan[0, 0] >= 0)
+    if core.level[nr.FREE, home, size] < whole:
+        return 0
+    on = -1
+    for at in range(whole):
+        on = levels.following(core.bits, nr.FREE, home, size, on)
+        while on >= 0 and not reservations.allows(core, on, size, bound):
+            on = levels.following(core.bits, nr.FREE, home, size, on)
+        if on < 0:
+            return 0
+        core.plan[0, at] = on
+        core.plan[1, at] = size
+    if rest == 0:
+        return int(whole)
+    part = _best_fit(core, home, rest, size - 1, bound)
+    if part < 0:
+        part = levels.following(core.bits, nr.FREE, home, size, on)
+        while part >= 0 and not reservations.allows(core, part, rest, bound):
+            part = levels.following(core.bits, nr.FREE, home, size, part)
+    core.plan[0, whole] = part
+    core.plan[1, whole] = rest
+    return int(whole + 1 if part >= 0 else 0)
+
+
+@compiled
+def use_reserved(core: Core, on: int, amount: int, bound: bool) -> None:  # noqa: FBT001 - numba
+    """The node's spare is less by what one that is `bound` uses of it."""
+    if bound and core.node[nr.RESERVED, on]:
+        core.node[nr.SPARE, on] -= amount
+
+
+@compiled
+def occupy(core: Core, one: int, on: int, amount: int, short: int) -> None:
+    """The job has so much on the node; `short` of it is still others'."""
+    slots.take(core.slot, core.node, core.job, core.count, one, on, amount, short)
+    had = amount - short
+    levels.shift(core.node, core.bits, core.level, nr.FREE, on, -had)
+    core.home[nr.FREE_TOTAL, core.node[nr.HOME, on]] -= had
+    core.count[cr.IDLE] -= had
+    if core.job[jr.MODE, one] == jr.GUARANTEED:
+        levels.shift(core.node, core.bits, core.level, nr.CLAIM, on, -amount)
+        core.home[nr.STALE, core.node[nr.HOME, on]] = 1
+
+
+@compiled
+def charge(core: Core, one: int, due: int) -> None:
+    """The job counts in its account's entitlement, and until `due` in what is foreseen."""
+    of = core.job[jr.ACCOUNT, one]
+    core.account[ar.USED, of] += core.job[jr.WIDTH, one]
+    core.job[jr.DUE, one] = due
+    dues.insert(core.due, core.home, core.job, core.account[ar.HOME, of], one)
+
+
+@compiled
+def start(core: Core, one: int, mode: int, nodes: int, now: int, bound: bool) -> None:  # noqa: FBT001
+    """The job runs on the nodes of the plan."""
+    core.job[jr.MODE, one] = mode
+    for at in range(nodes):
+        on, amount = core.plan[0, at], core.plan[1, at]
+        occupy(core, one, on, amount, 0)
+        use_reserved(core, on, amount, bound)
+    if mode == jr.GUARANTEED:
+        charge(core, one, now + runs.limit_left(core.job, one))
+    runs.begin_run(core, one, now)

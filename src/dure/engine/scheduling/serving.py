@@ -1,0 +1,229 @@
+"""An account's queue within its entitlement, as if the account were alone.
+
+- In order, until the first job that is blocked: by the entitlement, or by the nodes. What finds no
+  free place takes lent work back; lent work of the account's own is promoted.
+- A job wider than the entitlement asks for nothing here, and blocks nobody.
+- Behind a blocked job, EASY backfill: who ends, by its limit, before the blocked job can start, or
+  uses what that leaves. The job blocked by the nodes has the home's reservation if no other has.
+- An account that is given all its home's nodes is bound by the nodes alone.
+- A service that would find nothing new is spared: one new job behind a blocked one is looked at
+  alone.
+"""
+
+from __future__ import annotations
+
+from dure.engine.scheduling import account_rows as ar
+from dure.engine.scheduling import counters as cr
+from dure.engine.scheduling import job_rows as jr
+from dure.engine.scheduling import modes, placing, queues, reservations, runs, taking
+from dure.engine.scheduling import node_rows as nr
+from dure.engine.scheduling.compiled import compiled
+from dure.engine.scheduling.facts import Core, Policy
+
+
+@compiled
+def _has_all(core: Core, of: int) -> bool:
+    """Whether the account is given all its home's nodes."""
+    capacity = core.home[nr.NODES, core.account[ar.HOME, of]] * core.count[cr.PER_NODE]
+    return bool(core.account[ar.ENTITLED, of] >= capacity)
+
+
+@compiled
+def _is_within(core: Core, of: int, one: int) -> bool:
+    """Whether the entitlement has room for the job."""
+    used = core.account[ar.USED, of] + core.job[jr.WIDTH, one]
+    return bool(used <= core.account[ar.ENTITLED, of] or _has_all(core, of))
+
+
+@compiled
+def _due(core: Core, one: int, now: int) -> int:
+    """When the job's limit would end if it were guaranteed from now on."""
+    if core.job[jr.STATUS, one] == jr.RUNNING:
+        return int(core.job[jr.DUE, one])
+    return now + runs.limit_left(core.job, one)
+
+
+@compiled
+def _obtain(core: Core, of: int, one: int, policy: Policy, now: int) -> bool:
+    """Whether the job now runs as guaranteed, or will when the others have left."""
+    home = core.account[ar.HOME, of]
+    bound = reservations.is_bound(core, home, one, _due(core, one, now))
+    if core.job[jr.STATUS, one] == jr.RUNNING:
+        if not modes.promote(core, one, now, bound):
+            return False
+        runs.leave_queue(core, one)
+        return True
+    nodes = placing.find(core, home, core.job[jr.WIDTH, one], bound)
+    if nodes:
+        runs.leave_queue(core, one)
+        core.account[ar.WAITING, of] -= 1
+        placing.start(core, one, jr.GUARANTEED, nodes, now, bound)
+        return True
+    if policy.lending and taking.take_back(core, home, one, policy, now, bound):
+        runs.leave_queue(core, one)
+        core.account[ar.WAITING, of] -= 1
+        return True
+    return False
+
+
+@compiled
+def _block(core: Core, of: int, one: int, why: int) -> None:
+    core.account[ar.BLOCKED, of] = why
+    core.account[ar.BLOCKED_JOB, of] = one
+    if why == ar.BY_NODES:
+        core.account[ar.REFUSED, of] = 1
+
+
+@compiled
+def _serve_turn(core: Core, of: int, one: int, policy: Policy, now: int) -> bool:
+    """Whether the queue goes on after this job, whose turn it is."""
+    if not _is_within(core, of, one):
+        _block(core, of, one, ar.BY_ENTITLEMENT)
+        return False
+    if core.job[jr.TURN, one] < 0:
+        core.job[jr.TURN, one] = now
+    if not _obtain(core, of, one, policy, now):
+        _block(core, of, one, ar.BY_NODES)
+        return False
+    return True
+
+
+@compiled
+def _next_place(core: Core, of: int, one: int) -> int:
+    """The place of the first job behind this one, whether it is still in the queue or not."""
+    account, queue = core.account, core.queue
+    place = queues.place_of(queue, account, core.job, of, one)
+    if place < account[ar.TAIL, of] and queue[place] == one:
+        return place + 1
+    return place
+
+
+@compiled
+def _foresee(core: Core, of: int, now: int) -> None:
+    """When the blocked job is to start, and what its account may use beside it then."""
+    account, job = core.account, core.job
+    home, head = account[ar.HOME, of], account[ar.BLOCKED_JOB, of]
+    by_nodes = account[ar.BLOCKED, of] == ar.BY_NODES
+    until = cr.FOREVER
+    if by_nodes and core.home[nr.OWNER, home] == head:
+        until = core.home[nr.OWNER_AT, home]
+    extra = account[ar.ENTITLED, of] - account[ar.USED, of] - job[jr.WIDTH, head]
+    for place in range(core.home[nr.DUES, home]):
+        at = core.due[home, 1, place]
+        if not by_nodes and extra >= 0 and until == cr.FOREVER:
+            until = core.due[home, 1, place - 1]
+        if at > until:
+            break
+        one = core.due[home, 0, place]
+        if job[jr.ACCOUNT, one] == of:
+            extra += job[jr.WIDTH, one]
+    if not by_nodes and extra >= 0 and until == cr.FOREVER:
+        until = core.due[home, 1, core.home[nr.DUES, home] - 1]
+    account[ar.SHADOW, of] = until
+    account[ar.EXTRA, of] = cr.FOREVER if _has_all(core, of) else extra
+
+
+@compiled
+def _backfill(core: Core, of: int, one: int, policy: Policy, now: int) -> bool:
+    """Whether the job, which is behind a blocked one, goes before it."""
+    account, job = core.account, core.job
+    width, waits = job[jr.WIDTH, one], job[jr.STATUS, one] == jr.WAITING
+    if waits and not placing.fits(core, nr.CLAIM, account[ar.HOME, of], width):
+        account[ar.REFUSED, of] = 1
+        return False
+    late = _due(core, one, now) > account[ar.SHADOW, of]
+    if (late and width > account[ar.EXTRA, of]) or not _is_within(core, of, one):
+        return False
+    if not _obtain(core, of, one, policy, now):
+        account[ar.REFUSED, of] = 1
+        return False
+    if job[jr.TURN, one] < 0:
+        job[jr.TURN, one] = now
+    if late and account[ar.EXTRA, of] < cr.FOREVER:
+        account[ar.EXTRA, of] -= width
+    return True
+
+
+@compiled
+def _backfill_all(core: Core, of: int, policy: Policy, now: int) -> None:
+    account = core.account
+    looked = 0
+    place = _next_place(core, of, account[ar.BLOCKED_JOB, of])
+    while place < account[ar.TAIL, of] and (policy.depth == 0 or looked < policy.depth):
+        one = core.queue[place]
+        if not runs.asks(core, one):
+            place += 1
+        elif _backfill(core, of, one, policy, now):
+            place = _next_place(core, of, one)
+        else:
+            looked += 1
+            place += 1
+
+
+@compiled
+def _look_behind(core: Core, of: int, policy: Policy, now: int) -> None:
+    """The blocked job has its reservation; what can go before it goes."""
+    account = core.account
+    home = account[ar.HOME, of]
+    if account[ar.BLOCKED, of] == ar.BY_NODES and core.home[nr.OWNER, home] < 0:
+        reservations.reserve(core, home, account[ar.BLOCKED_JOB, of], now)
+    if policy.backfill == cr.NONE:
+        return
+    _foresee(core, of, now)
+    _backfill_all(core, of, policy, now)
+
+
+@compiled
+def _owns_reservation(core: Core, of: int) -> bool:
+    owner = core.home[nr.OWNER, core.account[ar.HOME, of]]
+    return bool(owner >= 0 and core.job[jr.ACCOUNT, owner] == of)
+
+
+@compiled
+def serve(core: Core, of: int, policy: Policy, now: int) -> None:
+    """The account's queue is served from its head."""
+    account = core.account
+    if _owns_reservation(core, of):
+        reservations.lift(core, account[ar.HOME, of])
+    account[ar.BLOCKED, of] = 0
+    account[ar.REFUSED, of] = 0
+    if account[ar.FROZEN, of]:
+        return
+    place = account[ar.HEAD, of]
+    if account[ar.TAIL, of] - place == account[ar.ASIDE, of]:
+        return
+    while place < account[ar.TAIL, of]:
+        one = core.queue[place]
+        if not runs.asks(core, one):
+            place += 1
+        elif _serve_turn(core, of, one, policy, now):
+            place = _next_place(core, of, one)
+        else:
+            break
+    if account[ar.BLOCKED, of] and (policy.backfill != cr.NONE or account.shape[1] > 1):
+        _look_behind(core, of, policy, now)
+
+
+@compiled
+def serve_arrival(core: Core, of: int, policy: Policy, now: int) -> None:
+    """The same, where nothing happened to the account but that one job came into its queue."""
+    account, one = core.account, core.account[ar.ARRIVED, of]
+    if account[ar.FROZEN, of] or not runs.asks(core, one):
+        return
+    if account[ar.BLOCKED, of] == 0:
+        if not _serve_turn(core, of, one, policy, now) and (
+            policy.backfill != cr.NONE or account.shape[1] > 1
+        ):
+            _look_behind(core, of, policy, now)
+        return
+    head = queues.place_of(core.queue, account, core.job, of, account[ar.BLOCKED_JOB, of])
+    place = queues.place_of(core.queue, account, core.job, of, one)
+    between = place - head - 1
+    if place < head or (
+        policy.backfill != cr.NONE
+        and policy.depth > 0
+        and between >= policy.depth > between - account[ar.ASIDE, of]
+    ):
+        serve(core, of, policy, now)
+    elif policy.backfill != cr.NONE and (policy.depth == 0 or between < policy.depth):
+        _backfill(core, of, one, policy, now)

@@ -1,0 +1,650 @@
+"""The obvious slow twin of the scheduling kernel: lists and dicts, everything looked at every time.
+
+- One object a job, one dict of what it has on which node; whatever the kernel keeps up to date is
+  counted here from these when it is asked for.
+- A pass serves every account from its head, whether anything changed or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from dure.engine.scheduling import counters as cr
+from dure.engine.scheduling import job_rows as jr
+from dure.engine.scheduling.facts import Accounts, Jobs, NodeEvents, Policy, Pool
+
+NEVER = cr.FOREVER
+
+
+@dataclass
+class Job:
+    number: int
+    submit: int
+    work: int
+    limit: int
+    width: int
+    account: int
+    kind: int
+    key: int
+    checkpoint: int
+    save: int
+    restart: int
+    left: int
+    status: int = jr.FUTURE
+    mode: int = 0
+    start: int = -1
+    end: int = -1
+    turn: int = -1
+    asked: int = -1
+    held: int = -1
+    lost: int = 0
+    taken: int = 0
+    failed: int = 0
+    since: int = 0
+    segment: int = 0
+    overhead: int = 0
+    notice: int = 0
+    due: int = 0
+    wake: int = NEVER
+    sequence: int = 0
+    place: dict[int, int] = field(default_factory=dict)  # node -> accelerators
+    short: dict[int, int] = field(default_factory=dict)  # node -> of these, still others'
+
+    @property
+    def limit_left(self) -> int:
+        restore = self.restart if self.start >= 0 else 0
+        return self.limit - (self.work - self.left) + restore
+
+    def progress(self, now: int) -> int:
+        return max(0, now - self.since - self.overhead)
+
+    def kept(self, now: int) -> int:
+        return self.progress(now) // self.checkpoint * self.checkpoint if self.checkpoint else 0
+
+    def guaranteed(self) -> bool:
+        return self.mode == jr.GUARANTEED and self.status in (jr.RUNNING, jr.HOLDING)
+
+
+@dataclass
+class Reservation:
+    owner: int
+    at: int
+    spare: dict[int, int]
+
+
+class SlowPool:
+    """The same world, the same steps."""
+
+    def __init__(
+        self, pool: Pool, jobs: Jobs, accounts: Accounts, policy: Policy, events: NodeEvents,
+        node_home: list[int] | None = None,
+    ) -> None:  # fmt: skip
+        self.size, self.policy = pool.per_node, policy
+        self.home = node_home or [0] * pool.nodes
+        self.up = [True] * pool.nodes
+        self.parked = [False] * pool.nodes
+        for home in set(self.home):
+            mine = [on for on in range(pool.nodes) if self.home[on] == home]
+            for on in mine[len(mine) - min(policy.spares, len(mine)) :]:
+                self.up[on], self.parked[on] = False, True
+        names = ("submit", "work", "limit", "width", "account", "kind", "key")
+        rest = ("checkpoint", "save", "restart")
+        columns = [*jobs[:7], *jobs[8:]]
+        self.jobs = [
+            Job(number=n, left=int(jobs.work_s[n]),
+                **{name: int(col[n]) for name, col in zip((*names, *rest), columns, strict=True)})
+            for n in range(len(jobs.submit_s))
+        ]  # fmt: skip
+        self.accounts = accounts
+        self.events = list(zip(*(x.tolist() for x in events), strict=True))
+        self.queues: list[list[Job]] = [[] for _ in accounts.entitled]
+        self.backoff = [0] * len(self.queues)
+        self.wakes = [NEVER] * len(self.queues)
+        self.take_backs = [0] * len(self.queues)
+        self.taken_at = [-1] * len(self.queues)
+        self.reserved: dict[int, Reservation] = {}
+        self.clock = 0
+        self.holds = 0
+        self.log: list[tuple[int, int, int, int, int]] = []
+        self.owner_as = self.lent_as = self.idle_as = self.held_as = self.down_as = 0
+        self.shares = [0.0] * len(self.queues)
+        self.lent_by_account = [0] * len(self.queues)
+        self.counted = [0] * len(self.queues)
+        self.order = list(range(len(self.queues)))
+        self.share_at = NEVER
+        self.stepped = False
+
+    # what is
+
+    def free(self, on: int) -> int:
+        has = sum(j.place.get(on, 0) - j.short.get(on, 0) for j in self.jobs)
+        return self.size - has
+
+    def claimable(self, on: int) -> int:
+        return self.size - sum(j.place.get(on, 0) for j in self.jobs if j.guaranteed())
+
+    def nodes(self, home: int) -> list[int]:
+        return [on for on, at in enumerate(self.home) if at == home and self.up[on]]
+
+    def on_node(self, on: int) -> list[Job]:
+        return [j for j in self.jobs if on in j.place]
+
+    def used(self, of: int) -> int:
+        return sum(j.width for j in self.jobs if j.account == of and j.guaranteed())
+
+    def lent(self, of: int) -> int:
+        return sum(
+            j.width for j in self.jobs
+            if j.account == of and j.mode == jr.LENT and j.status in (jr.RUNNING, jr.LEAVING)
+        )  # fmt: skip
+
+    def dues(self, home: int) -> list[Job]:
+        mine = [j for j in self.jobs if j.guaranteed() and self.home_of(j.account) == home]
+        return sorted(mine, key=lambda j: (j.due, j.number))
+
+    def home_of(self, of: int) -> int:
+        return int(self.accounts.home[of])
+
+    def capacity(self, of: int) -> int:
+        return self.home.count(self.home_of(of)) * self.size
+
+    def has_all(self, of: int) -> bool:
+        return bool(self.accounts.entitled[of] >= self.capacity(of))
+
+    def within(self, job: Job) -> bool:
+        used = self.used(job.account) + job.width
+        return bool(used <= self.accounts.entitled[job.account]) or self.has_all(job.account)
+
+    def asks(self, job: Job) -> bool:
+        return bool(
+            job.kind != jr.LENT
+            and job.width <= self.accounts.entitled[job.account]
+            and job.width <= self.capacity(job.account)
+        )
+
+    # running
+
+    def enqueue(self, job: Job) -> None:
+        job.status, job.wake = jr.WAITING, NEVER
+        queue = self.queues[job.account]
+        queue.append(job)
+        queue.sort(key=lambda j: (j.key, j.number))
+
+    def begin(self, job: Job, now: int) -> None:
+        job.due = now + job.limit_left
+        job.overhead = job.restart if job.start >= 0 else 0
+        if job.start < 0:
+            job.start = now
+        if job.mode == jr.GUARANTEED and job.held < 0:
+            job.held = now
+        job.status, job.since, job.segment, job.short = jr.RUNNING, now, now, {}
+        job.wake = now + job.overhead + job.left
+
+    def occupy(self, job: Job, mode: int, plan: dict[int, int]) -> None:
+        job.mode = mode
+        job.place = dict(plan)
+        self.use_reserved(job, plan)
+
+    def use_reserved(self, job: Job, plan: dict[int, int]) -> None:
+        held = self.reserved.get(self.home_of(job.account))
+        if job.mode == jr.GUARANTEED and held and held.owner != job.number and job.due > held.at:
+            for on, amount in plan.items():
+                if on in held.spare:
+                    held.spare[on] -= amount
+
+    def stop(self, job: Job, now: int, how: int) -> None:
+        self.log.append((job.number, job.segment, now, job.mode, how))
+        if job in self.queues[job.account]:
+            self.queues[job.account].remove(job)
+        self.vacate(job, now)
+
+    def vacate(self, job: Job, now: int) -> None:
+        place, short = job.place, job.short
+        job.place, job.short, job.wake = {}, {}, NEVER
+        for on in reversed(place):  # what was taken last is given up first
+            freed = place[on] - short.get(on, 0)
+            while freed and self.up[on]:
+                waiting = [j for j in self.on_node(on) if j.short.get(on, 0) > 0]
+                if not waiting:
+                    break
+                to = min(waiting, key=lambda j: j.sequence)
+                given = min(freed, to.short[on])
+                to.short[on] -= given
+                freed -= given
+                if not any(to.short.values()):
+                    self.begin(to, now)
+
+    def finish(self, job: Job, now: int) -> None:
+        job.status, job.left, job.end = jr.DONE, 0, now
+        self.stop(job, now, jr.FINISHED)
+        if job.mode == jr.LENT:
+            self.take_backs[job.account] = 0
+
+    def cut(self, job: Job, now: int, how: int, saved: int | None, again: int) -> None:
+        if saved is None:
+            saved = job.kept(now)
+            job.lost += job.progress(now) - saved
+        job.left -= saved
+        job.status = jr.PAUSED
+        self.stop(job, now, how)
+        job.wake = again
+
+    # placing
+
+    def allows(self, home: int, on: int, amount: int, bound: bool) -> bool:
+        if not bound:
+            return True
+        return self.reserved[home].spare.get(on, amount) >= amount
+
+    def bound(self, job: Job, due: int) -> bool:
+        held = self.reserved.get(self.home_of(job.account))
+        return held is not None and held.owner != job.number and due > held.at
+
+    def best_fit(self, home: int, amount: int, top: int, bound: bool) -> int | None:
+        fitting = [
+            (self.free(on), on) for on in self.nodes(home)
+            if amount <= self.free(on) <= top and self.allows(home, on, amount, bound)
+        ]  # fmt: skip
+        return min(fitting)[1] if fitting else None
+
+    def find(self, home: int, width: int, bound: bool) -> dict[int, int]:
+        whole, rest = divmod(width, self.size)
+        if whole == 0:
+            on = self.best_fit(home, rest, self.size, bound)
+            return {} if on is None else {on: rest}
+        empty = [on for on in self.nodes(home) if self.free(on) == self.size]
+        full = [on for on in empty if self.allows(home, on, self.size, bound)][:whole]
+        if len(full) < whole:
+            return {}
+        plan = dict.fromkeys(full, self.size)
+        if rest:
+            part = self.best_fit(home, rest, self.size - 1, bound)
+            after = (on for on in empty if on > full[-1] and self.allows(home, on, rest, bound))
+            part = next(after, None) if part is None else part
+            if part is None:
+                return {}
+            plan[part] = rest
+        return plan
+
+    # taking back
+
+    def saves(self, job: Job) -> bool:
+        return 0 <= job.save <= self.policy.grace_s
+
+    def cost(self, job: Job, now: int) -> int:
+        if self.policy.victims == cr.YOUNGEST:
+            return now - job.since
+        if self.policy.victims == cr.GIVEN_KEY:
+            return job.key
+        lost = 0 if self.saves(job) else job.progress(now) - job.kept(now)
+        return (lost + job.restart) * job.width
+
+    def missing(self, on: int, amount: int) -> int:
+        leaving = sum(j.place[on] for j in self.on_node(on) if j.status == jr.LEAVING)
+        owed = sum(j.short.get(on, 0) for j in self.on_node(on))
+        return amount - self.free(on) - (leaving - owed)
+
+    def victims(self, on: int, amount: int, now: int) -> list[Job]:
+        lent = [j for j in self.on_node(on) if j.mode == jr.LENT and j.status == jr.RUNNING]
+        missing, chosen = self.missing(on, amount), []
+        for job in sorted(lent, key=lambda j: (self.cost(j, now), j.number)):
+            if missing > 0:
+                chosen.append(job)
+                missing -= job.place[on]
+        for job in reversed(list(chosen)):
+            if missing + job.place[on] <= 0:
+                chosen.remove(job)
+                missing += job.place[on]
+        return chosen
+
+    def tell(self, job: Job, now: int) -> None:
+        policy, of = self.policy, job.account
+        if job in self.queues[of]:
+            self.queues[of].remove(job)
+        if policy.backoff_s and self.taken_at[of] != now:
+            self.taken_at[of] = now
+            self.take_backs[of] += 1
+            pause = policy.backoff_s * 2 ** (self.take_backs[of] - 1)
+            self.backoff[of] = self.wakes[of] = now + min(pause, policy.backoff_cap_s)
+        job.status, job.notice = jr.LEAVING, now
+        job.taken += 1
+        leaves = now + policy.grace_s
+        if self.saves(job):
+            leaves = now + job.save
+        elif policy.sweep_s and policy.grace_s:
+            leaves = -(-leaves // policy.sweep_s) * policy.sweep_s
+        job.wake = min(job.wake, leaves)
+
+    def leave(self, job: Job, now: int) -> None:
+        if now - job.since >= job.overhead + job.left:
+            return self.finish(job, now)
+        saved = 0 <= job.save <= now - job.notice
+        kept = job.progress(job.notice) if saved else None
+        self.cut(job, now, jr.TAKEN_BACK, kept, now + self.policy.requeue_delay_s)
+        if saved and self.policy.saved_are_lost:
+            job.status, job.wake = jr.GONE, NEVER
+        return None
+
+    def take_back(self, job: Job, now: int, bound: bool) -> bool:
+        home = self.home_of(job.account)
+        whole, rest = divmod(job.width, self.size)
+        room = {on: self.claimable(on) for on in self.nodes(home)}
+        full = sorted(
+            (on for on in room if room[on] == self.size
+             and self.allows(home, on, self.size, bound)),
+            key=lambda on: (
+                sum(self.cost(j, now) for j in self.on_node(on) if j.status == jr.RUNNING), on
+            ),
+        )[:whole]  # fmt: skip
+        parts = [
+            on for on in room
+            if on not in full and room[on] >= rest and self.allows(home, on, rest, bound)
+        ]  # fmt: skip
+        if len(full) < whole or (rest and not parts):
+            return False
+        plan = dict.fromkeys(full, self.size)
+        for on in full:
+            for victim in self.victims(on, self.size, now):
+                self.tell(victim, now)
+        if rest:
+            on = min(parts, key=lambda on: self.price(on, rest, now))
+            for victim in self.victims(on, rest, now):
+                self.tell(victim, now)
+            plan[on] = rest
+        self.hold(job, plan, now)
+        return True
+
+    def price(self, on: int, amount: int, now: int) -> tuple[int, int, int]:
+        chosen = self.victims(on, amount, now)
+        return sum(self.cost(j, now) for j in chosen), len(chosen), on
+
+    def hold(self, job: Job, plan: dict[int, int], now: int) -> None:
+        leaving = [j for on in plan for j in self.on_node(on) if j.status == jr.LEAVING]
+        job.due = max([now, *(j.wake for j in leaving)]) + job.limit_left
+        short = {on: max(0, amount - self.free(on)) for on, amount in plan.items()}
+        job.asked, job.sequence = now, self.holds
+        self.holds += 1
+        self.occupy(job, jr.GUARANTEED, plan)
+        job.short, job.status = short, jr.HOLDING
+        if not any(short.values()):
+            self.begin(job, now)
+
+    # serving
+
+    def due_of(self, job: Job, now: int) -> int:
+        return job.due if job.status == jr.RUNNING else now + job.limit_left
+
+    def obtain(self, job: Job, now: int) -> bool:
+        home, queue = self.home_of(job.account), self.queues[job.account]
+        bound = self.bound(job, self.due_of(job, now))
+        if job.status == jr.RUNNING:
+            if not all(self.allows(home, on, c, bound) for on, c in job.place.items()):
+                return False
+            self.log.append((job.number, job.segment, now, job.mode, jr.PROMOTED))
+            job.mode, job.segment = jr.GUARANTEED, now
+            job.held = now if job.held < 0 else job.held
+            self.use_reserved(job, job.place)
+            queue.remove(job)
+            return True
+        plan = self.find(home, job.width, bound)
+        if plan:
+            queue.remove(job)
+            job.due = now + job.limit_left
+            self.occupy(job, jr.GUARANTEED, plan)
+            self.begin(job, now)
+            return True
+        if self.policy.lending and self.take_back(job, now, bound):
+            queue.remove(job)
+            return True
+        return False
+
+    def reserve(self, job: Job, now: int) -> None:
+        home = self.home_of(job.account)
+        whole, rest = divmod(job.width, self.size)
+        dues, nodes = self.dues(home), self.nodes(home)
+        self.reserved[home] = Reservation(job.number, NEVER, {})
+        for at in [now, *(j.due for j in dues)]:
+            room = {
+                on: self.claimable(on) + sum(j.place.get(on, 0) for j in dues if j.due <= at)
+                for on in nodes
+            }
+            least = sorted(nodes, key=lambda on: (self.claimable(on), on))
+            full = [on for on in least if room[on] == self.size][:whole]
+            part = [on for on in least if on not in full and room[on] >= rest][: bool(rest)]
+            if len(full) == whole and len(part) == bool(rest):
+                spare = dict.fromkeys(full, 0) | {on: room[on] - rest for on in part}
+                self.reserved[home] = Reservation(job.number, at, spare)
+                return
+
+    def serve(self, of: int, now: int) -> None:
+        home, policy, queue = self.home_of(of), self.policy, self.queues[of]
+        held = self.reserved.get(home)
+        if held and self.jobs[held.owner].account == of:
+            del self.reserved[home]
+        if self.accounts.frozen[of]:
+            return
+        blocked: Job | None = None
+        by_nodes = False
+        for job in list(queue):
+            if job not in queue or not self.asks(job):
+                continue
+            if not self.within(job):
+                blocked = job
+                break
+            job.turn = now if job.turn < 0 else job.turn
+            if not self.obtain(job, now):
+                blocked, by_nodes = job, True
+                break
+        if blocked is None or (policy.backfill == cr.NONE and len(self.queues) == 1):
+            return
+        if by_nodes and home not in self.reserved:
+            self.reserve(blocked, now)
+        if policy.backfill != cr.NONE:
+            self.backfill(blocked, by_nodes, now)
+
+    def foresee(self, head: Job, by_nodes: bool) -> tuple[int, int]:
+        """When the blocked job is to start, and what its account may use beside it then."""
+        home = self.home_of(head.account)
+        mine = [j for j in self.dues(home) if j.account == head.account]
+        room = int(self.accounts.entitled[head.account]) - head.width
+        until = NEVER
+        if by_nodes:
+            held = self.reserved.get(home)
+            until = held.at if held and held.owner == head.number else NEVER
+        else:
+            for at in sorted({j.due for j in mine}):
+                if sum(j.width for j in mine if j.due > at) <= room:
+                    until = at
+                    break
+        extra = room - sum(j.width for j in mine if j.due > until)
+        return until, NEVER if self.has_all(head.account) else extra
+
+    def backfill(self, head: Job, by_nodes: bool, now: int) -> None:
+        until, extra = self.foresee(head, by_nodes)
+        queue, looked = self.queues[head.account], 0
+        for job in queue[queue.index(head) + 1 :]:
+            if self.policy.depth and looked == self.policy.depth:
+                return
+            if job not in queue or not self.asks(job):
+                continue
+            late = self.due_of(job, now) > until
+            if (late and job.width > extra) or not self.within(job) or not self.obtain(job, now):
+                looked += 1
+                continue
+            job.turn = now if job.turn < 0 else job.turn
+            extra -= job.width if late and extra < NEVER else 0
+
+    # lending
+
+    def lend(self, now: int) -> None:
+        for of in self.order:
+            looked = 0
+            for job in list(self.queues[of]):
+                if self.policy.depth and looked == self.policy.depth:
+                    break
+                if job.status != jr.WAITING or job.kind == jr.GUARANTEED:
+                    continue
+                looked += not self.lend_one(job, now)
+
+    def lend_one(self, job: Job, now: int) -> bool:
+        of, home = job.account, self.home_of(job.account)
+        free = sum(self.free(on) for on in self.nodes(home))
+        if self.accounts.frozen[of] or self.backoff[of] > now:
+            return False
+        if self.lent(of) + job.width > self.accounts.lent_ceiling[of]:
+            return False
+        if free - job.width < self.policy.headroom:
+            return False
+        plan = self.find(home, job.width, False)
+        if not plan:
+            return False
+        if job.kind == jr.LENT:
+            self.queues[of].remove(job)
+        self.occupy(job, jr.LENT, plan)
+        self.begin(job, now)
+        return True
+
+    def count_shares(self, now: int) -> None:
+        policy = self.policy
+        decay = 0.5 ** (policy.fair_every_s / policy.half_life_s)
+        for of in range(len(self.queues)):
+            new = self.lent_by_account[of] - self.counted[of]
+            self.shares[of] = self.shares[of] * decay + new
+            self.counted[of] = self.lent_by_account[of]
+        self.make_order()
+        self.share_at = now + policy.fair_every_s
+
+    def make_order(self) -> None:
+        if self.policy.lent_by == cr.FAIR:
+            self.order.sort(key=lambda of: (self.shares[of] / self.accounts.weight[of], of))
+        else:
+            self.order.sort(key=lambda of: (self.accounts.lent_order[of], of))
+
+    # nodes
+
+    def fail(self, on: int, now: int) -> None:
+        if self.parked[on]:
+            self.parked[on] = False
+            return
+        if not self.up[on]:
+            return
+        self.up[on] = False
+        for job in self.on_node(on):
+            if job.status == jr.HOLDING:
+                self.vacate(job, now)
+                self.enqueue(job)
+        for job in self.on_node(on):
+            job.failed += 1
+            self.cut(job, now, jr.NODE_FAILED, None, now + self.policy.fail_requeue_s)
+        spares = [s for s, parked in enumerate(self.parked) if parked]
+        for spare in [s for s in spares if self.home[s] == self.home[on]][:1]:
+            self.parked[spare], self.up[spare] = False, True
+
+    def repair(self, on: int) -> None:
+        if self.up[on] or self.parked[on]:
+            return
+        parked = sum(p for p, at in zip(self.parked, self.home, strict=True) if at == self.home[on])
+        if parked < self.policy.spares:
+            self.parked[on] = True
+        else:
+            self.up[on] = True
+
+    # time
+
+    def next_time(self) -> int:
+        times = [j.wake for j in self.jobs]
+        times += [j.submit for j in self.jobs if j.status == jr.FUTURE]
+        times += [e[0] for e in self.events[:1]]
+        times += self.wakes
+        return min([*times, self.share_at])
+
+    def pass_time(self, until: int) -> None:
+        passed = until - self.clock
+        for job in self.jobs:
+            if job.status in (jr.RUNNING, jr.LEAVING):
+                if job.mode == jr.LENT:
+                    self.lent_as += job.width * passed
+                    self.lent_by_account[job.account] += job.width * passed
+                else:
+                    self.owner_as += job.width * passed
+            elif job.status == jr.HOLDING:
+                self.held_as += (job.width - sum(job.short.values())) * passed
+        for on, up in enumerate(self.up):
+            if up:
+                self.idle_as += self.free(on) * passed
+            else:
+                self.down_as += self.size * passed
+        self.clock = until
+
+    def due_now(self, now: int) -> Iterator[Job]:
+        while waking := [j for j in self.jobs if j.wake <= now]:
+            yield min(waking, key=lambda j: j.number)
+
+    def happen(self, now: int) -> None:
+        for job in self.due_now(now):
+            if job.status == jr.RUNNING:
+                self.finish(job, now)
+            elif job.status == jr.LEAVING:
+                self.leave(job, now)
+            else:
+                self.enqueue(job)
+        self.wakes = [NEVER if at <= now else at for at in self.wakes]
+        if self.share_at <= now:
+            self.count_shares(now)
+        while self.events and self.events[0][0] <= now:
+            _, on, up = self.events.pop(0)
+            if up:
+                self.repair(on)
+            else:
+                self.fail(on, now)
+        for job in self.jobs:
+            if job.status == jr.FUTURE and job.submit <= now:
+                self.enqueue(job)
+
+    def demote_surplus(self, of: int, now: int) -> None:
+        while self.used(of) > self.accounts.entitled[of]:
+            able = [
+                j for j in self.jobs
+                if j.account == of and j.guaranteed()
+                and j.kind == jr.EITHER and j.status == jr.RUNNING
+            ]  # fmt: skip
+            if not able:
+                return
+            last = max(able, key=lambda j: (j.since, j.number))
+            self.log.append((last.number, last.segment, now, last.mode, jr.DEMOTED))
+            wake = last.wake
+            self.enqueue(last)
+            last.status, last.wake, last.mode, last.segment = jr.RUNNING, wake, jr.LENT, now
+
+    def try_to_start(self, now: int) -> None:
+        first = [self.jobs[self.reserved[home].owner].account for home in sorted(self.reserved)]
+        for of in [*first, *(of for of in range(len(self.queues)) if of not in first)]:
+            self.serve(of, now)
+        if self.policy.lending:
+            self.lend(now)
+
+    def advance(self, until: int) -> None:
+        self.stepped = False
+        while self.clock < until:
+            if self.stepped:
+                now = self.next_time()
+                if now >= until:
+                    break
+                self.pass_time(now)
+                self.happen(now)
+            else:
+                now, self.stepped = self.clock, True
+                self.happen(now)
+                if self.policy.lending:
+                    for of in range(len(self.queues)):
+                        self.demote_surplus(of, now)
+                self.make_order()
+                if self.policy.lending and self.policy.lent_by == cr.FAIR:
+                    if self.share_at == NEVER:
+                        self.count_shares(now)
+                else:
+                    self.share_at = NEVER
+            self.try_to_start(now)
+        if self.clock < until < NEVER:
+            self.pass_time(until)
