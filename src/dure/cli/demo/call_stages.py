@@ -232,7 +232,7 @@ def decide_rounds(context: Context) -> None:
             if key == ROUND:
                 context.seen.round = decided
             done()
-        context.seen.told += [_what_depends(operator), *map(_said_of, context.seen.what_if)]
+        context.seen.told += [_what_depends(context.seen.round, operator), *map(_said_of, context.seen.what_if)]
 
 
 ASKED: Final = (
@@ -246,12 +246,16 @@ ASKED: Final = (
 """What is asked beside the approved plan: other rules for the same round."""
 
 
-def _what_depends(by: User) -> Text:
-    """Whose outcome hangs on the correction, on one reviewer, on one point."""
+def _what_depends(decided: Decision | None, by: User) -> Text:
+    """Whose outcome hangs on the correction, on one reviewer, on one point.
+
+    With as many served as the round serves; making its plan again each time would take longer.
+    """
     seen = ranking_queries.ranking_of(key=ROUND, by=by)
-    if seen is None:
-        raise LookupError(f"call {ROUND} has no ranking")
-    found = ranking_queries.sensitivity_of(seen=seen, by=by)
+    if seen is None or decided is None:
+        raise LookupError(f"call {ROUND} has no ranking, or no round")
+    places = decided.outcomes.filter(servers__gt=0).count()
+    found = ranking_queries.sensitivity_of(seen=seen, by=by, places=places)
     count, point, panel = found.on_correction, found.on_points, found.on_reviewers
     return Text(
         ko=f"순위 상위 {found.places}건을 지원할 때, 결과가 점수 보정에 달린 신청 {count}건, "
