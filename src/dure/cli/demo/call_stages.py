@@ -232,7 +232,10 @@ def decide_rounds(context: Context) -> None:
             if key == ROUND:
                 context.seen.round = decided
             done()
-        context.seen.told += [_what_depends(context.seen.round, operator), *map(_said_of, context.seen.what_if)]
+        context.seen.told += [
+            _what_depends(context.seen.round, operator),
+            *map(_said_of, context.seen.what_if),
+        ]
 
 
 ASKED: Final = (
