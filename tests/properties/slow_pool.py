@@ -88,14 +88,23 @@ class SlowPool:
             mine = [on for on in range(pool.nodes) if self.home[on] == home]
             for on in mine[len(mine) - min(policy.spares, len(mine)) :]:
                 self.up[on], self.parked[on] = False, True
-        names = ("submit", "work", "limit", "width", "account", "kind", "key")
-        rest = ("checkpoint", "save", "restart")
-        columns = [*jobs[:7], *jobs[8:]]
         self.jobs = [
-            Job(number=n, left=int(jobs.work_s[n]),
-                **{name: int(col[n]) for name, col in zip((*names, *rest), columns, strict=True)})
-            for n in range(len(jobs.submit_s))
-        ]  # fmt: skip
+            Job(
+                number=number,
+                submit=int(jobs.submit_s[number]),
+                work=int(jobs.work_s[number]),
+                limit=int(jobs.limit_s[number]),
+                width=int(jobs.width[number]),
+                account=int(jobs.account[number]),
+                kind=int(jobs.kind[number]),
+                key=int(jobs.key[number]),
+                checkpoint=int(jobs.checkpoint_s[number]),
+                save=int(jobs.save_s[number]),
+                restart=int(jobs.restart_s[number]),
+                left=int(jobs.work_s[number]),
+            )
+            for number in range(len(jobs.submit_s))
+        ]
         self.accounts = accounts
         self.events = list(zip(*(x.tolist() for x in events), strict=True))
         self.queues: list[list[Job]] = [[] for _ in accounts.entitled]

@@ -1,10 +1,10 @@
-"""Single numbers of the kernel: the places of `Core.count`, and the codes of the policy."""
+"""Single numbers of the kernel: the places of `Core.counter`, and the codes of the policy."""
 
 from __future__ import annotations
 
 from typing import Final
 
-# Core.count
+# Core.counter
 CLOCK: Final = 0
 ARRIVALS: Final = 1  # jobs that have arrived
 EVENTS: Final = 2  # node events that have happened

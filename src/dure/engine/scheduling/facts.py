@@ -99,7 +99,7 @@ class Core(NamedTuple):
     reserved: Ints  # [home]: the nodes of its reservation
     event: Ints  # [at, node, up]
     log: Ints  # [job, from, to, mode, end]
-    count: Ints
+    counter: Ints
     share: Floats  # [weight, decayed use] by account
 
 
@@ -127,7 +127,7 @@ class State(NamedTuple):
     free: Ints  # by node
     node_up: Ints
     node_home: Ints
-    count: Ints  # see `counters`
+    counter: Ints  # see `counters`
 
 
 class World(NamedTuple):
@@ -143,4 +143,4 @@ class World(NamedTuple):
     @property
     def clock_s(self) -> int:
         """Everything before this time has happened."""
-        return int(self.state.count[0])
+        return int(self.state.counter[0])

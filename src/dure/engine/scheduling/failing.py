@@ -17,7 +17,7 @@ from dure.engine.scheduling.facts import Core, Policy
 
 
 @compiled
-def _first_on(core: Core, on: int, holding: bool) -> int:  # noqa: FBT001 - numba
+def _first_on(core: Core, on: int, holding: bool) -> int:
     """The lowest job on the node that holds (or, not `holding`, runs) there; -1 none."""
     best = -1
     at = core.node[nr.SLOT, on]
@@ -45,10 +45,10 @@ def _stop_holding(core: Core, one: int, now: int) -> None:
 @compiled
 def _take_in(core: Core, on: int) -> None:
     """The node, which is empty, can be used."""
-    size, home = core.count[cr.PER_NODE], core.node[nr.HOME, on]
+    size, home = core.counter[cr.PER_NODE], core.node[nr.HOME, on]
     levels.include(core.node, core.bits, core.level, on)
-    core.count[cr.IDLE] += size
-    core.count[cr.DOWN] -= size
+    core.counter[cr.IDLE] += size
+    core.counter[cr.DOWN] -= size
     core.home[nr.FREE_TOTAL, home] += size
     core.home[nr.CHANGED, home] = 1
     core.home[nr.LENDABLE, home] = 1
@@ -58,8 +58,8 @@ def _take_in(core: Core, on: int) -> None:
 def _take_out(core: Core, on: int) -> None:
     home, idle = core.node[nr.HOME, on], core.node[nr.FREE, on]
     levels.exclude(core.node, core.bits, core.level, on)
-    core.count[cr.IDLE] -= idle
-    core.count[cr.DOWN] += core.count[cr.PER_NODE]
+    core.counter[cr.IDLE] -= idle
+    core.counter[cr.DOWN] += core.counter[cr.PER_NODE]
     core.home[nr.FREE_TOTAL, home] -= idle
     core.home[nr.CHANGED, home] = 1
 

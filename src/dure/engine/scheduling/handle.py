@@ -28,7 +28,7 @@ _DIMENSIONS: Final = dict.fromkeys(Core._fields, 2) | {
     "level": 3,
     "queue": 1,
     "due": 3,
-    "count": 1,
+    "counter": 1,
 }
 _ENTRY: Final = 5
 """Numbers of a table entry: the address, and up to four lengths."""
@@ -41,13 +41,12 @@ class Handle:
         self._core = core
         self._table = np.zeros((len(Core._fields), _ENTRY), np.int64)
         for entry, array in zip(self._table, core, strict=True):
-            assert array.flags.c_contiguous
             entry[0] = array.ctypes.data
             entry[1 : 1 + array.ndim] = array.shape
         self.address = self._table.ctypes.data
 
 
-class _HandleType(types.Type):  # type: ignore[misc]  # numba has no types for mypy
+class _HandleType(types.Type):
     def __init__(self) -> None:
         super().__init__(name="SchedulingCore")
 
@@ -60,8 +59,8 @@ def _type_of(_value: Handle, _context: object) -> _HandleType:
     return _TYPE
 
 
-@register_model(_HandleType)  # type: ignore[untyped-decorator]
-class _Model(models.PrimitiveModel):  # type: ignore[misc]
+@register_model(_HandleType)
+class _Model(models.PrimitiveModel):  # type: ignore[misc]  # numba's classes are Any
     def __init__(self, manager: Any, of: _HandleType) -> None:
         super().__init__(manager, of, _NUMBER.as_pointer())
 
@@ -80,7 +79,7 @@ def _array(name: str) -> Any:
 
 
 @infer_getattr
-class _Names(AttributeTemplate):  # type: ignore[misc]
+class _Names(AttributeTemplate):  # type: ignore[misc]  # numba's classes are Any
     key = _HandleType
 
     def generic_resolve(self, _type: _HandleType, name: str) -> Any:
@@ -110,4 +109,4 @@ def _named(context: Any, builder: Any, _type: _HandleType, table: Any, name: str
         itemsize=ir.Constant(_NUMBER, _BYTES),
         meminfo=None,
     )
-    return array._getvalue()
+    return array._getvalue()  # noqa: SLF001 - how numba's own lowering reads it

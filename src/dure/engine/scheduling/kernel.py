@@ -9,6 +9,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from dure.engine.scheduling import account_rows as ar
 from dure.engine.scheduling import counters as cr
 from dure.engine.scheduling import dues, failing, lending, modes, runs, serving, taking, timers
@@ -16,12 +19,13 @@ from dure.engine.scheduling import job_rows as jr
 from dure.engine.scheduling import node_rows as nr
 from dure.engine.scheduling.compiled import compiled, outermost, stamp
 from dure.engine.scheduling.facts import Core, Policy
+from dure.engine.scheduling.handle import Handle
 
 
 @compiled
 def _pass_time(core: Core, now: int) -> None:
     """Everything stands as it is until now."""
-    count = core.count
+    count = core.counter
     passed = now - count[cr.CLOCK]
     count[cr.IDLE_AS] += count[cr.IDLE] * passed
     count[cr.HELD_AS] += count[cr.HELD] * passed
@@ -43,7 +47,7 @@ def _count_shares(core: Core, policy: Policy, decay: float, now: int) -> None:
     for home in range(core.home.shape[1]):
         core.home[nr.LENDABLE, home] = 1
     item = core.job.shape[1] + core.account.shape[1]
-    timers.set_for(core.timer, core.count, item, now + policy.fair_every_s)
+    timers.set_for(core.timer, core.counter, item, now + policy.fair_every_s)
 
 
 @compiled
@@ -64,20 +68,20 @@ def _handle(core: Core, item: int, policy: Policy, decay: float, now: int) -> No
 
 @compiled
 def _next_arrival(core: Core) -> int:
-    at = core.count[cr.ARRIVALS]
+    at = core.counter[cr.ARRIVALS]
     return int(core.job[jr.SUBMIT, at]) if at < core.job.shape[1] else cr.FOREVER
 
 
 @compiled
 def _next_event(core: Core) -> int:
-    at = core.count[cr.EVENTS]
+    at = core.counter[cr.EVENTS]
     return int(core.event[0, at]) if at < core.event.shape[1] else cr.FOREVER
 
 
 @compiled
 def _let_happen(core: Core, policy: Policy, decay: float, now: int) -> None:
     """All that is due by now, except that nothing is started."""
-    count = core.count
+    count = core.counter
     while timers.earliest(core.timer, count) <= now:
         item = core.timer[timers.HEAP, 0]
         timers.cancel(core.timer, count, item)
@@ -98,16 +102,16 @@ def _let_happen(core: Core, policy: Policy, decay: float, now: int) -> None:
 def _serve(core: Core, of: int, policy: Policy, now: int) -> None:
     """The account is served if anything changed for it, once in a pass."""
     account, home = core.account, core.account[ar.HOME, of]
-    if account[ar.SERVED, of] == core.count[cr.PASSES]:
+    if account[ar.SERVED, of] == core.counter[cr.PASSES]:
         return
     owner = core.home[nr.OWNER, home]
     stale = core.home[nr.STALE, home] and owner >= 0 and core.job[jr.ACCOUNT, owner] == of
     again = core.home[nr.CHANGED, home] and account[ar.REFUSED, of]
     if account[ar.DIRTY, of] == ar.CHANGED or again or stale:
-        account[ar.SERVED, of] = core.count[cr.PASSES]
+        account[ar.SERVED, of] = core.counter[cr.PASSES]
         serving.serve(core, of, policy, now)
     elif account[ar.DIRTY, of] == ar.ONE_ARRIVED:
-        account[ar.SERVED, of] = core.count[cr.PASSES]
+        account[ar.SERVED, of] = core.counter[cr.PASSES]
         serving.serve_arrival(core, of, policy, now)
 
 
@@ -115,7 +119,7 @@ def _serve(core: Core, of: int, policy: Policy, now: int) -> None:
 def _pass(core: Core, policy: Policy, now: int) -> None:
     """What can start starts."""
     account, homes = core.account, core.home
-    core.count[cr.PASSES] += 1
+    core.counter[cr.PASSES] += 1
     for home in range(homes.shape[1]):
         if homes[nr.OWNER, home] >= 0:
             _serve(core, core.job[jr.ACCOUNT, homes[nr.OWNER, home]], policy, now)
@@ -131,14 +135,14 @@ def _pass(core: Core, policy: Policy, now: int) -> None:
 
 
 @compiled
-def _keep_dues(core: Core, keep: bool) -> None:  # noqa: FBT001 - numba
+def _keep_dues(core: Core, keep: bool) -> None:
     """The lists of limits are kept from now on, or are not."""
     for home in range(core.home.shape[1]):
         if not keep:
             core.home[nr.DUES, home] = dues.NOT_KEPT
         elif core.home[nr.DUES, home] == dues.NOT_KEPT:
             core.home[nr.DUES, home] = 0
-            for one in range(core.count[cr.ARRIVALS]):
+            for one in range(core.counter[cr.ARRIVALS]):
                 if (
                     core.account[ar.HOME, core.job[jr.ACCOUNT, one]] == home
                     and core.job[jr.MODE, one] == jr.GUARANTEED
@@ -164,7 +168,7 @@ def _begin_step(core: Core, policy: Policy, decay: float, now: int) -> None:
     if _is_shared(policy) and core.timer[timers.PLACE, item] < 0:
         _count_shares(core, policy, decay, now)
     elif not _is_shared(policy):
-        timers.cancel(core.timer, core.count, item)
+        timers.cancel(core.timer, core.counter, item)
     for home in range(core.home.shape[1]):
         core.home[nr.CHANGED, home] = 1
         core.home[nr.LENDABLE, home] = 1
@@ -174,8 +178,8 @@ def _begin_step(core: Core, policy: Policy, decay: float, now: int) -> None:
 @compiled
 def _has_room(core: Core) -> bool:
     """Whether the log can take one round: each running job may end two stretches in it."""
-    most = 2 * core.node.shape[1] * core.count[cr.PER_NODE]
-    return bool(core.log.shape[1] - core.count[cr.SEGMENTS] >= most)
+    most = 2 * core.node.shape[1] * core.counter[cr.PER_NODE]
+    return bool(core.log.shape[1] - core.counter[cr.SEGMENTS] >= most)
 
 
 @compiled
@@ -187,14 +191,13 @@ def _settle_all(core: Core, now: int) -> None:
 STAMP = stamp(ar, cr, jr, nr, dues, timers)
 
 
-def _outermost() -> object:
+def _outermost() -> Callable[[Handle, Policy, float, int], int]:
     written = STAMP
 
     @outermost
-    def advance(core: Core, policy: Policy, decay: float, until: int) -> int:
+    def advance(core: Any, policy: Policy, decay: float, until: int) -> int:
         """The world goes on until then; says whether it must be given a longer log first."""
-        assert len(written)  # the key of what is kept on disk
-        count = core.count
+        count = core.counter[: cr.COUNTS + 0 * len(written)]  # so that the stamp is in its key
         while count[cr.CLOCK] < until:
             if not _has_room(core):
                 return cr.LOG_FULL

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from numba.cpython.unsafe.numbers import trailing_zeros
+from numba.cpython.unsafe import numbers
 
 from dure.engine.scheduling import node_rows as nr
 from dure.engine.scheduling.compiled import compiled
@@ -59,7 +59,7 @@ def following(bits: Ints, family: int, home: int, at: int, after: int) -> int:
         if word == bits.shape[3]:
             return -1
         found = bits[family, home, at, word]
-    return (word << 6) + int(trailing_zeros(found))
+    return (word << 6) + int(numbers.trailing_zeros(found))
 
 
 @compiled

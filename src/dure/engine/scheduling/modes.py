@@ -15,7 +15,7 @@ from dure.engine.scheduling.facts import Core
 
 
 @compiled
-def promote(core: Core, one: int, now: int, bound: bool) -> bool:  # noqa: FBT001 - numba
+def promote(core: Core, one: int, now: int, bound: bool) -> bool:
     """Whether the lent job now runs as guaranteed; the reservation may forbid it."""
     job, account, slot = core.job, core.account, core.slot
     at = job[jr.SLOT, one]

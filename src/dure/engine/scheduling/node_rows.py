@@ -48,4 +48,6 @@ RESERVED_NODES: Final = 6  # how many nodes it has reserved
 DUES: Final = 7  # how many jobs are in the list of limits
 PARKED_NODES: Final = 8
 STALE: Final = 9  # something was placed since the reservation was made
-HOME_ROWS: Final = 10
+UNCHOSEN: Final = 10  # 1: the reservation has a time, and its nodes are not chosen yet
+SPARE_WHOLES: Final = 11  # empty nodes that the reservation leaves at its time
+HOME_ROWS: Final = 12

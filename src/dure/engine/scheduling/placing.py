@@ -16,7 +16,7 @@ from dure.engine.scheduling.facts import Core
 
 
 @compiled
-def _best_fit(core: Core, home: int, amount: int, top: int, bound: bool) -> int:  # noqa: FBT001
+def _best_fit(core: Core, home: int, amount: int, top: int, bound: bool) -> int:
     """The node with the least free, from `amount` to `top`, that has it; -1 none."""
     for at in range(amount, top + 1):
         if core.level[nr.FREE, home, at] == 0:
@@ -32,16 +32,16 @@ def _best_fit(core: Core, home: int, amount: int, top: int, bound: bool) -> int:
 @compiled
 def fits(core: Core, family: int, home: int, width: int) -> bool:
     """Whether the width could stand on the home's nodes by FREE or CLAIM, reservations aside."""
-    size = core.count[cr.PER_NODE]
+    size = core.counter[cr.PER_NODE]
     if width <= size:
         return levels.fullest(core.level, family, home) >= width
     return bool(core.level[family, home, size] >= width // size)
 
 
 @compiled
-def find(core: Core, home: int, width: int, bound: bool) -> int:  # noqa: FBT001 - numba
+def find(core: Core, home: int, width: int, bound: bool) -> int:
     """How many nodes the job would stand on now; they are in the plan. 0: it cannot."""
-    size = core.count[cr.PER_NODE]
+    size = core.counter[cr.PER_NODE]
     whole, rest = width // size, width % size
     if whole == 0 or (whole == 1 and rest == 0):
         core.plan[0, 0] = _best_fit(core, home, width, size, bound)
@@ -71,7 +71,7 @@ def find(core: Core, home: int, width: int, bound: bool) -> int:  # noqa: FBT001
 
 
 @compiled
-def use_reserved(core: Core, on: int, amount: int, bound: bool) -> None:  # noqa: FBT001 - numba
+def use_reserved(core: Core, on: int, amount: int, bound: bool) -> None:
     """The node's spare is less by what one that is `bound` uses of it."""
     if bound and core.node[nr.RESERVED, on]:
         core.node[nr.SPARE, on] -= amount
@@ -80,11 +80,11 @@ def use_reserved(core: Core, on: int, amount: int, bound: bool) -> None:  # noqa
 @compiled
 def occupy(core: Core, one: int, on: int, amount: int, short: int) -> None:
     """The job has so much on the node; `short` of it is still others'."""
-    slots.take(core.slot, core.node, core.job, core.count, one, on, amount, short)
+    slots.take(core.slot, core.node, core.job, core.counter, one, on, amount, short)
     had = amount - short
     levels.shift(core.node, core.bits, core.level, nr.FREE, on, -had)
     core.home[nr.FREE_TOTAL, core.node[nr.HOME, on]] -= had
-    core.count[cr.IDLE] -= had
+    core.counter[cr.IDLE] -= had
     if core.job[jr.MODE, one] == jr.GUARANTEED:
         levels.shift(core.node, core.bits, core.level, nr.CLAIM, on, -amount)
         core.home[nr.STALE, core.node[nr.HOME, on]] = 1
@@ -100,7 +100,15 @@ def charge(core: Core, one: int, due: int) -> None:
 
 
 @compiled
-def start(core: Core, one: int, mode: int, nodes: int, now: int, bound: bool) -> None:  # noqa: FBT001
+def spend_wholes(core: Core, one: int, bound: bool) -> None:
+    """What the reservation leaves is less by the whole nodes of one that is `bound`."""
+    if bound:
+        home = core.account[ar.HOME, core.job[jr.ACCOUNT, one]]
+        core.home[nr.SPARE_WHOLES, home] -= core.job[jr.WIDTH, one] // core.counter[cr.PER_NODE]
+
+
+@compiled
+def start(core: Core, one: int, mode: int, nodes: int, now: int, bound: bool) -> None:
     """The job runs on the nodes of the plan."""
     core.job[jr.MODE, one] = mode
     for at in range(nodes):
@@ -108,5 +116,5 @@ def start(core: Core, one: int, mode: int, nodes: int, now: int, bound: bool) ->
         occupy(core, one, on, amount, 0)
         use_reserved(core, on, amount, bound)
     if mode == jr.GUARANTEED:
-        charge(core, one, now + runs.limit_left(core.job, one))
+        charge(core, one, now + core.job[jr.NEED, one])
     runs.begin_run(core, one, now)

@@ -25,6 +25,7 @@ def lift(core: Core, home: int) -> None:
     if core.home[nr.OWNER, home] >= 0:
         core.home[nr.CHANGED, home] = 1
     core.home[nr.OWNER, home] = -1
+    core.home[nr.UNCHOSEN, home] = 0
 
 
 @compiled
@@ -35,7 +36,7 @@ def is_bound(core: Core, home: int, one: int, due: int) -> bool:
 
 
 @compiled
-def allows(core: Core, on: int, amount: int, bound: bool) -> bool:  # noqa: FBT001 - numba
+def allows(core: Core, on: int, amount: int, bound: bool) -> bool:
     """Whether so much of the node may be used by one that is `bound`, or is not."""
     return bool(not bound or not core.node[nr.RESERVED, on] or core.node[nr.SPARE, on] >= amount)
 
@@ -43,24 +44,24 @@ def allows(core: Core, on: int, amount: int, bound: bool) -> bool:  # noqa: FBT0
 @compiled
 def _room(core: Core, on: int) -> int:
     """What guaranteed work may claim on the node when the gains of this search have come."""
-    if core.node[nr.SEEN, on] == core.count[cr.SEARCHES]:
+    if core.node[nr.SEEN, on] == core.counter[cr.SEARCHES]:
         return int(core.node[nr.CLAIM, on] + core.node[nr.GAIN, on])
     return int(core.node[nr.CLAIM, on])
 
 
 @compiled
 def _gain(core: Core, on: int, amount: int) -> None:
-    if core.node[nr.SEEN, on] != core.count[cr.SEARCHES]:
-        core.node[nr.SEEN, on] = core.count[cr.SEARCHES]
+    if core.node[nr.SEEN, on] != core.counter[cr.SEARCHES]:
+        core.node[nr.SEEN, on] = core.counter[cr.SEARCHES]
         core.node[nr.GAIN, on] = 0
     core.node[nr.GAIN, on] += amount
 
 
 @compiled
 def _foresee(core: Core, home: int, width: int, now: int) -> int:
-    """When the width fits; the nodes' gains until then are left in the search."""
-    core.count[cr.SEARCHES] += 1
-    size = core.count[cr.PER_NODE]
+    """When the width fits. A node that a job has wholly is not looked at: it comes free wholly."""
+    core.counter[cr.SEARCHES] += 1
+    size = core.counter[cr.PER_NODE]
     whole, rest = width // size, width % size
     wholes = core.level[nr.CLAIM, home, size]
     parts = 0
@@ -70,17 +71,33 @@ def _foresee(core: Core, home: int, width: int, now: int) -> int:
     for place in range(core.home[nr.DUES, home]):
         if core.due[home, 1, place] > found:
             break
-        at = core.job[jr.SLOT, core.due[home, 0, place]]
-        while at >= 0:
-            on, amount = core.slot[nr.NODE, at], core.slot[nr.COUNT, at]
+        one = core.due[home, 0, place]
+        come, part = core.job[jr.WIDTH, one] // size, core.job[jr.WIDTH, one] % size
+        wholes += come
+        parts += come
+        if part:
+            on = core.slot[nr.NODE, core.job[jr.SLOT, one]]
             before = _room(core, on)
-            _gain(core, on, amount)
-            wholes += before + amount == size
-            parts += before < rest <= before + amount
-            at = core.slot[nr.NEXT_OF_JOB, at]
+            _gain(core, on, part)
+            wholes += before + part == size
+            parts += before < rest <= before + part
         if found == cr.FOREVER and wholes >= whole and (rest == 0 or parts > whole):
             found = core.due[home, 1, place]
+    core.home[nr.SPARE_WHOLES, home] = wholes - whole
     return int(found)
+
+
+@compiled
+def _gain_all(core: Core, home: int, until: int) -> None:
+    """A search in which all that ends by then has come free."""
+    core.counter[cr.SEARCHES] += 1
+    for place in range(core.home[nr.DUES, home]):
+        if core.due[home, 1, place] > until:
+            return
+        at = core.job[jr.SLOT, core.due[home, 0, place]]
+        while at >= 0:
+            _gain(core, core.slot[nr.NODE, at], core.slot[nr.COUNT, at])
+            at = core.slot[nr.NEXT_OF_JOB, at]
 
 
 @compiled
@@ -95,7 +112,7 @@ def _reserve(core: Core, home: int, on: int, amount: int) -> None:
 @compiled
 def _reserve_wholes(core: Core, home: int, whole: int) -> None:
     """So many nodes that will be empty, those first that offer least now."""
-    size = core.count[cr.PER_NODE]
+    size = core.counter[cr.PER_NODE]
     for at in range(size + 1):
         on = levels.following(core.bits, nr.CLAIM, home, at, -1)
         while on >= 0:
@@ -110,7 +127,7 @@ def _reserve_wholes(core: Core, home: int, whole: int) -> None:
 @compiled
 def _reserve_part(core: Core, home: int, amount: int) -> None:
     """The node that offers least now of those that will have so much, beside the whole ones."""
-    for at in range(core.count[cr.PER_NODE] + 1):
+    for at in range(core.counter[cr.PER_NODE] + 1):
         on = levels.following(core.bits, nr.CLAIM, home, at, -1)
         while on >= 0:
             if not core.node[nr.RESERVED, on] and _room(core, on) >= amount:
@@ -122,14 +139,22 @@ def _reserve_part(core: Core, home: int, amount: int) -> None:
 @compiled
 def reserve(core: Core, home: int, one: int, now: int) -> None:
     """The home's reservation is the job's: the earliest there is, FOREVER if none can be seen."""
-    size, width = core.count[cr.PER_NODE], core.job[jr.WIDTH, one]
-    at = _foresee(core, home, width, now)
+    at = _foresee(core, home, core.job[jr.WIDTH, one], now)
     core.home[nr.OWNER, home] = one
     core.home[nr.OWNER_AT, home] = at
     core.home[nr.CHANGED, home] = 1
     core.home[nr.STALE, home] = 0
-    if at == cr.FOREVER:
+    core.home[nr.UNCHOSEN, home] = at < cr.FOREVER
+
+
+@compiled
+def choose(core: Core, home: int) -> None:
+    """The reservation's nodes are chosen, before anything is placed: most often nothing is."""
+    if not core.home[nr.UNCHOSEN, home]:
         return
+    core.home[nr.UNCHOSEN, home] = 0
+    size, width = core.counter[cr.PER_NODE], core.job[jr.WIDTH, core.home[nr.OWNER, home]]
+    _gain_all(core, home, core.home[nr.OWNER_AT, home])
     _reserve_wholes(core, home, width // size)
     if width % size:
         _reserve_part(core, home, width % size)

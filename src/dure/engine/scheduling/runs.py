@@ -30,20 +30,13 @@ def settle(account: Ints, of: int, now: int) -> None:
 @compiled
 def log_stretch(core: Core, one: int, now: int, how: int) -> None:
     """The job's stretch in its present mode ends."""
-    row = core.count[cr.SEGMENTS]
+    row = core.counter[cr.SEGMENTS]
     core.log[0, row] = one
     core.log[1, row] = core.job[jr.SEGMENT, one]
     core.log[2, row] = now
     core.log[3, row] = core.job[jr.MODE, one]
     core.log[4, row] = how
-    core.count[cr.SEGMENTS] = row + 1
-
-
-@compiled
-def limit_left(job: Ints, one: int) -> int:
-    """Seconds that the limit of the job's next run gives it."""
-    restore = job[jr.RESTART, one] if job[jr.START, one] >= 0 else 0
-    return int(job[jr.LIMIT, one] - job[jr.WORK, one] + job[jr.LEFT, one] + restore)
+    core.counter[cr.SEGMENTS] = row + 1
 
 
 @compiled
@@ -52,7 +45,7 @@ def begin_run(core: Core, one: int, now: int) -> None:
     job, account = core.job, core.account
     of, width = job[jr.ACCOUNT, one], job[jr.WIDTH, one]
     settle(account, of, now)
-    due = now + limit_left(job, one)
+    due = now + job[jr.NEED, one]
     if job[jr.MODE, one] == jr.LENT:
         account[ar.LENT, of] += width
         job[jr.DUE, one] = due
@@ -73,7 +66,7 @@ def begin_run(core: Core, one: int, now: int) -> None:
     job[jr.SINCE, one] = now
     job[jr.SEGMENT, one] = now
     end = now + job[jr.OVERHEAD, one] + job[jr.LEFT, one]
-    timers.set_for(core.timer, core.count, one, end)
+    timers.set_for(core.timer, core.counter, one, end)
 
 
 @compiled
@@ -102,10 +95,10 @@ def _serve_holders(core: Core, on: int, amount: int, now: int) -> int:
         core.slot[nr.SHORT, to] -= given
         core.node[nr.OWED, on] -= given
         core.job[jr.MISSING, holder] -= given
-        core.count[cr.HELD] += given
+        core.counter[cr.HELD] += given
         amount -= given
         if core.job[jr.MISSING, holder] == 0:
-            core.count[cr.HELD] -= core.job[jr.WIDTH, holder]
+            core.counter[cr.HELD] -= core.job[jr.WIDTH, holder]
             begin_run(core, holder, now)
     return amount
 
@@ -119,7 +112,7 @@ def free(core: Core, on: int, amount: int, now: int) -> None:
         core.home[nr.FREE_TOTAL, home] += amount
         core.home[nr.CHANGED, home] = 1
         core.home[nr.LENDABLE, home] = 1
-        core.count[cr.IDLE] += amount
+        core.counter[cr.IDLE] += amount
     levels.shift(core.node, core.bits, core.level, nr.FREE, on, amount)
 
 
@@ -131,7 +124,7 @@ def vacate(core: Core, one: int, now: int) -> None:
     while job[jr.SLOT, one] >= 0:
         at = job[jr.SLOT, one]
         on, amount, short = slot[nr.NODE, at], slot[nr.COUNT, at], slot[nr.SHORT, at]
-        slots.drop_first(slot, node, job, core.count, one)
+        slots.drop_first(slot, node, job, core.counter, one)
         if job[jr.MODE, one] == jr.GUARANTEED:
             levels.shift(node, core.bits, core.level, nr.CLAIM, on, amount)
         elif job[jr.STATUS, one] == jr.LEAVING:
@@ -140,7 +133,7 @@ def vacate(core: Core, one: int, now: int) -> None:
         held += amount - short
         free(core, on, amount - short, now)
     if job[jr.STATUS, one] == jr.HOLDING:
-        core.count[cr.HELD] -= held
+        core.counter[cr.HELD] -= held
 
 
 @compiled
@@ -151,7 +144,7 @@ def asks(core: Core, one: int) -> bool:
     return bool(
         job[jr.KIND, one] != jr.LENT
         and width <= account[ar.ENTITLED, of]
-        and width <= core.home[nr.NODES, account[ar.HOME, of]] * core.count[cr.PER_NODE]
+        and width <= core.home[nr.NODES, account[ar.HOME, of]] * core.counter[cr.PER_NODE]
     )
 
 
@@ -161,6 +154,8 @@ def enter_queue(core: Core, one: int) -> None:
     job, account = core.job, core.account
     of = job[jr.ACCOUNT, one]
     job[jr.STATUS, one] = jr.WAITING
+    restore = job[jr.RESTART, one] if job[jr.START, one] >= 0 else 0
+    job[jr.NEED, one] = job[jr.LIMIT, one] - job[jr.WORK, one] + job[jr.LEFT, one] + restore
     queues.insert(core.queue, account, job, of, one)
     account[ar.WAITING, of] += 1
     account[ar.ASIDE, of] += not asks(core, one)
@@ -236,4 +231,4 @@ def cut_short(core: Core, one: int, now: int, how: int, saved: int, again: int) 
     job[jr.LEFT, one] -= saved
     _stop(core, one, now, how)
     job[jr.STATUS, one] = jr.PAUSED
-    timers.set_for(core.timer, core.count, one, again)
+    timers.set_for(core.timer, core.counter, one, again)

@@ -15,7 +15,7 @@ from __future__ import annotations
 from dure.engine.scheduling import account_rows as ar
 from dure.engine.scheduling import counters as cr
 from dure.engine.scheduling import job_rows as jr
-from dure.engine.scheduling import modes, placing, queues, reservations, runs, taking
+from dure.engine.scheduling import levels, modes, placing, queues, reservations, runs, taking
 from dure.engine.scheduling import node_rows as nr
 from dure.engine.scheduling.compiled import compiled
 from dure.engine.scheduling.facts import Core, Policy
@@ -24,7 +24,7 @@ from dure.engine.scheduling.facts import Core, Policy
 @compiled
 def _has_all(core: Core, of: int) -> bool:
     """Whether the account is given all its home's nodes."""
-    capacity = core.home[nr.NODES, core.account[ar.HOME, of]] * core.count[cr.PER_NODE]
+    capacity = core.home[nr.NODES, core.account[ar.HOME, of]] * core.counter[cr.PER_NODE]
     return bool(core.account[ar.ENTITLED, of] >= capacity)
 
 
@@ -40,26 +40,32 @@ def _due(core: Core, one: int, now: int) -> int:
     """When the job's limit would end if it were guaranteed from now on."""
     if core.job[jr.STATUS, one] == jr.RUNNING:
         return int(core.job[jr.DUE, one])
-    return now + runs.limit_left(core.job, one)
+    return now + int(core.job[jr.NEED, one])
 
 
 @compiled
 def _obtain(core: Core, of: int, one: int, policy: Policy, now: int) -> bool:
     """Whether the job now runs as guaranteed, or will when the others have left."""
-    home = core.account[ar.HOME, of]
+    home, width = core.account[ar.HOME, of], core.job[jr.WIDTH, one]
     bound = reservations.is_bound(core, home, one, _due(core, one, now))
-    if core.job[jr.STATUS, one] == jr.RUNNING:
+    waits = core.job[jr.STATUS, one] == jr.WAITING
+    if waits and bound and width // core.counter[cr.PER_NODE] > core.home[nr.SPARE_WHOLES, home]:
+        return False
+    reservations.choose(core, home)
+    if not waits:
         if not modes.promote(core, one, now, bound):
             return False
         runs.leave_queue(core, one)
         return True
-    nodes = placing.find(core, home, core.job[jr.WIDTH, one], bound)
+    nodes = placing.find(core, home, width, bound)
     if nodes:
+        placing.spend_wholes(core, one, bound)
         runs.leave_queue(core, one)
         core.account[ar.WAITING, of] -= 1
         placing.start(core, one, jr.GUARANTEED, nodes, now, bound)
         return True
     if policy.lending and taking.take_back(core, home, one, policy, now, bound):
+        placing.spend_wholes(core, one, bound)
         runs.leave_queue(core, one)
         core.account[ar.WAITING, of] -= 1
         return True
@@ -99,7 +105,7 @@ def _next_place(core: Core, of: int, one: int) -> int:
 
 
 @compiled
-def _foresee(core: Core, of: int, now: int) -> None:
+def _foresee(core: Core, of: int) -> None:
     """When the blocked job is to start, and what its account may use beside it then."""
     account, job = core.account, core.job
     home, head = account[ar.HOME, of], account[ar.BLOCKED_JOB, of]
@@ -107,6 +113,10 @@ def _foresee(core: Core, of: int, now: int) -> None:
     until = cr.FOREVER
     if by_nodes and core.home[nr.OWNER, home] == head:
         until = core.home[nr.OWNER_AT, home]
+    account[ar.SHADOW, of] = until
+    account[ar.EXTRA, of] = cr.FOREVER
+    if _has_all(core, of):
+        return
     extra = account[ar.ENTITLED, of] - account[ar.USED, of] - job[jr.WIDTH, head]
     for place in range(core.home[nr.DUES, home]):
         at = core.due[home, 1, place]
@@ -120,17 +130,14 @@ def _foresee(core: Core, of: int, now: int) -> None:
     if not by_nodes and extra >= 0 and until == cr.FOREVER:
         until = core.due[home, 1, core.home[nr.DUES, home] - 1]
     account[ar.SHADOW, of] = until
-    account[ar.EXTRA, of] = cr.FOREVER if _has_all(core, of) else extra
+    account[ar.EXTRA, of] = extra
 
 
 @compiled
 def _backfill(core: Core, of: int, one: int, policy: Policy, now: int) -> bool:
-    """Whether the job, which is behind a blocked one, goes before it."""
+    """Whether the job, which is behind a blocked one and could be placed, goes before it."""
     account, job = core.account, core.job
-    width, waits = job[jr.WIDTH, one], job[jr.STATUS, one] == jr.WAITING
-    if waits and not placing.fits(core, nr.CLAIM, account[ar.HOME, of], width):
-        account[ar.REFUSED, of] = 1
-        return False
+    width = job[jr.WIDTH, one]
     late = _due(core, one, now) > account[ar.SHADOW, of]
     if (late and width > account[ar.EXTRA, of]) or not _is_within(core, of, one):
         return False
@@ -145,19 +152,45 @@ def _backfill(core: Core, of: int, one: int, policy: Policy, now: int) -> bool:
 
 
 @compiled
+def _widest_part(core: Core, home: int) -> int:
+    """The widest job that one node could take."""
+    return levels.fullest(core.level, nr.CLAIM, home)
+
+
+@compiled
+def _widest_gang(core: Core, home: int) -> int:
+    """A bound on the widest gang that the home's empty nodes could take."""
+    size = core.counter[cr.PER_NODE]
+    empty = core.level[nr.CLAIM, home, size]
+    return int((empty + 1) * size - 1 if empty else 0)
+
+
+@compiled
 def _backfill_all(core: Core, of: int, policy: Policy, now: int) -> None:
-    account = core.account
+    """The jobs behind the blocked one, those only that could stand somewhere."""
+    account, job, queue = core.account, core.job, core.queue
+    home, size = account[ar.HOME, of], core.counter[cr.PER_NODE]
+    part, gang = _widest_part(core, home), _widest_gang(core, home)
+    if part == 0:
+        account[ar.REFUSED, of] = 1
+        if account[ar.LENT, of] == 0:
+            return
     looked = 0
     place = _next_place(core, of, account[ar.BLOCKED_JOB, of])
     while place < account[ar.TAIL, of] and (policy.depth == 0 or looked < policy.depth):
-        one = core.queue[place]
-        if not runs.asks(core, one):
-            place += 1
+        one = queue[place]
+        place += 1
+        if account[ar.ASIDE, of] and not runs.asks(core, one):
+            continue
+        width = job[jr.WIDTH, one]
+        if width > (part if width <= size else gang) and job[jr.STATUS, one] == jr.WAITING:
+            account[ar.REFUSED, of] = 1
+            looked += 1
         elif _backfill(core, of, one, policy, now):
             place = _next_place(core, of, one)
+            part, gang = _widest_part(core, home), _widest_gang(core, home)
         else:
             looked += 1
-            place += 1
 
 
 @compiled
@@ -169,7 +202,7 @@ def _look_behind(core: Core, of: int, policy: Policy, now: int) -> None:
         reservations.reserve(core, home, account[ar.BLOCKED_JOB, of], now)
     if policy.backfill == cr.NONE:
         return
-    _foresee(core, of, now)
+    _foresee(core, of)
     _backfill_all(core, of, policy, now)
 
 
@@ -226,4 +259,7 @@ def serve_arrival(core: Core, of: int, policy: Policy, now: int) -> None:
     ):
         serve(core, of, policy, now)
     elif policy.backfill != cr.NONE and (policy.depth == 0 or between < policy.depth):
-        _backfill(core, of, one, policy, now)
+        if placing.fits(core, nr.CLAIM, account[ar.HOME, of], core.job[jr.WIDTH, one]):
+            _backfill(core, of, one, policy, now)
+        else:
+            account[ar.REFUSED, of] = 1

@@ -50,7 +50,7 @@ def _pause(core: Core, of: int, policy: Policy, now: int) -> None:
     for _ in range(account[ar.TAKE_BACKS, of] - 1):
         pause = min(2 * pause, policy.backoff_cap_s)
     account[ar.BACKOFF, of] = now + min(pause, policy.backoff_cap_s)
-    timers.set_for(core.timer, core.count, core.job.shape[1] + of, account[ar.BACKOFF, of])
+    timers.set_for(core.timer, core.counter, core.job.shape[1] + of, account[ar.BACKOFF, of])
 
 
 @compiled
@@ -68,7 +68,7 @@ def _told_to_leave(core: Core, one: int, policy: Policy, now: int) -> None:
         leaves = now + job[jr.SAVE, one]
     elif policy.sweep_s > 0 and policy.grace_s > 0:
         leaves = (leaves + policy.sweep_s - 1) // policy.sweep_s * policy.sweep_s
-    timers.set_for(core.timer, core.count, one, min(leaves, core.timer[timers.WHEN, one]))
+    timers.set_for(core.timer, core.counter, one, min(leaves, core.timer[timers.WHEN, one]))
     at = job[jr.SLOT, one]
     while at >= 0:
         core.node[nr.LEAVING, core.slot[nr.NODE, at]] += core.slot[nr.COUNT, at]
@@ -86,7 +86,7 @@ def leave(core: Core, one: int, policy: Policy, now: int) -> None:
     saved = runs.progress(job, one, job[jr.NOTICE, one]) if saves else -1
     runs.cut_short(core, one, now, jr.TAKEN_BACK, saved, now + policy.requeue_delay_s)
     if saves and policy.saved_are_lost:
-        timers.cancel(core.timer, core.count, one)
+        timers.cancel(core.timer, core.counter, one)
         job[jr.STATUS, one] = jr.GONE
 
 
@@ -151,14 +151,14 @@ def _cheapest_part(
     amount: int,
     policy: Policy,
     now: int,
-    bound: bool,  # noqa: FBT001
+    bound: bool,
 ) -> int:
     """The node on which so much costs the least to take back; not one of the search; -1 none."""
     best, best_price, best_victims = -1, 0, 0
-    for at in range(amount, core.count[cr.PER_NODE] + 1):
+    for at in range(amount, core.counter[cr.PER_NODE] + 1):
         on = levels.following(core.bits, nr.CLAIM, home, at, -1)
         while on >= 0:
-            if core.node[nr.SEEN, on] != core.count[cr.SEARCHES] and reservations.allows(
+            if core.node[nr.SEEN, on] != core.counter[cr.SEARCHES] and reservations.allows(
                 core, on, amount, bound
             ):
                 victims, price = _victims(core, on, _missing(core, on, amount), policy, now)
@@ -194,10 +194,10 @@ def _cheapest_wholes(
     whole: int,
     policy: Policy,
     now: int,
-    bound: bool,  # noqa: FBT001
+    bound: bool,
 ) -> bool:
     """The nodes of the search are the wholes that cost the least; in `plan[0]`, cheapest first."""
-    plan, size = core.plan, core.count[cr.PER_NODE]
+    plan, size = core.plan, core.counter[cr.PER_NODE]
     found = 0
     on = levels.following(core.bits, nr.CLAIM, home, size, -1)
     while on >= 0:
@@ -213,17 +213,17 @@ def _cheapest_wholes(
                 found = min(found + 1, whole)
         on = levels.following(core.bits, nr.CLAIM, home, size, on)
     for place in range(found):
-        core.node[nr.SEEN, plan[0, place]] = core.count[cr.SEARCHES]
+        core.node[nr.SEEN, plan[0, place]] = core.counter[cr.SEARCHES]
         plan[1, place] = size
     return found == whole
 
 
 @compiled
-def _has_part(core: Core, home: int, amount: int, bound: bool) -> bool:  # noqa: FBT001 - numba
-    for at in range(amount, core.count[cr.PER_NODE] + 1):
+def _has_part(core: Core, home: int, amount: int, bound: bool) -> bool:
+    for at in range(amount, core.counter[cr.PER_NODE] + 1):
         on = levels.following(core.bits, nr.CLAIM, home, at, -1)
         while on >= 0:
-            if core.node[nr.SEEN, on] != core.count[cr.SEARCHES] and reservations.allows(
+            if core.node[nr.SEEN, on] != core.counter[cr.SEARCHES] and reservations.allows(
                 core, on, amount, bound
             ):
                 return True
@@ -256,13 +256,13 @@ def _last_to_leave(core: Core, nodes: int, now: int) -> int:
 
 
 @compiled
-def take_back(core: Core, home: int, one: int, policy: Policy, now: int, bound: bool) -> bool:  # noqa: FBT001
+def take_back(core: Core, home: int, one: int, policy: Policy, now: int, bound: bool) -> bool:
     """Whether lent work leaves for the job, which then holds what comes free until it has all."""
-    size, width = core.count[cr.PER_NODE], core.job[jr.WIDTH, one]
+    size, width = core.counter[cr.PER_NODE], core.job[jr.WIDTH, one]
     whole, rest = width // size, width % size
     if not placing.fits(core, nr.CLAIM, home, width):
         return False
-    core.count[cr.SEARCHES] += 1
+    core.counter[cr.SEARCHES] += 1
     if whole and not _cheapest_wholes(core, home, whole, policy, now, bound):
         return False
     if rest and not _has_part(core, home, rest, bound):
@@ -280,15 +280,15 @@ def take_back(core: Core, home: int, one: int, policy: Policy, now: int, bound: 
 
 
 @compiled
-def _hold(core: Core, one: int, nodes: int, now: int, bound: bool) -> None:  # noqa: FBT001 - numba
+def _hold(core: Core, one: int, nodes: int, now: int, bound: bool) -> None:
     """What is free of the plan's nodes is held for the job, and what comes free will be."""
     job = core.job
-    placing.charge(core, one, _last_to_leave(core, nodes, now) + runs.limit_left(job, one))
+    placing.charge(core, one, _last_to_leave(core, nodes, now) + job[jr.NEED, one])
     job[jr.MODE, one] = jr.GUARANTEED
     job[jr.STATUS, one] = jr.HOLDING
     job[jr.ASKED, one] = now
-    job[jr.SEQUENCE, one] = core.count[cr.HOLDS]
-    core.count[cr.HOLDS] += 1
+    job[jr.SEQUENCE, one] = core.counter[cr.HOLDS]
+    core.counter[cr.HOLDS] += 1
     missing = 0
     for place in range(nodes):
         on, amount = core.plan[0, place], core.plan[1, place]
@@ -298,7 +298,7 @@ def _hold(core: Core, one: int, nodes: int, now: int, bound: bool) -> None:  # n
         placing.occupy(core, one, on, amount, short)
         placing.use_reserved(core, on, amount, bound)
     job[jr.MISSING, one] = missing
-    core.count[cr.HELD] += job[jr.WIDTH, one] - missing
+    core.counter[cr.HELD] += job[jr.WIDTH, one] - missing
     if missing == 0:
-        core.count[cr.HELD] -= job[jr.WIDTH, one]
+        core.counter[cr.HELD] -= job[jr.WIDTH, one]
         runs.begin_run(core, one, now)

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -151,7 +151,7 @@ def _empty_core(
         reserved=np.zeros((homes, pool.nodes), np.int64),
         event=np.stack([events.at_s, events.node, events.up]).astype(np.int64),
         log=np.zeros((5, count + 4 * size + 64), np.int64),
-        count=numbers,
+        counter=numbers,
         share=np.stack([accounts.weight, np.zeros(len(accounts.entitled))]),
     )
 
@@ -167,7 +167,14 @@ def _view(pool: Pool, policy: Policy, core: Core) -> World:
     return World(
         pool=pool,
         jobs=Jobs(*job[: len(Jobs._fields)]),
-        accounts=Accounts(*account[: ar.HOME + 1], weight=core.share[0]),
+        accounts=Accounts(
+            entitled=account[ar.ENTITLED],
+            lent_ceiling=account[ar.CEILING],
+            lent_order=account[ar.ORDER],
+            frozen=account[ar.FROZEN],
+            home=account[ar.HOME],
+            weight=core.share[0],
+        ),
         policy=policy,
         state=State(
             status=job[jr.STATUS],
@@ -191,7 +198,7 @@ def _view(pool: Pool, policy: Policy, core: Core) -> World:
             free=node[nr.FREE],
             node_up=node[nr.UP],
             node_home=node[nr.HOME],
-            count=core.count,
+            counter=core.counter,
         ),
         core=core,
     )
@@ -199,7 +206,7 @@ def _view(pool: Pool, policy: Policy, core: Core) -> World:
 
 def _include(core: Core, on: int) -> None:
     """The node, which is empty, comes into the sets of its home."""
-    home, size = core.node[nr.HOME, on], core.count[cr.PER_NODE]
+    home, size = core.node[nr.HOME, on], core.counter[cr.PER_NODE]
     core.node[nr.UP, on] = 1
     core.bits[:, home, size, on >> 6] ^= np.int64(1) << np.int64(on & 63)
     core.level[:, home, size] += 1
@@ -208,7 +215,7 @@ def _include(core: Core, on: int) -> None:
 
 def _exclude(core: Core, on: int) -> None:
     """The node, which is empty, leaves the sets of its home."""
-    home, size = core.node[nr.HOME, on], core.count[cr.PER_NODE]
+    home, size = core.node[nr.HOME, on], core.counter[cr.PER_NODE]
     core.node[nr.UP, on] = 0
     core.bits[:, home, size, on >> 6] ^= np.int64(1) << np.int64(on & 63)
     core.level[:, home, size] -= 1
@@ -235,8 +242,8 @@ def begin(
     _check_pool(pool, accounts, events, node_home)
     core = _empty_core(pool, jobs, accounts, events, node_home, start_s)
     parked = set(_parked(node_home, policy.spares))
-    core.count[cr.DOWN] = len(parked) * pool.per_node
-    core.count[cr.IDLE] = (pool.nodes - len(parked)) * pool.per_node
+    core.counter[cr.DOWN] = len(parked) * pool.per_node
+    core.counter[cr.IDLE] = (pool.nodes - len(parked)) * pool.per_node
     for on in range(pool.nodes):
         home = node_home[on]
         core.node[nr.PARKED, on] = on in parked
@@ -262,12 +269,13 @@ def advance(world: World, until_s: int) -> World:
 
 def segments(world: World) -> Ints:
     """Every stretch that has ended: rows job, from, to, mode, how it ended; in order of the end."""
-    return world.core.log[:, : world.core.count[cr.SEGMENTS]]
+    return world.core.log[:, : world.core.counter[cr.SEGMENTS]]
 
 
 def fork(world: World) -> World:
     """A copy that goes its own way."""
-    return _view(world.pool, world.policy, Core(*(array.copy() for array in world.core)))
+    copies: dict[str, Any] = {name: array.copy() for name, array in world.core._asdict().items()}
+    return _view(world.pool, world.policy, Core(**copies))
 
 
 def rehome(world: World, node_home: Ints) -> Ints:
@@ -279,10 +287,11 @@ def rehome(world: World, node_home: Ints) -> Ints:
     node, size = core.node, world.pool.per_node
     idle = (node[nr.UP] == 1) & (node[nr.FREE] == size) & (node[nr.CLAIM] == size)
     moving = idle & (node_home != node[nr.HOME])
-    for on in np.flatnonzero(moving):
+    for on in np.flatnonzero(moving).tolist():
         core.home[nr.NODES, node[nr.HOME, on]] -= 1
         _exclude(core, on)
         node[nr.HOME, on] = node_home[on]
         _include(core, on)
         core.home[nr.NODES, node_home[on]] += 1
-    return moving.astype(np.int64)
+    moved: Ints = moving.astype(np.int64)
+    return moved
