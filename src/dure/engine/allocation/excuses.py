@@ -7,6 +7,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from dure.engine.allocation.facts import Request, Wish
@@ -40,18 +42,23 @@ class Excuses:
         floor = self._floor_for(request, holder)
         return None if floor is None else (floor, span.start)
 
-    def complaint(self, request: Request) -> Holder | None:
-        """One of whom somebody who waits complains, and nothing excuses it."""
+    def complaint(self, request: Request, spare: Collection[str]) -> Holder | None:
+        """The worst-placed one of whom it complains unexcused; others before those to spare."""
+        worst: Holder | None = None
         for wish in request.wishes:
             served = self._rivals.of(request, wish.model)
             if served is None:
                 continue
             holding = self.worse_holders(request, wish, served)
             holding &= ~self._surely_excused(request, wish, served)
-            for index in np.flatnonzero(holding):
-                if self._complains(request, wish, served.holders[index]):
-                    return served.holders[index]
-        return None
+            for index in np.flatnonzero(holding)[::-1].tolist():
+                holder: Holder = served.holders[index]
+                if not self._complains(request, wish, holder):
+                    continue
+                if holder.request.application not in spare:
+                    return holder
+                worst = worst or holder
+        return worst
 
     def _complains(self, request: Request, wish: Wish, holder: Holder) -> bool:
         if self._floor_for(request, holder) is not None:
@@ -96,17 +103,22 @@ class Excuses:
 
 
 def complaints(round_: Round, awards: Awards) -> dict[str, str]:
-    """Who waits with a justified complaint, and of whom; no one where rank does not count."""
+    """Who waits with a justified complaint, and of whom; no one where rank does not count.
+
+    Where it can be, each complains of another one.
+    """
     if not round_.ranked:
         return {}
     rivals = Rivals(round_, awards)
     excuses = Excuses(round_, Windows(round_, round_.room(awards)), rivals)
     found: dict[str, str] = {}
+    spare: set[str] = set()
     for request in round_.requests:
         if request.application not in awards:
-            holder = excuses.complaint(request)
+            holder = excuses.complaint(request, spare)
             if holder is not None:
                 found[request.application] = holder.request.application
+                spare.add(holder.request.application)
     return found
 
 

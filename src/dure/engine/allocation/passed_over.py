@@ -30,6 +30,7 @@ TOGETHER: Final = 1_000
 Pair = tuple[int, int]
 """The requests' numbers: the better-placed one, the worse-placed one."""
 
+Parts = npt.NDArray[np.float32]
 Truth = npt.NDArray[np.bool_]
 
 
@@ -114,7 +115,7 @@ class PassedOver:
         pairs += zip(nearest.tolist(), names.tolist(), strict=True)
         return [pair for pair in pairs if pair[0] >= 0]
 
-    def _taken(self, ahead: Index, behind: Index, share: Numbers) -> tuple[Index, Numbers]:
+    def _taken(self, ahead: Index, behind: Index, share: Numbers) -> tuple[Index, Parts]:
         """The requests ahead, and by them and the columns behind, how much would do for them."""
         columns = self._columns
         waiting, row = np.unique(columns.request[ahead], return_inverse=True)

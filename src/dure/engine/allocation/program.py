@@ -81,7 +81,8 @@ def optimum(
         _variable(helper, 1.0, worth)
     starts, ends = (np.searchsorted(fresh, m[active]) for m in (columns.start, columns.end))
     chains = [
-        _chain(helper, starts, ends, r.amount[active], part * r.capacity[fresh]) for r in resources
+        _chain(helper, starts, ends, r.amount[active], (part * r.capacity[fresh]).tolist())
+        for r in resources
     ]
     _requests(helper, columns.request[active])
     rows = [_floor(helper, active, floor, part) for floor in floors]
@@ -124,12 +125,12 @@ def _row(helper: ModelBuilderHelper, least: float, most: float) -> int:
 
 
 def _chain(
-    helper: ModelBuilderHelper, starts: Index, ends: Index, amount: Index, capacity: Numbers
+    helper: ModelBuilderHelper, starts: Index, ends: Index, amount: Index, capacity: list[float]
 ) -> list[int]:
     """The variables of what is in use in each month, tied to what starts and ends."""
     users = np.flatnonzero(amount)
     months = len(capacity)
-    used = [_variable(helper, most) for most in capacity.tolist()]
+    used = [_variable(helper, most) for most in capacity]
     rows = [_row(helper, 0.0, 0.0) for _ in used]
     for month, row in enumerate(rows):
         helper.add_term_to_constraint(row, used[month], -1.0)

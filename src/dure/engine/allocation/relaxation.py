@@ -34,7 +34,7 @@ SAMPLED: Final = 2_000
 ENOUGH: Final = 1e-5
 """A bound that leaves less than this part open is not worth another round."""
 
-LITTLE: Final = 2e-4
+LITTLE: Final = 5e-4
 """Of many ways, rules of rank that lower the bound by less than this part are not worth seconds."""
 
 MANY: Final = 10_000
@@ -126,9 +126,10 @@ class _Search:
 
     def _slow(self, active: Index, bounds: Sequence[int]) -> bool:
         """Whether there are many ways and the last rules of rank have gained little."""
-        if len(active) < MANY or len(bounds) < 2:
+        if len(active) < MANY or not bounds[:-1]:
             return False
-        return bounds[-2] - bounds[-1] < bounds[-1] * LITTLE
+        before, now = bounds[-2:]
+        return before - now < now * LITTLE
 
     def _first_columns(self) -> Index:
         """All columns; of many, those near to paying at the prices of a part of the requests."""

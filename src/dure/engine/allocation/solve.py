@@ -93,7 +93,7 @@ class _Search:
         awards = self._start()
         if awards is None:
             return self._from_nothing()
-        if len(self._relaxed.columns.request) > WHOLE_MODEL:
+        if self._many:
             return self._reconsidered_in_parts(awards), self._bound
         one = self._reconsidered(as_one(self._round, self._one, awards), CORE)
         return self._parted(*self._proven(one), awards)
@@ -110,15 +110,21 @@ class _Search:
     def _start(self) -> dict[str, Award] | None:
         """Awards that keep all rules to begin with; None where floors leave nothing simple."""
         relaxed = self._relaxed
-        ways = [rounded(self._round, self._one, relaxed)]
-        if ways[0] is None or self._open_part(ways[0]) > GOOD_ENOUGH:
-            ways += [
-                mended(self._round, fill(self._round, {}, prices=relaxed.prices), relaxed),
-                mended(self._round, filled(self._round, {}, relaxed), relaxed),
-                mended(self._round, fill(self._round, {}), relaxed),
-            ]
+        near = rounded(self._round, self._one, relaxed)
+        if near is not None and (self._many or self._open_part(near) <= GOOD_ENOUGH):
+            return near
+        ways = [
+            near,
+            mended(self._round, fill(self._round, {}, prices=relaxed.prices), relaxed),
+            mended(self._round, filled(self._round, {}, relaxed), relaxed),
+            mended(self._round, fill(self._round, {}), relaxed),
+        ]
         keeping = [awards for awards in ways if awards is not None]
         return max(keeping, key=self._merit, default=None)
+
+    @property
+    def _many(self) -> bool:
+        return len(self._relaxed.columns.request) > WHOLE_MODEL
 
     def _merit(self, awards: Awards) -> int:
         return merit(self._round, awards)
@@ -177,7 +183,8 @@ class _Search:
         slack = bound - self._merit(awards)
         if slack <= 0:
             return awards, bound
-        near = {way for ways in self._open(awards, slack).values() for way in map(_way, ways)}
+        held = as_one(self._round, self._one, awards)
+        near = {_way(o) for ways in self._open(held, slack).values() for o in ways}
         every = AllOptions(self._round)
         open_ = {
             r.application: tuple(o for o in every.of(r) if _way(o) in near)
@@ -213,8 +220,7 @@ class _Search:
         award = awards.get(self._round.requests[int(columns.request[column])].application)
         if award is None or award.start != columns.start[column]:
             return False
-        held = (self._one.offers.get(award.pool) or self._round.offers[award.pool]).model
-        return held == columns.models[columns.model[column]]
+        return self._one.offers[award.pool].model == columns.models[int(columns.model[column])]
 
     def _option(self, column: int) -> Option:
         columns = self._relaxed.columns

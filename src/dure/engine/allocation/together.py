@@ -50,8 +50,7 @@ def as_one(round_: Round, one: Round, awards: Awards) -> dict[str, Award]:
     if one is round_:
         return dict(awards)
     return {
-        name: replace(award, pool=round_.offers[award.pool].model)
-        for name, award in awards.items()
+        name: replace(award, pool=round_.offers[award.pool].model) for name, award in awards.items()
     }
 
 
@@ -61,7 +60,7 @@ def apart(round_: Round, one: Round, awards: Awards) -> dict[str, Award]:
         return dict(awards)
     found: dict[str, Award] = {}
     room = round_.room({})
-    for request, award in _in_order(round_, one, awards):
+    for request, award in _in_order(round_, awards):
         parted = _parted(request, award, one.offers[award.pool].model, round_, room)
         if parted is not None:
             room.take(request, parted)
@@ -69,7 +68,7 @@ def apart(round_: Round, one: Round, awards: Awards) -> dict[str, Award]:
     return found
 
 
-def _in_order(round_: Round, one: Round, awards: Awards) -> Iterator[tuple[Request, Award]]:
+def _in_order(round_: Round, awards: Awards) -> Iterator[tuple[Request, Award]]:
     held = [(r, awards[r.application]) for r in round_.requests if r.application in awards]
 
     def key(entry: tuple[Request, Award]) -> tuple[int, bool, int]:
@@ -79,9 +78,7 @@ def _in_order(round_: Round, one: Round, awards: Awards) -> Iterator[tuple[Reque
     yield from sorted(held, key=key)
 
 
-def _parted(
-    request: Request, award: Award, model: str, round_: Round, room: Room
-) -> Award | None:
+def _parted(request: Request, award: Award, model: str, round_: Round, room: Room) -> Award | None:
     """The award in the pool with the least room that has its servers, else as many as it can."""
     wish = next(w for w in request.wishes if w.model == model)
     fits = room_for(request, wish, round_, room)[:, award.start - request.earliest].tolist()
