@@ -145,11 +145,12 @@ class _Search:
     def _reconsidered_in_parts(self, awards: dict[str, Award]) -> dict[str, Award]:
         """These awards, improved by more and more of the requests nearest to paying."""
         margins = np.sort(np.abs(self._best))
+        one = as_one(self._round, self._one, awards)
         for count in PARTS:
             if self._open_part(awards) <= GOOD_ENOUGH:
                 break
             slack = int(margins[min(count, len(margins) - 1)])
-            one = self._with_part(as_one(self._round, self._one, awards), slack)
+            one = self._with_part(one, slack)
             better = mended(self._round, self._parted_and_filled(one), self._relaxed)
             if better is not None:
                 awards = max(awards, better, key=self._merit)
