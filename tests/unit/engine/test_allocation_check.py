@@ -288,7 +288,10 @@ def test_who_could_not_use_those_servers_has_no_complaint(change: dict[str, Any]
     ],
 )
 def test_a_longer_stay_complains_of_a_shorter_one_if_nothing_new_can_come_after_it(
-    offer: tuple[int, int], held: tuple[int, int], latest: int, complains: bool
+    offer: tuple[int, int],
+    held: tuple[int, int],
+    latest: int,
+    complains: bool,  # noqa: FBT001  # a case's column
 ) -> None:
     """`a1` runs for both months and `a2` for the first; in the second `a3` may start, or not."""
     facts = RoundSnapshot(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, UsernameField
 from django.contrib.auth.password_validation import password_validators_help_texts
 from django.core.exceptions import ValidationError
+from django.forms import TextInput
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
@@ -18,6 +19,7 @@ class LoginForm(AuthenticationForm):
     """Says the same whether the name or the password is wrong."""
 
     use_required_attribute = False
+    username = UsernameField(label=_("User name"), widget=TextInput(attrs={"autofocus": True}))
     error_messages = {
         "invalid_login": _("The user name or the password is not right."),
         "inactive": _("The user name or the password is not right."),
