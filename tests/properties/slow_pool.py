@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -27,6 +28,7 @@ class Job:
     account: int
     kind: int
     key: int
+    user: int
     checkpoint: int
     save: int
     restart: int
@@ -81,6 +83,7 @@ class SlowPool:
         node_home: list[int] | None = None,
     ) -> None:  # fmt: skip
         self.size, self.policy = pool.per_node, policy
+        self.block, self.blocks = pool.block.tolist(), policy.placement == cr.BLOCKS
         self.home = node_home or [0] * pool.nodes
         self.up = [True] * pool.nodes
         self.parked = [False] * pool.nodes
@@ -98,6 +101,7 @@ class SlowPool:
                 account=int(jobs.account[number]),
                 kind=int(jobs.kind[number]),
                 key=int(jobs.key[number]),
+                user=int(jobs.user[number]),
                 checkpoint=int(jobs.checkpoint_s[number]),
                 save=int(jobs.save_s[number]),
                 restart=int(jobs.restart_s[number]),
@@ -117,6 +121,9 @@ class SlowPool:
         self.holds = 0
         self.log: list[tuple[int, int, int, int, int]] = []
         self.owner_as = self.lent_as = self.idle_as = self.held_as = self.down_as = 0
+        self.levels: dict[int, int] = {}
+        self.use = {job.user: 0.0 for job in self.jobs}
+        self.new_use = dict.fromkeys(self.use, 0)
         self.shares = [0.0] * len(self.queues)
         self.lent_by_account = [0] * len(self.queues)
         self.counted = [0] * len(self.queues)
@@ -178,7 +185,10 @@ class SlowPool:
         job.status, job.wake = jr.WAITING, NEVER
         queue = self.queues[job.account]
         queue.append(job)
-        queue.sort(key=lambda j: (j.key, j.number))
+        queue.sort(key=self.rank)
+
+    def rank(self, job: Job) -> tuple[int, int, int]:
+        return self.levels.get(job.user, 0), job.key, job.number
 
     def begin(self, job: Job, now: int) -> None:
         job.due = now + job.limit_left
@@ -259,22 +269,37 @@ class SlowPool:
 
     def find(self, home: int, width: int, bound: bool) -> dict[int, int]:
         whole, rest = divmod(width, self.size)
-        if whole == 0:
-            on = self.best_fit(home, rest, self.size, bound)
-            return {} if on is None else {on: rest}
         empty = [on for on in self.nodes(home) if self.free(on) == self.size]
-        full = [on for on in empty if self.allows(home, on, self.size, bound)][:whole]
+        full = [on for on in empty if self.allows(home, on, self.size, bound)]
+        full = self.by_block(full, whole) if self.blocks else full[:whole]
         if len(full) < whole:
             return {}
         plan = dict.fromkeys(full, self.size)
         if rest:
             part = self.best_fit(home, rest, self.size - 1, bound)
-            after = (on for on in empty if on > full[-1] and self.allows(home, on, rest, bound))
-            part = next(after, None) if part is None else part
+            last = full[-1] if full else -1
+            after = [on for on in empty if on not in full and self.allows(home, on, rest, bound)]
+            if part is None and self.blocks:
+                after = self.by_block(after, 1)
+                part = after[0] if after else None
+            elif part is None:
+                part = next((on for on in after if on > last), None)
             if part is None:
                 return {}
             plan[part] = rest
         return plan
+
+    def by_block(self, empty: list[int], whole: int) -> list[int]:
+        """So many of the empty nodes, from as few blocks as can be; fewer if there are not."""
+        empties = Counter(self.block[on] for on in empty)
+        enough = [(count, block) for block, count in empties.items() if count >= whole]
+        if whole == 0 or not empties:
+            return []
+        most = min((-count, block) for block, count in empties.items())
+        block = min(enough)[1] if enough else most[1]
+        taken = [on for on in empty if self.block[on] == block][:whole]
+        rest = [on for on in empty if self.block[on] != block]
+        return taken + self.by_block(rest, whole - len(taken))
 
     # taking back
 
@@ -517,12 +542,22 @@ class SlowPool:
     def count_shares(self, now: int) -> None:
         policy = self.policy
         decay = 0.5 ** (policy.fair_every_s / policy.half_life_s)
+        if policy.fair_share:
+            self.use = {u: use * decay + self.new_use[u] for u, use in self.use.items()}
+            self.new_use = dict.fromkeys(self.use, 0)
+            order = sorted(set(self.use.values()))
+            self.set_levels({u: order.index(use) for u, use in self.use.items()})
         for of in range(len(self.queues)):
             new = self.lent_by_account[of] - self.counted[of]
             self.shares[of] = self.shares[of] * decay + new
             self.counted[of] = self.lent_by_account[of]
         self.make_order()
         self.share_at = now + policy.fair_every_s
+
+    def set_levels(self, levels: dict[int, int]) -> None:
+        self.levels = levels
+        for queue in self.queues:
+            queue.sort(key=self.rank)
 
     def make_order(self) -> None:
         if self.policy.lent_by == cr.FAIR:
@@ -572,6 +607,7 @@ class SlowPool:
         passed = until - self.clock
         for job in self.jobs:
             if job.status in (jr.RUNNING, jr.LEAVING):
+                self.new_use[job.user] += job.width * passed
                 if job.mode == jr.LENT:
                     self.lent_as += job.width * passed
                     self.lent_by_account[job.account] += job.width * passed
@@ -649,7 +685,10 @@ class SlowPool:
                     for of in range(len(self.queues)):
                         self.demote_surplus(of, now)
                 self.make_order()
-                if self.policy.lending and self.policy.lent_by == cr.FAIR:
+                if not self.policy.fair_share:
+                    self.set_levels({})
+                by_share = self.policy.lending and self.policy.lent_by == cr.FAIR
+                if self.policy.fair_share or by_share:
                     if self.share_at == NEVER:
                         self.count_shares(now)
                 else:

@@ -7,7 +7,6 @@
 
 from dure.engine.scheduling.counters import (
     BLOCKS,
-    CONSERVATIVE,
     EASY,
     FAIR,
     FOREVER,
@@ -38,7 +37,7 @@ from dure.engine.scheduling.world import (
 )
 
 __all__ = [
-    "BLOCKS", "CONSERVATIVE", "EASY", "EITHER", "FAIR", "FOREVER", "GIVEN", "GIVEN_KEY",
+    "BLOCKS", "EASY", "EITHER", "FAIR", "FOREVER", "GIVEN", "GIVEN_KEY",
     "GUARANTEED", "LEAST_LOST", "LENT", "LOWEST", "NONE", "YOUNGEST",
     "Accounts", "Jobs", "NodeEvents", "Policy", "Pool", "State", "UnusableInput", "World",
     "advance", "begin", "fork", "rehome", "segments",

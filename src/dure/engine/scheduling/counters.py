@@ -23,7 +23,9 @@ DOWN_AS: Final = 14
 CAPACITY_AS: Final = 15
 PER_NODE: Final = 16
 STEPPED: Final = 17  # 1 once the controls of this step are counted
-COUNTS: Final = 18
+COUNTED: Final = 18  # when use was counted last
+RANKED: Final = 19  # 1: fair share orders the queues
+COUNTS: Final = 20
 
 FOREVER: Final = 1 << 60
 """Later than any time: no sum of two such times leaves 64 bits."""
@@ -31,7 +33,6 @@ FOREVER: Final = 1 << 60
 # backfill
 NONE: Final = 0
 EASY: Final = 1
-CONSERVATIVE: Final = 2
 
 # victims
 YOUNGEST: Final = 0

@@ -42,7 +42,7 @@ class Jobs(NamedTuple):
     account: Ints
     kind: Ints  # job_rows.GUARANTEED, LENT or EITHER
     key: Ints  # the order in its account, lowest first: submit_s is FIFO, limit_s shortest first
-    user: Ints  # whose use counts, where fair share orders the queue
+    user: Ints  # whose use counts, where fair share orders the queue; from 0
     checkpoint_s: Ints  # progress between checkpoints; 0 none
     save_s: Ints  # how long it takes to save on notice; -1 it cannot
     restart_s: Ints  # added to each run after the first
@@ -101,6 +101,8 @@ class Core(NamedTuple):
     log: Ints  # [job, from, to, mode, end]
     counter: Ints
     share: Floats  # [weight, decayed use] by account
+    use: Floats  # [decayed, since the last count] by user
+    standing: Ints  # [level, the user at this place] by user: the least use first
 
 
 class State(NamedTuple):

@@ -39,7 +39,7 @@ DUE: Final = 26  # when its limit ends
 SLOT: Final = 27  # the first of its slots, -1 none
 MISSING: Final = 28  # accelerators that a holder still waits for
 SEQUENCE: Final = 29  # holders are served in this order
-RANK: Final = 30  # the order in its queue
+RANK: Final = 30  # its user's level, before KEY in the order of its queue
 NEED: Final = 31  # seconds that the limit of its next run gives it
 
 ROWS: Final = 32

@@ -14,7 +14,17 @@ from typing import Any
 
 from dure.engine.scheduling import account_rows as ar
 from dure.engine.scheduling import counters as cr
-from dure.engine.scheduling import dues, failing, lending, modes, runs, serving, taking, timers
+from dure.engine.scheduling import (
+    dues,
+    failing,
+    lending,
+    modes,
+    runs,
+    serving,
+    sharing,
+    taking,
+    timers,
+)
 from dure.engine.scheduling import job_rows as jr
 from dure.engine.scheduling import node_rows as nr
 from dure.engine.scheduling.compiled import compiled, outermost, stamp
@@ -36,12 +46,15 @@ def _pass_time(core: Core, now: int) -> None:
 
 @compiled
 def _is_shared(policy: Policy) -> bool:
-    return bool(policy.lending and policy.lent_by == cr.FAIR)
+    """Whether any share is counted."""
+    return bool(policy.fair_share or (policy.lending and policy.lent_by == cr.FAIR))
 
 
 @compiled
 def _count_shares(core: Core, policy: Policy, decay: float, now: int) -> None:
     """Shares are counted and the order is made anew; the next count is set."""
+    if policy.fair_share:
+        sharing.count(core, decay, now)
     lending.count_shares(core, decay, now)
     lending.make_order(core, policy.lent_by)
     for home in range(core.home.shape[1]):
@@ -164,6 +177,8 @@ def _begin_step(core: Core, policy: Policy, decay: float, now: int) -> None:
             modes.demote_surplus(core, of, now)
         account[ar.DIRTY, of] = ar.CHANGED
     lending.make_order(core, policy.lent_by)
+    if not policy.fair_share:
+        sharing.end(core)
     item = core.job.shape[1] + account.shape[1]
     if _is_shared(policy) and core.timer[timers.PLACE, item] < 0:
         _count_shares(core, policy, decay, now)

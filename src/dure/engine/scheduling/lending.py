@@ -27,7 +27,7 @@ def _lend(core: Core, of: int, one: int, policy: Policy, now: int) -> bool:
         or not placing.fits(core, nr.FREE, home, width)
     ):
         return False
-    nodes = placing.find(core, home, width, False)
+    nodes = placing.find(core, home, width, False, policy.placement)
     if nodes == 0:
         return False
     account[ar.WAITING, of] -= 1

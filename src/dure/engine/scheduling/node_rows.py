@@ -23,7 +23,8 @@ SPARE: Final = 9  # accelerators of a reserved node that stay free at its time
 PARKED: Final = 10  # 1 for a spare that waits for a failure
 SEEN: Final = 11  # scratch: the search that touched it last
 GAIN: Final = 12  # scratch: accelerators that come free in that search
-NODE_ROWS: Final = 13
+EMPTIES: Final = 13  # scratch, by block: its empty nodes that a placement may use
+NODE_ROWS: Final = 14
 
 FAMILIES: Final = 2
 

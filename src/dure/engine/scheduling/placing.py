@@ -1,6 +1,9 @@
 """Where a job stands: up to one node's accelerators on one node, more on whole nodes and a rest.
 
 - A part of a node goes where the least is left over. Ties go to the lowest index.
+- With blocks: whole nodes come from the block with the fewest empty ones that has enough, or else
+  from the blocks with the most; a part that breaks an empty node breaks one of the block with the
+  fewest. Ties go to the lowest block.
 - Nothing is placed in part: the plan holds all nodes of a job, or none.
 """
 
@@ -39,32 +42,114 @@ def fits(core: Core, family: int, home: int, width: int) -> bool:
 
 
 @compiled
-def find(core: Core, home: int, width: int, bound: bool) -> int:
+def _next_empty(core: Core, home: int, after: int, amount: int, bound: bool) -> int:
+    """The first empty node after this one of which so much may be used; -1 none."""
+    size = core.counter[cr.PER_NODE]
+    on = levels.following(core.bits, nr.FREE, home, size, after)
+    while on >= 0 and not reservations.allows(core, on, amount, bound):
+        on = levels.following(core.bits, nr.FREE, home, size, on)
+    return on
+
+
+@compiled
+def _count_empties(core: Core, home: int, amount: int, bound: bool) -> None:
+    """By block, the empty nodes that the search has not seen."""
+    for passing in range(2):
+        on = _next_empty(core, home, -1, amount, bound)
+        while on >= 0:
+            block = core.node[nr.BLOCK, on]
+            if passing == 0:
+                core.node[nr.EMPTIES, block] = 0
+            elif core.node[nr.SEEN, on] != core.counter[cr.SEARCHES]:
+                core.node[nr.EMPTIES, block] += 1
+            on = _next_empty(core, home, on, amount, bound)
+
+
+@compiled
+def _best_block(core: Core, home: int, whole: int, amount: int, bound: bool) -> int:
+    """The block with the fewest empties, `whole` at least, or else with the most; -1 none."""
+    best, best_empties = -1, 0
+    on = _next_empty(core, home, -1, amount, bound)
+    while on >= 0:
+        block = core.node[nr.BLOCK, on]
+        empties = core.node[nr.EMPTIES, block]
+        enough, had = empties >= whole, best_empties >= whole
+        better = enough > had or (
+            enough == had and (empties < best_empties if enough else empties > best_empties)
+        )
+        if empties > 0 and (best < 0 or better or (empties == best_empties and block < best)):
+            best, best_empties = block, empties
+        on = _next_empty(core, home, on, amount, bound)
+    return int(best)
+
+
+@compiled
+def _wholes_by_block(core: Core, home: int, whole: int, bound: bool) -> bool:
+    """Whether so many whole nodes could be planned; they are marked as seen."""
+    size, planned = core.counter[cr.PER_NODE], 0
+    _count_empties(core, home, size, bound)
+    while planned < whole:
+        block = _best_block(core, home, whole - planned, size, bound)
+        if block < 0:
+            return False
+        on = _next_empty(core, home, -1, size, bound)
+        while on >= 0 and planned < whole:
+            if core.node[nr.BLOCK, on] == block:
+                core.plan[0, planned] = on
+                core.plan[1, planned] = size
+                core.node[nr.SEEN, on] = core.counter[cr.SEARCHES]
+                planned += 1
+            on = _next_empty(core, home, on, size, bound)
+        core.node[nr.EMPTIES, block] = 0
+    return True
+
+
+@compiled
+def _part_by_block(core: Core, home: int, amount: int, bound: bool) -> int:
+    """The empty node to break for so much; not one of the plan's; -1 none."""
+    _count_empties(core, home, amount, bound)
+    block = _best_block(core, home, 1, amount, bound)
+    on = _next_empty(core, home, -1, amount, bound)
+    while on >= 0 and (
+        core.node[nr.BLOCK, on] != block or core.node[nr.SEEN, on] == core.counter[cr.SEARCHES]
+    ):
+        on = _next_empty(core, home, on, amount, bound)
+    return on
+
+
+@compiled
+def _wholes_lowest(core: Core, home: int, whole: int, bound: bool) -> bool:
+    """Whether so many whole nodes could be planned, those with the lowest index."""
+    size, on = core.counter[cr.PER_NODE], -1
+    for at in range(whole):
+        on = _next_empty(core, home, on, size, bound)
+        if on < 0:
+            return False
+        core.plan[0, at] = on
+        core.plan[1, at] = size
+    return True
+
+
+@compiled
+def find(core: Core, home: int, width: int, bound: bool, placement: int) -> int:
     """How many nodes the job would stand on now; they are in the plan. 0: it cannot."""
     size = core.counter[cr.PER_NODE]
     whole, rest = width // size, width % size
-    if whole == 0 or (whole == 1 and rest == 0):
-        core.plan[0, 0] = _best_fit(core, home, width, size, bound)
-        core.plan[1, 0] = width
-        return int(core.plan[0, 0] >= 0)
     if core.level[nr.FREE, home, size] < whole:
         return 0
-    on = -1
-    for at in range(whole):
-        on = levels.following(core.bits, nr.FREE, home, size, on)
-        while on >= 0 and not reservations.allows(core, on, size, bound):
-            on = levels.following(core.bits, nr.FREE, home, size, on)
-        if on < 0:
+    if placement == cr.BLOCKS:
+        core.counter[cr.SEARCHES] += 1
+        if not _wholes_by_block(core, home, whole, bound):
             return 0
-        core.plan[0, at] = on
-        core.plan[1, at] = size
+    elif not _wholes_lowest(core, home, whole, bound):
+        return 0
     if rest == 0:
         return int(whole)
     part = _best_fit(core, home, rest, size - 1, bound)
-    if part < 0:
-        part = levels.following(core.bits, nr.FREE, home, size, on)
-        while part >= 0 and not reservations.allows(core, part, rest, bound):
-            part = levels.following(core.bits, nr.FREE, home, size, part)
+    if part < 0 and placement == cr.BLOCKS:
+        part = _part_by_block(core, home, rest, bound)
+    elif part < 0:
+        part = _next_empty(core, home, core.plan[0, whole - 1] if whole else -1, rest, bound)
     core.plan[0, whole] = part
     core.plan[1, whole] = rest
     return int(whole + 1 if part >= 0 else 0)

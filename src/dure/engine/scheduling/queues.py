@@ -1,4 +1,4 @@
-"""The queue of each account: its jobs in the order of RANK, then of their numbers.
+"""The queue of each account: its jobs in the order of RANK, of KEY, then of their numbers.
 
 - Each account has its own range of one array, as long as it has jobs.
 - EITHER work that runs lent keeps its place, so that its turn is known when it comes.
@@ -14,8 +14,10 @@ from dure.engine.scheduling.facts import Ints
 
 @compiled
 def _comes_first(job: Ints, one: int, other: int) -> bool:
-    rank, then = job[jr.RANK, one], job[jr.RANK, other]
-    return bool(rank < then or (rank == then and one < other))
+    if job[jr.RANK, one] != job[jr.RANK, other]:
+        return bool(job[jr.RANK, one] < job[jr.RANK, other])
+    key, then = job[jr.KEY, one], job[jr.KEY, other]
+    return bool(key < then or (key == then and one < other))
 
 
 @compiled
@@ -73,3 +75,17 @@ def remove(queue: Ints, account: Ints, of: int, place: int) -> int:
         queue[at - 1] = queue[at]
     account[ar.TAIL, of] = tail - 1
     return place
+
+
+@compiled
+def sort(queue: Ints, account: Ints, job: Ints, of: int) -> None:
+    """Ranks have changed: the queue is put in order, by insertion, as few changed places."""
+    head, tail = account[ar.HEAD, of], account[ar.TAIL, of]
+    for next_one in range(head + 1, tail):
+        one = queue[next_one]
+        account[ar.TAIL, of] = next_one
+        place = place_of(queue, account, job, of, one)
+        for at in range(next_one, place, -1):
+            queue[at] = queue[at - 1]
+        queue[place] = one
+    account[ar.TAIL, of] = tail

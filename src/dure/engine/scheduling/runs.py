@@ -154,6 +154,7 @@ def enter_queue(core: Core, one: int) -> None:
     job, account = core.job, core.account
     of = job[jr.ACCOUNT, one]
     job[jr.STATUS, one] = jr.WAITING
+    job[jr.RANK, one] = core.standing[0, job[jr.USER, one]]
     restore = job[jr.RESTART, one] if job[jr.START, one] >= 0 else 0
     job[jr.NEED, one] = job[jr.LIMIT, one] - job[jr.WORK, one] + job[jr.LEFT, one] + restore
     queues.insert(core.queue, account, job, of, one)
@@ -176,11 +177,19 @@ def leave_queue(core: Core, one: int) -> None:
 
 
 @compiled
+def count_use(core: Core, one: int, now: int) -> None:
+    """What the running job used since use was counted last is its user's."""
+    since = max(core.job[jr.SINCE, one], core.counter[cr.COUNTED])
+    core.use[1, core.job[jr.USER, one]] += core.job[jr.WIDTH, one] * (now - since)
+
+
+@compiled
 def _stop(core: Core, one: int, now: int, how: int) -> None:
     """A run ends: its slots are free, its account is charged no more."""
     job, account = core.job, core.account
     of, width = job[jr.ACCOUNT, one], job[jr.WIDTH, one]
     log_stretch(core, one, now, how)
+    count_use(core, one, now)
     settle(account, of, now)
     account[ar.DIRTY, of] = ar.CHANGED
     if job[jr.MODE, one] == jr.GUARANTEED:

@@ -57,7 +57,7 @@ def _obtain(core: Core, of: int, one: int, policy: Policy, now: int) -> bool:
             return False
         runs.leave_queue(core, one)
         return True
-    nodes = placing.find(core, home, width, bound)
+    nodes = placing.find(core, home, width, bound, policy.placement)
     if nodes:
         placing.spend_wholes(core, one, bound)
         runs.leave_queue(core, one)

@@ -34,6 +34,9 @@ from dure.engine.scheduling.handle import Handle
 MOST_PER_NODE: Final = 1024
 """Levels of a node: a kernel keeps one set of nodes for each."""
 
+MOST_USERS: Final = 1 << 20
+"""What is kept of each user takes 32 bytes."""
+
 
 class UnusableInput(ValueError):
     """Input that cannot be scheduled: which field, where in it, and why."""
@@ -64,6 +67,7 @@ def _check_jobs(jobs: Jobs, accounts: int, start_s: int) -> None:
     _refuse("kind", (jobs.kind < jr.GUARANTEED) | (jobs.kind > jr.EITHER), "no such kind")
     for field in ("limit_s", "submit_s", "work_s", "restart_s", "width"):
         _refuse(field, getattr(jobs, field) > 1 << 40, "too large to add up")
+    _refuse("user", (jobs.user < 0) | (jobs.user >= MOST_USERS), "users are numbered from 0")
     _refuse("checkpoint_s", jobs.checkpoint_s < 0, "negative")
     _refuse("restart_s", jobs.restart_s < 0, "negative")
 
@@ -75,6 +79,7 @@ def _check_pool(pool: Pool, accounts: Accounts, events: NodeEvents, node_home: I
     for field, values in (("block", pool.block), ("node_home", node_home)):
         if values.shape != (pool.nodes,):
             raise UnusableInput(field, len(values), f"expected {pool.nodes} values, one a node")
+    _refuse("block", (pool.block < 0) | (pool.block >= pool.nodes), "blocks are numbered from 0")
     _refuse("entitled", accounts.entitled < 0, "negative")
     _refuse("weight", accounts.weight <= 0, "a weight is above zero")
     _refuse("home", accounts.home < 0, "negative")
@@ -91,7 +96,6 @@ def _job_rows(jobs: Jobs) -> Ints:
     for row in (jr.START, jr.END, jr.TURN, jr.ASKED, jr.HELD, jr.SLOT):
         rows[row] = -1
     rows[jr.LEFT] = jobs.work_s
-    rows[jr.RANK] = jobs.key
     return rows
 
 
@@ -122,6 +126,7 @@ def _empty_core(
 ) -> Core:
     """Nodes that nobody has; they are in no set yet."""
     count, size = len(jobs.submit_s), pool.nodes * pool.per_node
+    users = 1 + int(jobs.user.max(initial=0))
     homes = 1 + max(int(node_home.max()), int(accounts.home.max(initial=0)))
     node = np.zeros((nr.NODE_ROWS, pool.nodes), np.int64)
     node[nr.FREE] = node[nr.CLAIM] = pool.per_node
@@ -153,6 +158,8 @@ def _empty_core(
         log=np.zeros((5, count + 4 * size + 64), np.int64),
         counter=numbers,
         share=np.stack([accounts.weight, np.zeros(len(accounts.entitled))]),
+        use=np.zeros((2, users)),
+        standing=np.stack([np.zeros(users, np.int64), np.arange(users)]),
     )
 
 
