@@ -60,13 +60,13 @@ def test_what_is_placed_is_taken_once_and_what_is_not_did_not_fit(
     placed = fractions.place(left, kinds, arrivals, policy)
     assert ((left.part >= 0) | (left.part == -1)).all()
     assert (left.cpu >= 0).all()
-    amount = (kinds.count * kinds.part)[arrivals]
+    amount = (kinds.wanted * kinds.part)[arrivals]
     for on in range(len(left.cpu)):
         mine = placed == on
         assert had[0][on] - left.part[on].clip(0).sum() == amount[mine].sum()
         assert had[1][on] - left.cpu[on] == kinds.cpu[arrivals][mine].sum()
     for kind in arrivals[placed < 0]:
-        enough = (left.part >= kinds.part[kind]).sum(axis=1) >= kinds.count[kind]
+        enough = (left.part >= kinds.part[kind]).sum(axis=1) >= kinds.wanted[kind]
         assert not (enough & (left.cpu >= kinds.cpu[kind])).any()
 
 

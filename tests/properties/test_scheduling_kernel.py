@@ -184,6 +184,72 @@ def test_with_failures_and_spares_all_is_as_in_the_slow_twin(case: dict[str, Any
     compare(run(case, 300), slowly(case, 300))
 
 
+@settings(max_examples=150, deadline=None)
+@given(case=cases(accounts=2), data=st.data())
+def test_accounts_on_nodes_of_their_own_are_as_in_the_slow_twin(
+    case: dict[str, Any], data: st.DataObject
+) -> None:
+    nodes = case["pool"].nodes
+    node_home = ints(*data.draw(st.lists(st.integers(0, 1), min_size=nodes, max_size=nodes)))
+    case["accounts"] = case["accounts"]._replace(home=ints(0, 1))
+    world = sched.advance(sched.begin(**case, node_home=node_home), 300)
+    check(world)
+    slow = SlowPool(**case, node_home=node_home.tolist())
+    slow.advance(300)
+    compare(world, slow)
+
+
+@settings(max_examples=200, deadline=None)
+@given(case=cases(), data=st.data())
+def test_controls_that_change_between_steps_are_as_in_the_slow_twin(
+    case: dict[str, Any], data: st.DataObject
+) -> None:
+    world, slow = sched.begin(**case), SlowPool(**case)
+    capacity, count = case["pool"].nodes * case["pool"].per_node, len(case["accounts"].home)
+    for until in (15, 33, 50, 300):
+        world = sched.advance(world, until)
+        slow.advance(until)
+        check(world)
+        for name, most in (("entitled", capacity), ("lent_ceiling", capacity), ("frozen", 1)):
+            values = data.draw(
+                st.lists(st.integers(0, most), min_size=count, max_size=count), label=name
+            )
+            getattr(world.accounts, name)[:] = values
+            getattr(slow.accounts, name)[:] = values
+    compare(world, slow)
+
+
+def test_a_copy_goes_its_own_way() -> None:
+    case = {
+        "pool": sched.Pool(1, 4, ints(0)),
+        "jobs": sched.Jobs(
+            ints(0, 5), ints(10, 10), ints(10, 10), ints(4, 4), ints(0, 0), ints(0, 0),
+            ints(0, 5), ints(0, 0), ints(0, 0), ints(-1, -1), ints(0, 0),
+        ),
+        "accounts": sched.Accounts(ints(4), ints(0), ints(0), ints(0), ints(0), np.ones(1)),
+        "policy": sched.Policy(),
+    }  # fmt: skip
+    world = sched.advance(sched.begin(**case), 8)
+    other = sched.fork(world)
+    other.accounts.frozen[0] = 1
+    assert sched.advance(other, 100).state.start_s.tolist() == [0, -1]
+    assert sched.advance(world, 100).state.start_s.tolist() == [0, 10]
+
+
+def test_only_empty_nodes_move_to_another_home() -> None:
+    jobs = sched.Jobs(*(ints(value) for value in (0, 50, 50, 4, 0, 0, 0, 0, 0, -1, 0)))
+    accounts = sched.Accounts(
+        ints(8, 8), ints(0, 0), ints(0, 0), ints(0, 0), ints(0, 1), np.ones(2)
+    )
+    pool = sched.Pool(2, 4, ints(0, 0))
+    world = sched.advance(sched.begin(pool, jobs, accounts, sched.Policy()), 10)
+    assert sched.rehome(world, ints(1, 1)).tolist() == [0, 1]
+    world = sched.advance(world, 60)
+    assert sched.rehome(world, ints(1, 1)).tolist() == [1, 0]
+    assert world.state.node_home.tolist() == [1, 1]
+    check(sched.advance(world, 100))
+
+
 @settings(max_examples=60, deadline=None)
 @given(case=cases(), steps=st.lists(st.integers(1, 299), max_size=6))
 def test_many_steps_come_to_the_same_as_one(case: dict[str, Any], steps: list[int]) -> None:

@@ -3,8 +3,8 @@
 - A request has processors, memory, and either a part of one accelerator or several whole ones, of
   the models it accepts. It is placed on one node, at once or not at all, and stays.
 - Fragmentation (FGD, ATC'23): of what a node has free, the part that the next request, drawn from
-  the expected mix, could not use. A request goes where it adds the least, what stays free there counting a little
-  too; ties go to the lowest node, then the lowest accelerator.
+  the expected mix, could not use. A request goes where it adds the least, what stays free there
+  counting a little too; ties go to the lowest node, then the lowest accelerator.
 - Best fit leaves least free on the node; random takes any node that fits, by the caller's draws.
 - A node whose state did not change keeps its scores: only changed nodes are scored anew.
 """
@@ -49,11 +49,11 @@ class Nodes(NamedTuple):
 
 
 class Shapes(NamedTuple):
-    """The kinds of requests. `part` is of each of `count` accelerators; 1000 where count > 1."""
+    """The kinds of requests. `part` is of each accelerator wanted; 1000 where several are."""
 
     cpu: Ints
     memory: Ints
-    count: Ints
+    wanted: Ints  # accelerators
     part: Ints
     models: Ints  # a bit for each model it accepts
     expected: Floats  # how often it is expected; kinds with 0 do not count as fragmented
@@ -65,13 +65,13 @@ def _fits(nodes: Nodes, on: int, shapes: Shapes, kind: int) -> bool:
     if (
         nodes.cpu[on] < shapes.cpu[kind]
         or nodes.memory[on] < shapes.memory[kind]
-        or (shapes.count[kind] > 0 and not shapes.models[kind] >> nodes.model[on] & 1)
+        or (shapes.wanted[kind] > 0 and not shapes.models[kind] >> nodes.model[on] & 1)
     ):
         return False
     enough = 0
     for at in range(nodes.part.shape[1]):
         enough += nodes.part[on, at] >= shapes.part[kind]
-    return bool(enough >= shapes.count[kind])
+    return bool(enough >= shapes.wanted[kind])
 
 
 @compiled
@@ -79,7 +79,7 @@ def _fragmented(nodes: Nodes, on: int, shapes: Shapes) -> float:
     """Thousandths free on the node that the expected mix could not use."""
     total = 0.0
     for kind in range(len(shapes.cpu)):
-        if shapes.expected[kind] == 0.0 or shapes.count[kind] == 0:
+        if shapes.expected[kind] == 0.0 or shapes.wanted[kind] == 0:
             continue
         fits = _fits(nodes, on, shapes, kind)
         lost = 0
@@ -95,7 +95,7 @@ def _take(nodes: Nodes, on: int, shapes: Shapes, kind: int, at: int) -> int:
     """The request has its share of the node; a bit for each accelerator that it has some of."""
     nodes.cpu[on] -= shapes.cpu[kind]
     nodes.memory[on] -= shapes.memory[kind]
-    taken, left = 0, shapes.count[kind]
+    taken, left = 0, shapes.wanted[kind]
     while left > 0:
         if nodes.part[on, at] >= shapes.part[kind]:
             nodes.part[on, at] -= shapes.part[kind]
@@ -131,7 +131,7 @@ def _least_fragmenting(nodes: Nodes, on: int, shapes: Shapes, kind: int) -> tupl
     before = _fragmented(nodes, on, shapes)
     least, best = np.inf, _tightest(nodes, on, shapes.part[kind])
     for at in range(nodes.part.shape[1]):
-        if shapes.count[kind] != 1 or shapes.part[kind] == WHOLE:
+        if shapes.wanted[kind] != 1 or shapes.part[kind] == WHOLE:
             at = best  # noqa: PLW2901 - whole accelerators are alike
         if nodes.part[on, at] < shapes.part[kind]:
             continue
@@ -140,7 +140,7 @@ def _least_fragmenting(nodes: Nodes, on: int, shapes: Shapes, kind: int) -> tupl
         _give_back(nodes, on, shapes, kind, taken)
         if added < least:
             least, best = added, at
-        if shapes.count[kind] != 1 or shapes.part[kind] == WHOLE:
+        if shapes.wanted[kind] != 1 or shapes.part[kind] == WHOLE:
             break
     return least, best
 
@@ -148,7 +148,7 @@ def _least_fragmenting(nodes: Nodes, on: int, shapes: Shapes, kind: int) -> tupl
 @compiled
 def _free_after(nodes: Nodes, on: int, shapes: Shapes, kind: int) -> float:
     """Thousandths of accelerators free on the node after the request."""
-    free = -float(shapes.part[kind] * shapes.count[kind])
+    free = -float(shapes.part[kind] * shapes.wanted[kind])
     for at in range(nodes.part.shape[1]):
         free += max(0, nodes.part[on, at])
     return free
@@ -162,9 +162,9 @@ def _score(nodes: Nodes, on: int, shapes: Shapes, kind: int, policy: int) -> flo
     if policy == FRAGMENTATION:
         added = _least_fragmenting(nodes, on, shapes, kind)[0]
         spare = _TIGHTNESS * _free_after(nodes, on, shapes, kind)
-        return added + spare + _PER_CPU * nodes.cpu[on]
+        return float(added + spare + _PER_CPU * nodes.cpu[on])
     if policy == BEST_FIT:
-        return _free_after(nodes, on, shapes, kind) * _BEYOND_CPU + nodes.cpu[on]
+        return float(_free_after(nodes, on, shapes, kind) * _BEYOND_CPU + nodes.cpu[on])
     return 0.0
 
 
