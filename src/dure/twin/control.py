@@ -1,0 +1,87 @@
+"""A control step: the decisions that run live, on the twin's state, in the order of the hub's loop.
+
+- Expiry, reclaim, waitlist, lending: `hub.loop.step`. Each makes its facts, asks the decision, has
+  the plan checked by the solver-free check, and only then applies it.
+- Two people's acts are assumed: a pull-back is approved, and an award accepted, on the day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from dure.twin import lending_step, reclaim_step, waitlist_step
+from dure.twin.policies import TwinPolicy
+from dure.twin.setting import DAY_S, Setting
+from dure.twin.site import Site
+from dure.twin.standing import Register
+from dure.vocabulary.plans import Header, Violation
+from dure.vocabulary.programme.reclaim import ReclaimRule
+
+
+class PlanRefused(RuntimeError):
+    """A decision's plan breaks a rule of its check; the play stops, as the live part would."""
+
+    def __init__(self, kind: str, wrong: Sequence[Violation]) -> None:
+        said = "; ".join(f"{one.rule}: {one.detail}" for one in wrong)
+        super().__init__(f"the {kind} plan was refused: {said}")
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What a step needs to know that does not change. `rules`: the reclaim rules in force."""
+
+    setting: Setting
+    policy: TwinPolicy
+    rules: tuple[ReclaimRule, ...]
+    sites: tuple[Site, ...]
+    register: Register
+
+    def now(self, at_s: int) -> datetime:
+        """The instant of a second of the play."""
+        return self.setting.start + timedelta(seconds=at_s)
+
+    def header(self, kind: str, at_s: int) -> Header:
+        """The next plan's number; each kind counts by itself."""
+        number = self.register.plans[kind] = self.register.plans.get(kind, 0) + 1
+        return Header(number=number, generation=0, now=self.now(at_s))
+
+
+def rules_of(setting: Setting, policy: TwinPolicy) -> tuple[ReclaimRule, ...]:
+    """The reclaim rules that this policy executes."""
+    if policy.reclaim == "scenario":
+        return setting.reclaim
+    return () if policy.reclaim == "none" else policy.reclaim
+
+
+def step(control: Control, at_s: int) -> None:
+    """Everything that is decided at this instant; what the sites may do from now on."""
+    _expire(control, at_s)
+    if at_s % (DAY_S * control.policy.review_days) == 0 and control.rules:
+        refuse("reclaim", reclaim_step.review(control, at_s))
+        refuse("waitlist", waitlist_step.promote(control, at_s))
+    _bind(control, at_s)
+    if control.policy.lends:
+        for pool, site in enumerate(control.sites):
+            refuse("lending", lending_step.offer(control, pool, site, at_s))
+
+
+def refuse(kind: str, wrong: Sequence[Violation]) -> None:
+    """Stops the play where a check found something. Raises PlanRefused."""
+    if wrong:
+        raise PlanRefused(kind, wrong)
+
+
+def _expire(control: Control, at_s: int) -> None:
+    for standing in control.register.standings:
+        if standing.servers and standing.until_s <= at_s:
+            control.register.note(at_s, "expire", standing, standing.servers)
+            standing.servers, standing.notice = 0, None
+
+
+def _bind(control: Control, at_s: int) -> None:
+    """Entitlements, as they now stand, reach the sites."""
+    for site in control.sites:
+        standings = [control.register.standings[index] for index in site.projects]
+        site.entitle([one.servers if one.holds_at(at_s) else 0 for one in standings])

@@ -1,0 +1,131 @@
+"""One play: scenario, policy, seed -> result.
+
+- Between control steps the sites' engines run; at each step the live decisions decide.
+- Everything that is drawn hangs on the seed alone, so every policy meets the same jobs and failures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+
+from dure.engine import reclaim
+from dure.twin import control, site, standing
+from dure.twin.failing import node_events
+from dure.twin.policies import POLICIES
+from dure.twin.profiles import PROFILES
+from dure.twin.scenario import Scenario
+from dure.twin.setting import DAY_S, Setting
+from dure.twin.work import Work
+
+Progress = Callable[[int], None]
+"""Told how many days are played."""
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """What one run leaves: the sites with their worlds, the work they did, what was decided."""
+
+    policy: str
+    seed: int
+    setting: Setting
+    work: Work
+    sites: tuple[site.Site, ...]
+    register: standing.Register
+    step_s: int
+    bound_s: int
+
+
+def play(
+    scenario: Scenario,
+    setting: Setting,
+    work: Work,
+    *,
+    policy: str,
+    seed: int,
+    progress: Progress = lambda _days: None,
+) -> Play:
+    """Plays the scenario under one policy. Raises PlanRefused."""
+    rules = control.rules_of(setting, POLICIES[policy])
+    register = standing.begin(setting, remember_days=_longest_window(rules) + 1)
+    sites = tuple(_sites(scenario, setting, work, policy, seed))
+    steered = control.Control(
+        setting=setting,
+        policy=POLICIES[policy],
+        rules=rules,
+        sites=sites,
+        register=register,
+    )
+    step_s = scenario.control_step_hours * 3600
+    before = _used(steered)
+    for at_s in range(0, setting.days * DAY_S, step_s):
+        control.step(steered, at_s)
+        for one in sites:
+            one.advance(at_s + step_s)
+        if (at_s + step_s) % DAY_S == 0:
+            before = _close_day(steered, at_s // DAY_S, before)
+            progress(at_s // DAY_S + 1)
+    return Play(
+        policy=policy,
+        seed=seed,
+        setting=setting,
+        work=work,
+        sites=sites,
+        register=register,
+        step_s=step_s,
+        bound_s=setting.lending.grace_s + PROFILES[scenario.profile].sweep_s,
+    )
+
+
+def _longest_window(rules: tuple[object, ...]) -> int:
+    return max((getattr(rule, "window_days", 0) for rule in rules), default=0)
+
+
+def _sites(
+    scenario: Scenario, setting: Setting, work: Work, policy: str, seed: int
+) -> list[site.Site]:
+    made = []
+    for place, pool in enumerate(setting.pools):
+        projects = [i for i, p in enumerate(setting.projects) if p.pool == place]
+        own = np.isin(work.project, projects)
+        present = [setting.projects[i] for i in projects]
+        made.append(
+            site.begin(
+                pool,
+                work,
+                np.flatnonzero(own),
+                projects=projects,
+                servers=[p.servers if p.from_s == 0 else 0 for p in present],
+                demand=scenario.demand,
+                policy=POLICIES[policy],
+                profile=PROFILES[scenario.profile],
+                lending=setting.lending,
+                events=node_events(
+                    scenario.failures, nodes=pool.nodes, days=setting.days, seed=[seed, 2, place]
+                ),
+            )
+        )
+    return made
+
+
+def _used(steered: control.Control) -> list[int]:
+    """By project: accelerator-seconds under guarantees so far."""
+    used = [0] * len(steered.setting.projects)
+    for one in steered.sites:
+        for account, index in enumerate(one.projects):
+            used[index] = int(one.world.state.owner_as[account])
+    return used
+
+
+def _close_day(steered: control.Control, day: int, before: list[int]) -> list[int]:
+    """Each project's use of the day that ended goes into its account."""
+    used = _used(steered)
+    if steered.rules:
+        date = (steered.setting.start + timedelta(days=day)).date()
+        for one, now, then in zip(steered.register.standings, used, before, strict=True):
+            one.used += now - then
+            one.days.append(reclaim.DayUse(day=date, used=now - then))
+    return used

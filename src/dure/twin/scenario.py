@@ -1,0 +1,237 @@
+"""What a twin is asked to play: supply, allocations, demand, failures, days, policies, seeds.
+
+- A project has its home on one pool: its jobs are submitted there and nowhere else.
+- The sum of a pool's allocations never exceeds its nodes less spares at the start.
+- Every field that has a default says where the default comes from.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date
+from fractions import Fraction
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, field_validator, model_validator
+
+from dure.twin.policies import PolicyName
+from dure.twin.profiles import ProfileName
+from dure.vocabulary.frozen import Frozen, Text
+from dure.vocabulary.programme.money import Lending
+from dure.vocabulary.programme.reclaim import ReclaimRule
+from dure.vocabulary.programme.types import Exact, Key, Portion
+
+HOURS_A_DAY = 24
+
+
+class SitePool(Frozen):
+    """Nodes alike on one cluster."""
+
+    id: Key
+    nodes: int = Field(gt=0, le=20_000)
+    accelerators_per_node: int = Field(default=8, gt=0, le=64)
+    spare_nodes: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _has_room(self) -> SitePool:
+        if self.spare_nodes >= self.nodes:
+            msg = f"{self.spare_nodes} spares leave nothing of the pool's {self.nodes} nodes"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def servers(self) -> int:
+        """Nodes that may be promised."""
+        return self.nodes - self.spare_nodes
+
+
+class Supply(Frozen):
+    """Pools written here, or those of a programme file, which also brings its rules."""
+
+    programme: str | None = None
+    pools: tuple[SitePool, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_of_the_two(self) -> Supply:
+        if (self.programme is None) == (not self.pools):
+            raise ValueError("write either 'programme' or a list of 'pools'")
+        return self
+
+
+class GivenAllocation(Frozen):
+    """One project's servers of one pool, over days of the play."""
+
+    project: Key
+    pool: Key
+    servers: int = Field(gt=0)
+    from_day: int = Field(default=0, ge=0)
+    until_day: int | None = Field(default=None, gt=0)
+
+
+class Waiting(Frozen):
+    """A project on the waitlist; the first written is the first in line."""
+
+    project: Key
+    pool: Key
+    servers: int = Field(gt=0)
+    minimum: int | None = Field(default=None, gt=0)
+    months: int = Field(default=6, gt=0, le=36)
+
+
+class EqualShares(Frozen):
+    """So many projects on each pool with equal servers, and so many that wait for as much."""
+
+    projects: int = Field(gt=0)
+    of: Portion = Fraction(1)
+    waiting: int = Field(default=0, ge=0)
+    months: int = Field(default=6, gt=0, le=36)
+
+
+class Allocations(Frozen):
+    equal_shares: EqualShares | None = None
+    given: tuple[GivenAllocation, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_of_the_two(self) -> Allocations:
+        if (self.equal_shares is None) == (not self.given):
+            raise ValueError("write either 'equal_shares' or a list 'given'")
+        if self.equal_shares is not None and self.waiting:
+            raise ValueError("with 'equal_shares', write how many wait inside it")
+        return self
+
+    @model_validator(mode="after")
+    def _each_project_once(self) -> Allocations:
+        names = Counter([one.project for one in (*self.given, *self.waiting)])
+        twice = sorted(name for name, count in names.items() if count > 1)
+        if twice:
+            msg = f"project {twice[0]!r} stands here more than once"
+            raise ValueError(msg)
+        return self
+
+
+class Synthetic(Frozen):
+    """Jobs drawn from simple laws. `load` is of the capacity; projects have on and off weeks.
+
+    The defaults' shape follows Helios Venus 2020 (widths in powers of two, run times lognormal,
+    few long jobs holding most accelerator-time); the figures are ours.
+    """
+
+    load: Exact = Field(default=Fraction(4, 5), gt=0, le=4)
+    median_run_minutes: int = Field(default=60, gt=0)
+    spread: Exact = Field(default=Fraction(3, 2), gt=0, le=3)
+    widths: dict[int, int] = {1: 50, 2: 10, 4: 12, 8: 20, 16: 5, 32: 3}
+    night: Portion = Fraction(1, 2)
+    idle_weeks: Portion = Fraction(1, 3)
+
+    @field_validator("widths")
+    @classmethod
+    def _positive(cls, widths: dict[int, int]) -> dict[int, int]:
+        if not widths or min(widths) < 1 or min(widths.values()) < 0 or not any(widths.values()):
+            raise ValueError("write 'accelerators: how often', both whole numbers")
+        return widths
+
+
+class FromTrace(Frozen):
+    """A trace played as recorded. Accounts become projects, the largest first."""
+
+    file: str
+    zone: str | None = None
+    load: Exact | None = Field(default=None, gt=0, le=4)
+
+
+class FromFit(Frozen):
+    """Jobs like those of a trace, for any number of days."""
+
+    file: str
+    zone: str | None = None
+    load: Exact = Field(gt=0, le=4)
+
+
+class Demand(Frozen):
+    """Exactly one source of jobs; and how jobs save their progress.
+
+    The checkpoint interval is our assumption where a scenario does not say it; `save_s` -1: a job
+    cannot save on notice.
+    """
+
+    synthetic: Synthetic | None = None
+    trace: FromTrace | None = None
+    fitted: FromFit | None = None
+    checkpoint_minutes: int = Field(default=60, ge=0)
+    save_s: int = Field(default=-1, ge=-1)
+    restart_s: int = Field(default=120, ge=0)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Demand:
+        if sum(one is not None for one in (self.synthetic, self.trace, self.fitted)) != 1:
+            raise ValueError("write one of 'synthetic', 'trace' and 'fitted'")
+        return self
+
+
+class Failures(Frozen):
+    """Node failures. 42 days between failures of a node: 1,024 GPUs in 7.9 h (Meta, HPCA'25)."""
+
+    node_days: int = Field(default=42, gt=0)
+    repair_hours: tuple[Exact, Exact] = (Fraction(1, 2), Fraction(6))
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Failures:
+        if not 0 < self.repair_hours[0] <= self.repair_hours[1]:
+            raise ValueError("write the shortest repair first, both above 0")
+        return self
+
+
+Schema = Literal["dure.twin/1"]
+
+
+class Scenario(Frozen):
+    """One play; `policies` are compared on the same demand and failures."""
+
+    schema_version: Schema = Field(alias="schema")
+    name: Text
+    starts: date
+    time_zone: str = "Asia/Seoul"
+    days: int = Field(gt=0, le=3660)
+    control_step_hours: int = Field(default=24, ge=1, le=HOURS_A_DAY)
+    supply: Supply
+    allocations: Allocations
+    demand: Demand
+    failures: Failures | None = None
+    profile: ProfileName = "ideal"
+    policies: Annotated[tuple[PolicyName, ...], Field(min_length=1)] = ("islands", "pool")
+    seeds: int = Field(default=3, gt=0, le=1000)
+    lending: Lending | None = None
+    reclaim: tuple[ReclaimRule, ...] | None = None
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError) as error:
+            msg = f"{name!r} is not a time zone; write one such as Asia/Seoul"
+            raise ValueError(msg) from error
+        return name
+
+    @field_validator("control_step_hours")
+    @classmethod
+    def _divides_a_day(cls, hours: int) -> int:
+        if HOURS_A_DAY % hours:
+            raise ValueError("write hours that divide a day: 1, 2, 3, 4, 6, 8, 12 or 24")
+        return hours
+
+    @model_validator(mode="after")
+    def _pools_are_known(self) -> Scenario:
+        known = {pool.id for pool in self.supply.pools}
+        for project, pool in self._homes():
+            if known and pool not in known:
+                msg = f"project {project!r} names pool {pool!r}, which is not in 'supply'"
+                raise ValueError(msg)
+        return self
+
+    def _homes(self) -> Iterator[tuple[str, str]]:
+        for one in (*self.allocations.given, *self.allocations.waiting):
+            yield one.project, one.pool

@@ -1,0 +1,79 @@
+"""What stands between the projects and the programme while the play runs: the twin's register."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from dure.engine import reclaim
+from dure.twin.setting import MONTH_S, Project, Setting
+
+
+@dataclass(slots=True)
+class Standing:
+    """One project now. Amounts in accelerator-seconds, times in seconds of the play."""
+
+    project: Project
+    servers: int
+    from_s: int
+    until_s: int
+    awarded: int = 0
+    used: int = 0
+    taken: int = 0
+    days: deque[reclaim.DayUse] = field(default_factory=deque)
+    notice: reclaim.Notice | None = None
+    pulled_back: tuple[str, ...] = ()
+    position: int = 0
+
+    def holds_at(self, now_s: int) -> bool:
+        """Whether it has servers at this instant."""
+        return self.servers > 0 and self.from_s <= now_s < self.until_s
+
+    def promise(self, servers: int, *, now_s: int, per_server: int, months: int) -> None:
+        """A new allocation begins now, with a clean account."""
+        self.servers, self.position = servers, 0
+        self.from_s, self.until_s = now_s, now_s + months * MONTH_S
+        self.awarded = servers * per_server * months * MONTH_S
+        self.used = self.taken = 0
+        self.notice, self.pulled_back = None, ()
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What a control step did to one project: notice, withdraw, pull_back, promote or expire."""
+
+    at_s: int
+    what: str
+    project: str
+    servers: int
+
+
+@dataclass(slots=True)
+class Register:
+    standings: list[Standing]
+    lent: dict[int, set[tuple[str, str]]] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    plans: dict[str, int] = field(default_factory=dict)
+
+    def note(self, at_s: int, what: str, standing: Standing, servers: int = 0) -> None:
+        """Keeps what was done."""
+        self.events.append(Event(at_s, what, standing.project.key, servers))
+
+
+def begin(setting: Setting, *, remember_days: int) -> Register:
+    """The register on the first day."""
+    standings = []
+    for project in setting.projects:
+        per_server = setting.pools[project.pool].accelerators_per_node
+        standings.append(
+            Standing(
+                project=project,
+                servers=project.servers,
+                from_s=project.from_s,
+                until_s=project.until_s,
+                awarded=project.servers * per_server * (project.until_s - project.from_s),
+                days=deque(maxlen=remember_days),
+                position=project.position,
+            )
+        )
+    return Register(standings)
