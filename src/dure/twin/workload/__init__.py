@@ -12,6 +12,7 @@ from dure.twin.workload.failures import (
 )
 from dure.twin.workload.fitting import Fitted, UnableToFit, fit
 from dure.twin.workload.generating import UnableToGenerate, generate
+from dure.twin.workload.openb import Machines, openb_nodes
 from dure.twin.workload.provenance import (
     Form,
     Loaded,
@@ -19,7 +20,7 @@ from dure.twin.workload.provenance import (
     Provenance,
     UnableToReadTrace,
 )
-from dure.twin.workload.reading import read
+from dure.twin.workload.reading import read, write
 from dure.twin.workload.trace import Kind, Outcome, Trace, UnusableTrace, same, trace_of
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Kind",
     "Lemons",
     "Loaded",
+    "Machines",
     "Outcome",
     "Problem",
     "Provenance",
@@ -44,8 +46,10 @@ __all__ = [
     "failures",
     "fit",
     "generate",
+    "openb_nodes",
     "read",
     "same",
     "shifted_copies",
     "trace_of",
+    "write",
 ]

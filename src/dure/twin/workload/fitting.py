@@ -66,7 +66,8 @@ class Fitted:
         """Accelerator-seconds of a job, of those no wider than `most`."""
         fits = self.widths <= most
         share = self.width_share[fits]
-        runs = np.trapezoid(self.run_s, GRID, axis=1)[self.class_of(self.widths[fits])]
+        means: Floats = np.asarray(np.trapezoid(self.run_s, GRID, axis=1))
+        runs = means[self.class_of(self.widths[fits])]
         return float((share * self.widths[fits] * runs).sum() / share.sum())
 
     def class_of(self, widths: Ints) -> Ints:

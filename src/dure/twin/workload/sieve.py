@@ -47,9 +47,9 @@ class Sieve:
     def reject(self, bad: Flags, name: str, reason: str, **params: object) -> None:
         """Rows that cannot be believed, each with its value of the column `name`."""
         values = self.columns.get(name)
-        for row in np.flatnonzero(bad & self.keep):
+        for row in np.flatnonzero(bad & self.keep).tolist():
             value = "" if values is None else f"{values[row]!s:.60}"
-            self.broken(int(row), name, reason, value=value, **params)
+            self.broken(row, name, reason, value=value, **params)
 
     def broken(self, row: int, name: str, reason: str, **params: object) -> None:
         """One row that cannot be believed."""
@@ -160,7 +160,7 @@ class Sieve:
                 set_aside=self.aside,
                 changed={reason: count for reason, count in counts.items() if count},
                 problems=tuple(self.problems),
-                ignored_columns=tuple(sorted(set(self.columns) - set(read))),
+                ignored_columns=tuple(sorted(set(self.columns) - {*read, ""})),
                 licence=licence,
             ),
         )
