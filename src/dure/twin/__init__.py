@@ -1,4 +1,4 @@
-"""A year of a shared programme in seconds: simulated sites, recorded or synthetic demand, one clock.
+"""A year of a shared programme in seconds: simulated sites, recorded or made demand.
 
 - Between control steps the sites' engines run (`engine.scheduling`); at each control step the
   decisions that run live (`engine.lending`, `engine.reclaim`, `engine.waitlist`) run on the twin's

@@ -28,7 +28,7 @@ def offer(control: Control, pool: int, site: Site, at_s: int) -> tuple[Violation
     policy = control.setting.lending
     snapshot = lending.LendingSnapshot(
         pools=(_pool_state(control, site, at_s),),
-        borrowers=tuple(_borrowers(control, site, at_s)),
+        borrowers=tuple(_borrowers(control, site)),
         lent=tuple(sorted(control.register.lent.get(pool, ()))),
     )
     plan = lending.plan(snapshot, policy, control.header("lending", at_s))
@@ -62,7 +62,7 @@ def _pool_state(control: Control, site: Site, at_s: int) -> lending.PoolState:
     )
 
 
-def _borrowers(control: Control, site: Site, at_s: int) -> Iterator[lending.Borrower]:
+def _borrowers(control: Control, site: Site) -> Iterator[lending.Borrower]:
     standings = [control.register.standings[index] for index in site.projects]
     queued = site.queued().tolist()
     waiting = [place for place, one in enumerate(standings) if one.position]

@@ -1,7 +1,8 @@
 """One play: scenario, policy, seed -> result.
 
 - Between control steps the sites' engines run; at each step the live decisions decide.
-- Everything that is drawn hangs on the seed alone, so every policy meets the same jobs and failures.
+- Everything that is drawn hangs on the seed alone, so every policy meets the same
+  jobs and failures.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from dure.vocabulary.programme.reclaim import ReclaimRule
 
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 Order = Callable[[Ints, Ints, Ints], Ints]
 """submit_s, work_s, user -> the key that orders a queue, lowest first."""
 

@@ -1,0 +1,259 @@
+"""`dure twin`: play a scenario, compare policies, read a centre's own records.
+
+- Exit 0: done. Exit 1: the scenario, the trace or the play has a problem, said with file and line.
+  Exit 2: a file cannot be read, an option is not right, or the extra `twin` is not installed.
+- Results go to stdout, progress to stderr and only to a terminal.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Column, Table
+
+from dure.cli.api_door import wide_console
+from dure.cli.programme_library import ProgrammeNotFoundError, load_programme
+from dure.vocabulary.programme_file import ProgrammeFileError
+
+if TYPE_CHECKING:
+    from dure.twin.compare import Comparison, Figure
+    from dure.twin.scenario import Scenario
+    from dure.twin.study import Study
+
+PROBLEMS: Final = 1
+UNREADABLE: Final = 2
+NEEDED: Final = ("numba", "numpy", "ortools", "pyarrow")
+
+app = typer.Typer(
+    help="Play a year of a programme: compare policies before they touch anybody's work.",
+    no_args_is_help=True,
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+ScenarioName = Annotated[
+    str, typer.Argument(help="A scenario file, or the name of a shipped one: small-pool.")
+]
+Policies = Annotated[
+    list[str] | None,
+    typer.Option("--policy", help="Only this policy; once for each.", show_default="the file's"),
+]
+Seeds = Annotated[
+    int | None,
+    typer.Option(min=1, max=1000, help="How many seeds.", show_default="the file's"),
+]
+Out = Annotated[
+    Path | None, typer.Option("--out", help="Folder for the report and the Parquet files.")
+]
+
+
+@app.command()
+def run(
+    scenario: ScenarioName,
+    *,
+    policy: Policies = None,
+    seeds: Seeds = None,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Play a scenario and print what each policy comes to."""
+    study = _studied(scenario, policy, seeds, out)
+    if as_json:
+        typer.echo(json.dumps(_written(study), ensure_ascii=False))
+    else:
+        _print_plays(study)
+
+
+@app.command()
+def compare(
+    scenario: ScenarioName,
+    *,
+    policy: Policies = None,
+    seeds: Seeds = None,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Play a scenario under several policies and print the differences with their uncertainty."""
+    study = _studied(scenario, policy, seeds, out)
+    if as_json:
+        typer.echo(study.comparison.model_dump_json())
+    else:
+        _print_comparison(study.comparison)
+
+
+@app.command(name="import")
+def import_records(
+    sacct: Annotated[Path, typer.Argument(help="What `sacct -P` printed, or a trace file.")],
+    *,
+    to: Annotated[Path, typer.Option(help="The trace to write: .csv, .csv.gz or .parquet.")],
+    zone: Annotated[
+        str | None, typer.Option(help="Time zone of the records' times, such as Asia/Seoul.")
+    ] = None,
+    tolerate: Annotated[
+        int, typer.Option(min=0, help="So many broken rows may be left out; each is listed.")
+    ] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Read a centre's own records into a trace that scenarios can play."""
+    _require_extra()
+    from dure.twin import workload  # noqa: PLC0415  # needs the extra `twin`
+
+    with _asking(sacct):
+        try:
+            loaded = workload.read(sacct, zone=zone, tolerate=tolerate)
+        except workload.UnableToReadTrace as error:
+            _refuse(str(error))
+        workload.write(loaded.trace, to)
+    kept = loaded.provenance
+    if as_json:
+        said = {"rows": kept.rows, "kept": kept.kept, "dropped": kept.dropped}
+        typer.echo(json.dumps({**said, "set_aside": kept.set_aside, "to": str(to)}))
+        return
+    for line in kept.lines():
+        typer.echo(line)
+    typer.echo(f"{kept.kept} jobs written to {to}")
+
+
+def _require_extra() -> None:
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        typer.echo(f"The twin needs {', '.join(missing)}: pip install 'dure[twin]'.", err=True)
+        raise typer.Exit(UNREADABLE)
+
+
+def _refuse(message: str) -> None:
+    typer.echo(message, err=True)
+    raise typer.Exit(PROBLEMS)
+
+
+@contextmanager
+def _asking(path: object) -> Iterator[None]:
+    """What the system refuses, with the file it is about."""
+    try:
+        yield
+    except UnicodeDecodeError:
+        typer.echo(f"{path}: this is not text in UTF-8", err=True)
+        raise typer.Exit(UNREADABLE) from None
+    except OSError as error:
+        typer.echo(f"{path}: {error.strerror or error}", err=True)
+        raise typer.Exit(UNREADABLE) from None
+
+
+def _studied(name: str, policy: list[str] | None, seeds: int | None, out: Path | None) -> Study:
+    """The whole study; otherwise says what is wrong and ends."""
+    _require_extra()
+    from dure.twin import scenario_file, setting, study, workload  # noqa: PLC0415  # needs the extra
+    from dure.twin.control import PlanRefused  # noqa: PLC0415  # needs the extra
+    from dure.twin.policies import POLICIES  # noqa: PLC0415  # needs the extra
+
+    unknown = sorted(set(policy or ()) - set(POLICIES))
+    if unknown:
+        said = f"there is no policy {unknown[0]!r}; known: {', '.join(POLICIES)}"
+        raise typer.BadParameter(said, param_hint="--policy")
+    problems = (
+        scenario_file.ScenarioFileError,
+        ProgrammeFileError,
+        setting.UnableToSet,
+        workload.UnableToReadTrace,
+        workload.UnableToGenerate,
+        PlanRefused,
+    )
+    with _asking(name):
+        try:
+            scenario, folder = scenario_file.load_scenario(name)
+            plays = _plays(scenario, policy, seeds)
+            with _bar(plays * scenario.days, "playing") as told:
+                made = study.conduct(
+                    scenario,
+                    folder=folder,
+                    programmes=load_programme,
+                    policies=tuple(dict.fromkeys(policy or ())),
+                    seeds=seeds,
+                    keep=out,
+                    told=told,
+                )
+        except (scenario_file.ScenarioNotFoundError, ProgrammeNotFoundError) as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(UNREADABLE) from None
+        except problems as error:
+            _refuse(str(error))
+    return made
+
+
+def _plays(scenario: Scenario, policy: list[str] | None, seeds: int | None) -> int:
+    return len(dict.fromkeys(policy or scenario.policies)) * (seeds or scenario.seeds)
+
+
+@contextmanager
+def _bar(days: int, what: str) -> Iterator[Any]:
+    """A progress bar on stderr; nothing where that is no terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task(what, total=days)
+
+        def told(policy: str, seed: int, _days: int) -> None:
+            progress.update(task, advance=1, description=f"{policy}, seed {seed}")
+
+        yield told
+
+
+def _written(study: Study) -> dict[str, object]:
+    return {
+        "scenario": study.scenario.name.en,
+        "plays": [one.model_dump(mode="json") for one in study.metrics],
+        "comparison": study.comparison.model_dump(mode="json"),
+    }
+
+
+def _print_plays(study: Study) -> None:
+    right = ("Useful", "Of bound", "Lent h", "Lost h", "Mean wait h", "Take-back p99 s", "Misses")
+    table = Table("Policy", "Seed", *(Column(name, justify="right") for name in right))
+    for one in study.metrics:
+        table.add_row(
+            one.policy,
+            str(one.seed),
+            _share(one.useful_occupancy),
+            _share(one.bound_share),
+            f"{one.lent_hours:,.0f}",
+            f"{one.lost_hours:,.1f}",
+            _number(one.wait_mean_h),
+            _number(one.take_back_p99_s),
+            f"{one.guarantee_misses:,}",
+        )
+    wide_console().print(table)
+
+
+def _print_comparison(comparison: Comparison) -> None:
+    seeds = len(comparison.seeds)
+    table = Table("Figure", *(Column(name, justify="right") for name in comparison.policies))
+    for name, by_policy in comparison.figures.items():
+        table.add_row(name, *(_told(by_policy[policy]) for policy in comparison.policies))
+    wide_console().print(table)
+    typer.echo(f"Means over {seeds} seeds; in brackets the difference to the first, ± 95 %.")
+
+
+def _told(figure: Figure) -> str:
+    if figure.mean is None:
+        return "–"
+    said = f"{figure.mean:,.3f}"
+    if figure.difference is None:
+        return said
+    within = "" if figure.within is None else f" ± {figure.within:,.3f}"
+    return f"{said} ({figure.difference:+,.3f}{within})"
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.2f}"
