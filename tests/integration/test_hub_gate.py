@@ -28,7 +28,7 @@ from dure.hub.notices import operations as notices
 from dure.hub.notices.models import Notice
 from dure.hub.people import operations as people
 from dure.hub.people.gate import NotPermitted
-from dure.hub.people.models import Role, User
+from dure.hub.people.models import PersonalToken, Role, User
 from dure.hub.reports import operations as reports
 from dure.hub.reviews import operations as reviews
 from dure.hub.reviews.models import Assignment
@@ -148,6 +148,9 @@ ANNS_ONLY: Final[dict[str, Try]] = {
     ),
 }
 ANNS_OR_OPERATORS: Final[dict[str, Try]] = {
+    "allocations.a_project": lambda w, by: members.a_project(
+        key=w.allocation("ann").project.key, by=by
+    ),
     "allocations.add": lambda w, by: members.add(
         project=w.allocation("ann").project, user=w["cho"], by=by, now=NOW
     ),
@@ -242,6 +245,9 @@ ENDPOINTS: Final[dict[tuple[str, str], int]] = {
     ("post", "/api/v1/site/credential"): 401,
     ("get", "/api/v1/site/desired"): 401,
     ("post", "/api/v1/site/reports"): 401,
+    ("get", "/api/v1/organisations/registered-twice"): 404,
+    ("get", "/api/v1/tokens"): 200,
+    ("delete", "/api/v1/tokens/{token}"): 404,
     ("get", "/api/v1/programme"): 200,
     ("get", "/api/v1/calls"): 200,
     ("get", "/api/v1/rounds/{call}/reviewers"): 404,
@@ -256,6 +262,7 @@ ENDPOINTS: Final[dict[tuple[str, str], int]] = {
     ("get", "/api/v1/rounds/{call}/scenarios"): 404,
     ("post", "/api/v1/rounds/{call}/scenarios"): 404,
     ("get", "/api/v1/rounds/{call}/scenarios/{name}"): 404,
+    ("delete", "/api/v1/rounds/{call}/scenarios/{name}"): 404,
     ("post", "/api/v1/rounds/{call}/scenarios/{name}/propose"): 404,
     ("post", "/api/v1/rounds/{call}/solve"): 404,
     ("post", "/api/v1/rounds/{call}/approve"): 404,
@@ -278,7 +285,13 @@ def ask(method: str, path: str, token: str = "", **body: object) -> tuple[int, o
     headers = {"authorization": f"Bearer {token}"} if token else {}
     response = Client(headers=headers).generic(
         method.upper(),
-        path.format(call="first", application="first-0001", name="x", number=body.get("plan", 1)),
+        path.format(
+            call="first",
+            application="first-0001",
+            name="x",
+            number=body.get("plan", 1),
+            token=body.get("held", 0),
+        ),
         json.dumps(body) if method == "post" else b"",
         "application/json",
     )
@@ -305,8 +318,10 @@ def test_the_table_names_every_endpoint() -> None:
 def test_no_endpoint_lets_a_stranger_through(world: World) -> None:
     plan = world.call.decisions.latest("pk").number
     bobs = token(world["bob"])
+    token(world["ann"])
+    anns = PersonalToken.objects.get(user=world["ann"]).pk
     answers = {
-        (method, path): ask(method, path, bobs, plan=plan, change={"name": "x"})[0]
+        (method, path): ask(method, path, bobs, plan=plan, held=anns, change={"name": "x"})[0]
         for method, path in ENDPOINTS
     }
     assert answers == ENDPOINTS

@@ -235,8 +235,8 @@ def test_the_decision_and_its_reason_are_given_in_the_readers_language(client: C
     applicant = signed_in(client, world.applicant)
     korean = applicant.get("/applications/", headers={"Accept-Language": "ko"}).content.decode()
     english = applicant.get("/applications/", headers={"Accept-Language": "en"}).content.decode()
-    assert "신청한 자원을 모두 자원 풀 naver-h200-a에서 배정하였습니다." in korean
-    assert "Awarded all that was requested, in pool naver-h200-a" in english
+    assert "신청한 자원을 모두 자원 풀 naver-h200-b에서 배정하였습니다." in korean
+    assert "Awarded all that was requested, in pool naver-h200-b" in english
 
 
 def test_the_front_page_tells_the_funnel_in_published_figures(client: Client) -> None:
