@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +29,7 @@ _GIVEN = ("submit_s", "work_s", "limit_s", "width")
 
 
 def _jobs(play: Play) -> dict[str, object]:
-    columns: dict[str, list[object]] = {}
+    columns: dict[str, list[np.ndarray[Any, Any]]] = {}
     keys = np.array([project.key for project in play.setting.projects])
     for site in play.sites:
         world = site.world

@@ -60,21 +60,24 @@ class Supply(Frozen):
         return self
 
 
-class GivenAllocation(Frozen):
-    """One project's servers of one pool, over days of the play."""
+class _Home(Frozen):
+    """A project and the pool that it has its home on."""
 
     project: Key
     pool: Key
+
+
+class GivenAllocation(_Home):
+    """One project's servers of one pool, over days of the play."""
+
     servers: int = Field(gt=0)
     from_day: int = Field(default=0, ge=0)
     until_day: int | None = Field(default=None, gt=0)
 
 
-class Waiting(Frozen):
+class Waiting(_Home):
     """A project on the waitlist; the first written is the first in line."""
 
-    project: Key
-    pool: Key
     servers: int = Field(gt=0)
     minimum: int | None = Field(default=None, gt=0)
     months: int = Field(default=6, gt=0, le=36)
@@ -104,7 +107,8 @@ class Allocations(Frozen):
 
     @model_validator(mode="after")
     def _each_project_once(self) -> Allocations:
-        names = Counter([one.project for one in (*self.given, *self.waiting)])
+        homes: tuple[_Home, ...] = (*self.given, *self.waiting)
+        names = Counter(one.project for one in homes)
         twice = sorted(name for name, count in names.items() if count > 1)
         if twice:
             msg = f"project {twice[0]!r} stands here more than once"
@@ -233,5 +237,5 @@ class Scenario(Frozen):
         return self
 
     def _homes(self) -> Iterator[tuple[str, str]]:
-        for one in (*self.allocations.given, *self.allocations.waiting):
-            yield one.project, one.pool
+        homes: tuple[_Home, ...] = (*self.allocations.given, *self.allocations.waiting)
+        yield from ((one.project, one.pool) for one in homes)

@@ -54,14 +54,20 @@ def _fitting(work: Work, setting: Setting) -> Work:
     inside = work.submit_s < end
     keep = np.flatnonzero(fits & inside)
     order = keep[np.argsort(work.submit_s[keep], kind="stable")]
-    rows = (np.ascontiguousarray(column[order]) for column in work[:6])
-    return Work(*rows, left_out=int((inside & ~fits).sum()))
+    kept = {
+        name: np.ascontiguousarray(column[order])
+        for name, column in work._asdict().items()
+        if name != "left_out"
+    }
+    return Work(**kept, left_out=int((inside & ~fits).sum()))
 
 
 def _synthetic(setting: Setting, law: Synthetic, rng: np.random.Generator) -> Work:
     parts = [_one_project(setting, index, law, rng) for index in range(len(setting.projects))]
-    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    return Work(*columns)
+    submit_s, work_s, width, project, user = (
+        np.concatenate(column) for column in zip(*parts, strict=True)
+    )
+    return Work(submit_s, work_s, work_s, width, project, user)
 
 
 def _one_project(
@@ -82,7 +88,6 @@ def _one_project(
     width, work = width[:enough], work[:enough]
     return (
         _arrivals(setting.days, len(work), law, rng),
-        work,
         work,
         width,
         np.full(len(work), index, np.int64),
