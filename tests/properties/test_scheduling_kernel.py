@@ -48,7 +48,7 @@ def cases(draw: st.DrawFn, /, **fixed: Any) -> dict[str, Any]:
         submit_s=submit,
         work_s=work,
         limit_s=work + column(st.sampled_from([0, 0, 3, 15])),
-        width=column(st.integers(1, nodes * size)),
+        width=column(st.one_of(st.integers(1, size), st.integers(1, nodes * size))),
         account=column(st.integers(0, accounts - 1)),
         kind=column(kinds),
         key=draw(st.sampled_from([submit, work])),
@@ -219,8 +219,26 @@ def test_controls_that_change_between_steps_are_as_in_the_slow_twin(
     compare(world, slow)
 
 
+def test_of_the_victims_chosen_who_need_not_go_is_spared() -> None:
+    jobs = sched.Jobs(
+        submit_s=ints(0, 1, 9), work_s=ints(90, 90, 5), limit_s=ints(90, 90, 5),
+        width=ints(2, 1, 3), account=ints(1, 1, 0), kind=ints(sched.LENT, sched.LENT, 0),
+        key=ints(0, 1, 9), user=ints(0, 0, 0), checkpoint_s=ints(0, 0, 0),
+        save_s=ints(-1, -1, -1), restart_s=ints(0, 0, 0),
+    )  # fmt: skip
+    accounts = sched.Accounts(
+        ints(4, 0), ints(0, 4), ints(0, 0), ints(0, 0), ints(0, 0), np.ones(2)
+    )
+    policy = sched.Policy(lending=1, victims=sched.YOUNGEST, grace_s=4)
+    world = sched.begin(sched.Pool(1, 4, ints(0)), jobs, accounts, policy)
+    state = sched.advance(world, 500).state
+    assert state.taken.tolist() == [1, 0, 0]
+    assert state.lost_s.tolist() == [13, 0, 0]
+    assert (state.asked_s[2], state.held_s[2]) == (9, 13)
+
+
 def test_a_copy_goes_its_own_way() -> None:
-    case = {
+    case: dict[str, Any] = {
         "pool": sched.Pool(1, 4, ints(0)),
         "jobs": sched.Jobs(
             ints(0, 5), ints(10, 10), ints(10, 10), ints(4, 4), ints(0, 0), ints(0, 0),
