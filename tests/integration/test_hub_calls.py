@@ -10,6 +10,7 @@ from tests.integration.small import DECIDED, NOW, POINTS
 
 from dure.hub.calls import operations as calls
 from dure.hub.calls.models import Application, Call
+from dure.hub.calls.windows import NotAtThisStage
 from dure.hub.people.gate import STEWARD, NotPermitted
 from dure.hub.people.models import Organisation, Role
 from dure.hub.reviews import operations as reviews
@@ -65,7 +66,7 @@ def test_a_closed_call_takes_no_draft_either() -> None:
 def test_a_submission_is_not_changed_any_more() -> None:
     world = small.submitted()
     mine = world.applications["ann"]
-    with pytest.raises(calls.NotAtThisStage):
+    with pytest.raises(NotAtThisStage):
         calls.save_draft(application=mine, answers={"title": "New"}, by=world["ann"], now=NOW)
     assert Application.objects.get(pk=mine.pk).title == "A model"
 
@@ -109,7 +110,7 @@ def test_who_became_a_lessor_after_submission_is_refused_at_screening() -> None:
 def test_stages_go_forward_only_and_each_once() -> None:
     world = small.screened()
     for again in (calls.open_call, calls.close_call, calls.screen_call):
-        with pytest.raises(calls.NotAtThisStage):
+        with pytest.raises(NotAtThisStage):
             again(call=world.call, by=STEWARD, now=NOW)
     assert Call.objects.get().state == Call.State.SCREENED
 
@@ -216,7 +217,7 @@ def test_a_review_is_replaced_and_not_doubled_and_ends_with_the_ranking() -> Non
         )
     assert Review.objects.get().points == {"merit": 20, "plan": 5}
     reviews.rank_call(call=world.call, by=STEWARD, now=NOW)
-    with pytest.raises(calls.NotAtThisStage):
+    with pytest.raises(NotAtThisStage):
         reviews.submit_review(
             assignment=one, points=POINTS, comment="", by=one.reviewer, now=DECIDED
         )

@@ -22,7 +22,7 @@ from dure.hub.allocations.models import (
     WaitlistEntry,
 )
 from dure.hub.calls.models import Application, Call
-from dure.hub.calls.operations import NotAtThisStage
+from dure.hub.calls.windows import NotAtThisStage
 from dure.hub.loop import step
 from dure.hub.notices.models import Notice
 from dure.hub.people.gate import STEWARD

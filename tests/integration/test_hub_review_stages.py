@@ -17,7 +17,7 @@ from tests.integration.small import NOW, POINTS, World
 from dure.engine import assignment as engine
 from dure.hub import clock
 from dure.hub.calls.models import Application, Call
-from dure.hub.calls.operations import NotAtThisStage
+from dure.hub.calls.windows import NotAtThisStage
 from dure.hub.notices.models import Notice
 from dure.hub.people.gate import STEWARD, NotPermitted
 from dure.hub.people.models import Role, User

@@ -18,7 +18,8 @@ from dure.hub import clock
 from dure.hub.allocations.decisions import StalePlan
 from dure.hub.allocations.models import Decision
 from dure.hub.allocations.operations import approve_decision
-from dure.hub.calls.operations import AnswersInvalid, NotAtThisStage, UnableToSubmit
+from dure.hub.calls.operations import AnswersInvalid, UnableToSubmit
+from dure.hub.calls.windows import NotAtThisStage
 from dure.hub.notices.models import Notice
 from dure.hub.people.gate import NotPermitted
 from dure.hub.people.models import Role, User

@@ -25,7 +25,7 @@ from dure.hub.audit import queries as audit
 from dure.hub.calls import candidacy
 from dure.hub.calls import operations as calls
 from dure.hub.calls.models import Application
-from dure.hub.calls.operations import NotAtThisStage
+from dure.hub.calls.windows import NotAtThisStage
 from dure.hub.people.gate import STEWARD
 from dure.hub.usage import operations as usage_operations
 from dure.hub.usage.models import UsageSegment

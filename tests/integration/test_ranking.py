@@ -242,3 +242,14 @@ def test_the_terminal_shows_whose_outcome_hangs_on_what() -> None:
     view = json.loads(dure("sensitivity", "first", "--places", "20", "--json", by=world.operator))
     assert view["places"] == 20
     assert view["hanging"]
+    assert not view["by_round"]
+
+
+@pytest.mark.usefixtures("_in_time")
+def test_the_terminal_says_when_the_round_itself_was_made_again() -> None:
+    world, _ = small.proposed()
+    assert "by the round's own rules" in dure("sensitivity", "first", by=world.operator)
+    cut = dure("sensitivity", "first", "--places", "1", by=world.operator)
+    assert "own rules" not in cut
+    view = json.loads(dure("sensitivity", "first", "--json", by=world.operator))
+    assert view["by_round"]

@@ -21,7 +21,7 @@ from dure.hub.allocations import operations, replays, scenarios
 from dure.hub.allocations.decisions import StalePlan, advance
 from dure.hub.allocations.models import Allocation, Decision, Scenario
 from dure.hub.audit.models import Event
-from dure.hub.calls.operations import NotAtThisStage
+from dure.hub.calls.windows import NotAtThisStage
 from dure.hub.people.gate import NotPermitted
 from dure.vocabulary.scenario import Change
 

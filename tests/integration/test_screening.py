@@ -23,6 +23,7 @@ from dure.hub.calls import operations as calls
 from dure.hub.calls.checklist import checklist
 from dure.hub.calls.models import Application, Call, DuplicatePair
 from dure.hub.calls.recheck import ineligible_now
+from dure.hub.calls.windows import NotAtThisStage
 from dure.hub.people import standing
 from dure.hub.people.gate import STEWARD, NotPermitted
 from dure.hub.people.models import Organisation, Sanction
@@ -252,7 +253,7 @@ def test_a_pair_that_was_kept_stays_in_the_competition() -> None:
 def test_a_withdrawn_application_makes_no_pair_the_same() -> None:
     world, pair = copied()
     calls.withdraw_application(application=pair.first, by=world["ann"], now=NOW)
-    with pytest.raises(calls.NotAtThisStage):
+    with pytest.raises(NotAtThisStage):
         duplicates.decide(pair=pair, ruling=DuplicatePair.Ruling.SAME, by=world.operator, now=NOW)
     assert DuplicatePair.objects.get().ruling == ""
 

@@ -77,6 +77,8 @@ def _show_sensitivity(view: SensitivityView) -> None:
         f"{view.call}, plan {view.plan}: {len(view.hanging)} outcomes would turn, where the first"
         f" {view.places} are served."
     )
+    if view.by_round:
+        typer.echo("What hangs on the correction is found by the round's own rules.")
     if not view.hanging:
         return
     table = Table("Rank", Column("Application", no_wrap=True), "Now", "Chance", "Hangs on")

@@ -74,9 +74,14 @@ class HangingView(View):
 
 
 class SensitivityView(View):
-    """Whose outcome hangs on what, where the first `places` of the ranking are served."""
+    """Whose outcome hangs on what, where the first `places` of the ranking are served.
+
+    `by_round`: what hangs on the correction was found by the round's own rules, its plan being
+    made again in the other order; else the first `places` of either order are compared.
+    """
 
     call: str
     plan: int
     places: int
+    by_round: bool
     hanging: tuple[HangingView, ...]

@@ -15,7 +15,7 @@ from dure.hub.allocations.capacity import NoRoom
 from dure.hub.allocations.decisions import ApprovedAlready, PlanRefused, StalePlan
 from dure.hub.allocations.rounds import GroupsInConflict
 from dure.hub.allocations.scenarios import ApplicationsMissing, ScenarioNameTaken, SupplyMissing
-from dure.hub.calls.operations import NotAtThisStage
+from dure.hub.calls.windows import NotAtThisStage
 from dure.hub.people.gate import NotPermitted
 from dure.hub.portal.reasons import sentence
 from dure.hub.reviews.stages import ReviewsOutstanding

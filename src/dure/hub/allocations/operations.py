@@ -11,7 +11,7 @@ from dure.hub.allocations.decisions import ApprovedAlready, PlanRefused, StalePl
 from dure.hub.allocations.models import Allocation, Decision, Project
 from dure.hub.allocations.rounds import GroupsInConflict, solve_round
 from dure.hub.audit import operations as audit
-from dure.hub.calls.operations import NotAtThisStage
+from dure.hub.calls.windows import NotAtThisStage
 from dure.hub.people.gate import Action, Actor, require
 from dure.hub.people.models import User
 from dure.hub.supply import models as supply

@@ -13,7 +13,7 @@ from dure.hub import clock
 from dure.hub.allocations import operations, queries
 from dure.hub.allocations.forms import AllocationFilter, DeclineForm, SignForm
 from dure.hub.allocations.models import Allocation
-from dure.hub.calls.operations import NotAtThisStage
+from dure.hub.calls.windows import NotAtThisStage
 from dure.hub.people.gate import Action, may, require
 from dure.hub.people.models import User
 from dure.hub.portal.signed_in import signed_in

@@ -16,7 +16,7 @@ from pydantic import JsonValue
 
 from dure.engine import allocation, waitlist
 from dure.hub.allocations.models import Decision
-from dure.hub.calls.operations import NotAtThisStage
+from dure.hub.calls.windows import NotAtThisStage
 from dure.hub.people.gate import Action, Actor, require
 from dure.vocabulary.plans import Header, Plan
 

@@ -20,7 +20,7 @@ from dure.hub.allocations.models import Decision
 from dure.hub.allocations.round_report import fairness
 from dure.hub.allocations.rounds import GroupsInConflict, months_of
 from dure.hub.calls.models import Call
-from dure.hub.calls.operations import NotAtThisStage
+from dure.hub.calls.windows import NotAtThisStage
 from dure.hub.people.gate import Action, may, require
 from dure.hub.people.models import User
 from dure.hub.portal.signed_in import signed_in

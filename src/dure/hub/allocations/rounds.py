@@ -28,8 +28,8 @@ from dure.hub.allocations.models import Decision, Outcome, Project, WaitlistEntr
 from dure.hub.allocations.round_months import RoundMonths
 from dure.hub.allocations.round_snapshot import round_months, round_snapshot
 from dure.hub.calls.models import Application, Call
-from dure.hub.calls.operations import NotAtThisStage
 from dure.hub.calls.recheck import ineligible_now
+from dure.hub.calls.windows import NotAtThisStage
 from dure.hub.notices import operations as notices
 from dure.hub.people.gate import Action, Actor, require
 from dure.hub.people.models import User

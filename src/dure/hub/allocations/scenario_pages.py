@@ -21,7 +21,7 @@ from dure.hub.allocations.models import Decision, Scenario
 from dure.hub.allocations.scenario_forms import DifferenceFilter, ScenarioForm
 from dure.hub.allocations.scenario_queries import CHANGES
 from dure.hub.calls.models import Call
-from dure.hub.calls.operations import NotAtThisStage
+from dure.hub.calls.windows import NotAtThisStage
 from dure.hub.people.gate import Action, may, require
 from dure.hub.people.models import User
 from dure.hub.portal.signed_in import signed_in

@@ -27,7 +27,7 @@ from dure.hub.allocations import decisions, rounds
 from dure.hub.allocations.models import Decision, Scenario
 from dure.hub.audit import operations as audit
 from dure.hub.calls.models import Call
-from dure.hub.calls.operations import NotAtThisStage
+from dure.hub.calls.windows import NotAtThisStage
 from dure.hub.people.gate import Action, require
 from dure.hub.people.models import User
 from dure.hub.portal.reasons import sentence

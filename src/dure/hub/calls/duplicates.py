@@ -14,7 +14,7 @@ from dure.engine import duplicates as engine
 from dure.engine.eligibility import Failure
 from dure.hub.audit import operations as audit
 from dure.hub.calls.models import Application, Call, DuplicatePair
-from dure.hub.calls.operations import NotAtThisStage
+from dure.hub.calls.windows import NotAtThisStage
 from dure.hub.people.gate import Action, Actor, require
 from dure.vocabulary.frozen import Text
 from dure.vocabulary.plans import Reason

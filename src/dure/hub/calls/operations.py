@@ -22,8 +22,6 @@ from dure.vocabulary.frozen import Text
 from dure.vocabulary.plans import Reason
 from dure.vocabulary.programme import Programme
 
-__all__ = ["NotAtThisStage"]
-
 State = Call.State
 
 

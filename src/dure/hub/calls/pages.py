@@ -14,6 +14,7 @@ from dure.hub import clock
 from dure.hub.calls import checklist, next_steps, operations, queries
 from dure.hub.calls.forms import ApplicationForm, worded
 from dure.hub.calls.models import Application, Call
+from dure.hub.calls.windows import NotAtThisStage
 from dure.hub.people.gate import Action, may, require
 from dure.hub.people.models import User
 from dure.hub.portal.signed_in import signed_in
@@ -86,7 +87,7 @@ def edit(request: HttpRequest, by: User, number: str) -> HttpResponse:
             document.form, typed=request.POST.dict(), problems=worded(error.problems)
         )
         return _form_page(request, found, shown, status=422)
-    except operations.NotAtThisStage:
+    except NotAtThisStage:
         return redirect("application", number)
     if request.POST.get("then") == "check":
         return redirect("application-submit", number)
@@ -108,7 +109,7 @@ def submit(request: HttpRequest, by: User, number: str) -> HttpResponse:
         operations.submit_application(application=found, by=by, now=now)
     except operations.UnableToSubmit as error:
         return _check_page(request, found, document, error.problems, status=422)
-    except operations.NotAtThisStage:
+    except NotAtThisStage:
         return redirect("application", number)
     messages.success(request, gettext("Your application has been submitted."))
     return redirect("application", number)
@@ -120,7 +121,7 @@ def withdraw(request: HttpRequest, by: User, number: str) -> HttpResponse:
     found = _seen(by, number)
     try:
         operations.withdraw_application(application=found, by=by, now=clock.now())
-    except operations.NotAtThisStage:
+    except NotAtThisStage:
         messages.error(request, gettext("At this stage an application can no longer be withdrawn."))
     else:
         messages.success(request, gettext("Your application has been withdrawn."))

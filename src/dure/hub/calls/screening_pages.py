@@ -12,7 +12,7 @@ from dure.hub import clock
 from dure.hub.calls import duplicates
 from dure.hub.calls import screening as queries
 from dure.hub.calls.models import Call, DuplicatePair
-from dure.hub.calls.operations import NotAtThisStage
+from dure.hub.calls.windows import NotAtThisStage
 from dure.hub.people.gate import Action, may
 from dure.hub.people.models import User
 from dure.hub.portal.signed_in import signed_in

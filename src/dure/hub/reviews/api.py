@@ -56,6 +56,7 @@ def sensitivity(request: UserRequest, call: str, places: int | None = None) -> S
         call=call,
         plan=seen.decision.number,
         places=report.places,
+        by_round=report.by_round,
         hanging=tuple(_hanging(one) for one in report.hanging),
     )
 

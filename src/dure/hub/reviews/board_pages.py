@@ -13,7 +13,7 @@ from dure.hub import clock
 from dure.hub.allocations import round_queries
 from dure.hub.allocations.decisions import PlanRefused
 from dure.hub.calls.models import Call
-from dure.hub.calls.operations import NotAtThisStage
+from dure.hub.calls.windows import NotAtThisStage
 from dure.hub.people.gate import Action, may, require
 from dure.hub.people.models import User
 from dure.hub.portal.signed_in import signed_in

@@ -12,7 +12,7 @@ from dure.hub.allocations import decisions
 from dure.hub.allocations.models import Decision
 from dure.hub.audit import operations as audit
 from dure.hub.calls.models import Application, Call
-from dure.hub.calls.operations import NotAtThisStage
+from dure.hub.calls.windows import NotAtThisStage
 from dure.hub.people.gate import Action, Actor, require
 from dure.hub.people.models import User
 from dure.hub.reviews import assigning, ranking, stages

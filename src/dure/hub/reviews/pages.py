@@ -10,8 +10,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from dure.hub import clock
-from dure.hub.calls.operations import NotAtThisStage
 from dure.hub.calls.queries import answers_shown
+from dure.hub.calls.windows import NotAtThisStage
 from dure.hub.people.gate import Action, require
 from dure.hub.people.models import User
 from dure.hub.portal.reasons import sentence

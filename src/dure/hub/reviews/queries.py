@@ -9,7 +9,7 @@ from datetime import datetime
 from dure.engine import assignment as rules_of_assignment
 from dure.engine.assignment import AssignmentPlan
 from dure.hub.calls.models import Application, Call
-from dure.hub.calls.operations import NotAtThisStage
+from dure.hub.calls.windows import NotAtThisStage
 from dure.hub.people.gate import Action, Actor, NotPermitted, require
 from dure.hub.people.models import User
 from dure.hub.reviews import assigning, stages

@@ -19,7 +19,7 @@ from dure.engine import panel
 from dure.hub.allocations import decisions
 from dure.hub.allocations.models import Decision
 from dure.hub.calls.models import Application, Call
-from dure.hub.calls.operations import NotAtThisStage
+from dure.hub.calls.windows import NotAtThisStage
 from dure.hub.notices import operations as notices
 from dure.hub.people.gate import Actor
 from dure.hub.reviews.models import Assignment, Review, Stage, Verdict

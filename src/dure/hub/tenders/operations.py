@@ -25,7 +25,7 @@ from dure.vocabulary.plans import Reason
 from dure.vocabulary.programme import SupplyCall as CallRules
 from dure.vocabulary.programme.bid_questions import questions
 
-__all__ = ["AnswersInvalid", "NotAtThisStage", "UnableToSubmit"]
+__all__ = ["AnswersInvalid", "UnableToSubmit"]
 
 State = SupplyCall.State
 

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from dure.hub import clock
 from dure.hub.allocations.decisions import ApprovedAlready, PlanRefused, StalePlan
 from dure.hub.allocations.models import Decision
-from dure.hub.calls.operations import NotAtThisStage
+from dure.hub.calls.windows import NotAtThisStage
 from dure.hub.people.gate import Action, may, require
 from dure.hub.people.models import User
 from dure.hub.portal.reasons import sentence

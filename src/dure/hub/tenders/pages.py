@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from dure.hub import clock
 from dure.hub.calls.forms import worded
+from dure.hub.calls.windows import NotAtThisStage
 from dure.hub.people.gate import Action, may, require
 from dure.hub.people.models import User
 from dure.hub.portal.signed_in import signed_in
@@ -98,7 +99,7 @@ def edit(request: HttpRequest, by: User, number: str) -> HttpResponse:
         return _form(request, found, shown, status=422)
     except operations.UnableToSubmit as error:
         return _form(request, found, form, status=409, more={"problems": error.problems})
-    except operations.NotAtThisStage:
+    except NotAtThisStage:
         return redirect("bid", number)
     messages.success(request, gettext("Your draft is saved."))
     return redirect("bid-edit", number)
@@ -109,7 +110,7 @@ def edit(request: HttpRequest, by: User, number: str) -> HttpResponse:
 def withdraw(request: HttpRequest, by: User, number: str) -> HttpResponse:
     try:
         operations.withdraw_bid(bid=the_bid(by, number), by=by, now=clock.now())
-    except operations.NotAtThisStage:
+    except NotAtThisStage:
         messages.error(request, gettext("At this stage a bid can no longer be withdrawn."))
     else:
         messages.success(request, gettext("Your bid has been withdrawn."))
@@ -121,7 +122,7 @@ def withdraw(request: HttpRequest, by: User, number: str) -> HttpResponse:
 def sign(request: HttpRequest, by: User, number: str) -> HttpResponse:
     try:
         choosing.sign_supply_agreement(bid=the_bid(by, number), by=by, now=clock.now())
-    except operations.NotAtThisStage:
+    except NotAtThisStage:
         messages.error(request, gettext("There is no agreement to sign at this stage."))
     else:
         messages.success(request, gettext("The agreement is signed."))
@@ -158,7 +159,7 @@ def review(request: HttpRequest, by: User, pk: int) -> HttpResponse:
     except PointsInvalid as error:
         again = scoring_form(criteria, typed=typed, problems=worded(error.problems))
         return _review_page(request, found, again, status=422)
-    except (operations.NotAtThisStage, ConflictOfInterest):
+    except (NotAtThisStage, ConflictOfInterest):
         messages.error(request, gettext("The call is not in review."))
         return redirect("my-bid-reviews")
     said = gettext("Your review of %(number)s is recorded.") % {"number": found.bid.number}
@@ -173,7 +174,7 @@ def step_back(request: HttpRequest, by: User, pk: int) -> HttpResponse:
     number = found.bid.number
     try:
         judging.declare_bid_conflict(review=found, by=by, now=clock.now())
-    except operations.NotAtThisStage:
+    except NotAtThisStage:
         messages.error(request, gettext("The call is not in review."))
     else:
         said = gettext("You have stepped back from %(number)s. Somebody else will review it.")
