@@ -73,7 +73,9 @@ def failures(
     alive = np.flatnonzero(rates > 0)
     while len(alive):
         # at least a second up and a second down: one node's events are at different times
-        fails = np.floor(clock[alive] + rng.exponential(DAY_S / rates[alive])) + 1
+        with np.errstate(over="ignore"):  # a rate of next to nothing: never
+            healthy = rng.standard_exponential(len(alive)) * DAY_S / rates[alive]
+        fails = np.floor(clock[alive] + healthy) + 1
         repaired = fails + np.maximum(1, np.rint(_away(rng, repair, len(alive))))
         within = fails < end
         alive = alive[within]

@@ -12,7 +12,7 @@ MAX_BYTES: Final = 2 << 30
 """Of text. Ten million rows of the widest form have 1.5 GiB; a bomb has more."""
 
 _GZIP: Final = b"\x1f\x8b"
-_CHUNK: Final = 1 << 20
+_CHUNK: Final = 1 << 16
 
 
 def text_of(path: Path, *, most: int = MAX_BYTES) -> str:

@@ -45,6 +45,8 @@ def generate(
     # by days on: an account is not busier for being on more seldom than usual
     account = _pick(rng, shares * on.mean(axis=1) / _usually_on(fitted, place), len(run))
     submit = _submissions(rng, fitted, on, account)
+    order = np.argsort(submit, kind="stable")
+    submit, account, width, run = submit[order], account[order], width[order], run[order]
     users, user = _users(rng, fitted, names, account)
     return trace_of(
         submit_s=submit,

@@ -61,15 +61,9 @@ class Provenance:
         """For people: what was kept, and what was not, by reason."""
         head = translate(_("{file}: {kept} of {rows} rows kept"))
         lines = [head.format(file=self.file, kept=self.kept, rows=self.rows)]
-        for title, counts in (
-            (_("dropped"), self.dropped),
-            (_("set aside"), self.set_aside),
-            (_("kept with a change"), self.changed),
-        ):
-            lines += [
-                f"{translate(title)}: {count} · {_reason(reason, translate)}"
-                for reason, count in sorted(counts.items())
-            ]
+        lines += _counted(_("dropped"), self.dropped, translate)
+        lines += _counted(_("set aside"), self.set_aside, translate)
+        lines += _counted(_("kept with a change"), self.changed, translate)
         lines += listed(self.file, self.problems, translate)
         if self.ignored_columns:
             lines.append(f"{translate(_('columns not read'))}: {', '.join(self.ignored_columns)}")
@@ -92,26 +86,32 @@ class UnableToReadTrace(Exception):
         rows: int = 0,
         kept: int = 0,
         dropped: Mapping[str, int] | None = None,
+        set_aside: Mapping[str, int] | None = None,
     ) -> None:
         self.file = file
         self.problems = problems
         self.rows = rows
         self.kept = kept
         self.dropped = dropped or {}
+        self.set_aside = set_aside or {}
         super().__init__("\n".join(self.lines()))
 
     def lines(self, translate: Translate = str) -> list[str]:
         """For people: the count, every reason, then the first rows to mend."""
         lines = []
-        if self.dropped:
-            head = translate(_("{file}: {broken} of {rows} rows cannot be read, {kept} can"))
-            broken = sum(self.dropped.values())
-            lines.append(head.format(file=self.file, broken=broken, rows=self.rows, kept=self.kept))
-            lines += [
-                f"{count} · {_reason(reason, translate)}"
-                for reason, count in sorted(self.dropped.items())
-            ]
+        if self.rows:
+            head = translate(_("{file}: of {rows} rows {kept} can be used"))
+            lines.append(head.format(file=self.file, rows=self.rows, kept=self.kept))
+        lines += _counted(_("broken"), self.dropped, translate)
+        lines += _counted(_("set aside"), self.set_aside, translate)
         return lines + listed(self.file, self.problems, translate)
+
+
+def _counted(title: str, counts: Mapping[str, int], translate: Translate) -> list[str]:
+    return [
+        f"{translate(title)}: {count} · {_reason(reason, translate)}"
+        for reason, count in sorted(counts.items())
+    ]
 
 
 def listed(file: str, problems: tuple[Problem, ...], translate: Translate) -> list[str]:

@@ -48,8 +48,14 @@ CHANGED: Final[dict[str, str]] = {
 UNREADABLE: Final[dict[str, str]] = {
     "no_file": _("there is no such file"),
     "not_allowed": _("the file cannot be opened: {value}"),
-    "truncated": _("the compressed file ends too early, after {value} whole lines; fetch it again"),
-    "damaged": _("the compressed file is damaged after {value} whole lines; fetch it again"),
+    "truncated": _(
+        "the compressed file ends too early: {value} whole lines could be unpacked, and none of "
+        "them is used; fetch it again"
+    ),
+    "damaged": _(
+        "the compressed file is damaged somewhere after {value} whole lines, and none of them is "
+        "used; fetch it again"
+    ),
     "too_big": _("the file has more than {most} bytes when unpacked; split it"),
     "not_text": _("this is not UTF-8 text; save the file as UTF-8"),
     "empty": _("the file has no rows"),

@@ -76,7 +76,8 @@ def _trace(sieve: Sieve, zone: tzinfo | None) -> Callable[[Flags], Trace]:
     start = _times(sieve, "Start", zone)
     sieve.set_aside(start == 0, "never_ran")
     end = _times(sieve, "End", zone)
-    _check_order(sieve, submit, start, end)
+    sieve.before("Start", start, "Submit", submit)
+    sieve.before("End", np.where(end > 0, end, start), "Start", start)
     run = _runs(sieve, start, end)
     width, models = _widths(sieve)
     sieve.set_aside((width == 0) & (run == 0), "never_ran")  # cancelled while it waited
@@ -155,17 +156,6 @@ def _texts(sieve: Sieve, name: str) -> list[str]:
     return [""] * len(sieve.lines) if column is None else [str(text) for text in column]
 
 
-def _check_order(sieve: Sieve, submit: Ints, start: Ints, end: Ints) -> None:
-    submits, starts = sieve.columns["Submit"], sieve.columns["Start"]
-    for name, late, early, texts in (
-        ("Start", start, submit, submits),
-        ("End", end, start, starts),
-    ):
-        for row in np.flatnonzero(sieve.keep & (late > 0) & (late < early)).tolist():
-            value = sieve.columns[name][row]
-            sieve.broken(row, name, "before", value=value, earlier=texts[row])
-
-
 def _runs(sieve: Sieve, start: Ints, end: Ints) -> Ints:
     """Elapsed time, which leaves out suspension, else from start to end."""
     between: Ints = end - start
@@ -185,12 +175,10 @@ def _runs(sieve: Sieve, start: Ints, end: Ints) -> Ints:
 def _limits(sieve: Sieve) -> Ints:
     if "TimelimitRaw" not in sieve.columns:
         return _durations(sieve, "Timelimit", UNBOUNDED)
-    column = sieve.columns["TimelimitRaw"]
-    bounded = [("" if text.lower() in UNBOUNDED else text) for text in column.tolist()]
-    plain = Sieve(sieve.path, sieve.lines, {"TimelimitRaw": np.array(bounded, np.str_)})
-    minutes = plain.numbers("TimelimitRaw", most=MAX_SECONDS // MINUTE_S, empty=0)
-    for row, problem in zip(np.flatnonzero(~plain.keep).tolist(), plain.problems, strict=True):
-        sieve.broken(row, problem.field, problem.reason, **problem.params)
+    column = sieve.columns["TimelimitRaw"].tolist()
+    bounded = ["" if text.lower() in UNBOUNDED else text for text in column]
+    sieve.columns = {**sieve.columns, "TimelimitRaw": np.array(bounded, np.str_)}
+    minutes = sieve.numbers("TimelimitRaw", most=MAX_SECONDS // MINUTE_S, empty=0)
     return minutes * MINUTE_S
 
 

@@ -48,8 +48,7 @@ class Sieve:
         """Rows that cannot be believed, each with its value of the column `name`."""
         values = self.columns.get(name)
         for row in np.flatnonzero(bad & self.keep).tolist():
-            value = "" if values is None else f"{values[row]!s:.60}"
-            self.broken(row, name, reason, value=value, **params)
+            self.broken(row, name, reason, value=_text(values, row), **params)
 
     def broken(self, row: int, name: str, reason: str, **params: object) -> None:
         """One row that cannot be believed."""
@@ -57,6 +56,12 @@ class Sieve:
             self.keep[row] = False
             texts = {key: str(value) for key, value in params.items()}
             self.problems.append(Problem(int(self.lines[row]), name, reason, texts))
+
+    def before(self, name: str, late: Ints, earlier: str, early: Ints) -> None:
+        """Rejects rows in which what comes later has the earlier time."""
+        for row in np.flatnonzero(self.keep & (late < early)).tolist():
+            value, other = (_text(self.columns[one], row) for one in (name, earlier))
+            self.broken(row, name, "before", value=value, earlier=other)
 
     def set_aside(self, which: Flags, reason: str) -> None:
         """Whole rows that are not a job's work here."""
@@ -140,12 +145,16 @@ class Sieve:
             dropped[problem.reason] = dropped.get(problem.reason, 0) + 1
         self.problems.sort(key=lambda problem: problem.line)
         rows, kept = len(self.lines) + self.unread, int(np.count_nonzero(self.keep))
-        if len(self.problems) > tolerate:
+        if len(self.problems) > tolerate or not kept:
+            nothing = Problem(0, "", "no_job" if rows else "empty", {})
             raise UnableToReadTrace(
-                self.path.name, tuple(self.problems), rows=rows, kept=kept, dropped=dropped
+                self.path.name,
+                tuple(self.problems) or (nothing,),
+                rows=rows,
+                kept=kept,
+                dropped=dropped,
+                set_aside=self.aside,
             )
-        if not kept:
-            raise refusal(self.path, "no_job" if rows else "empty")
         made = trace(self.keep)
         counts = {reason: int((rows & self.keep).sum()) for reason, rows in self.changes.items()}
         return Loaded(
@@ -181,12 +190,19 @@ def table(names: Sequence[str]) -> tuple[Ints, tuple[str, ...]]:
 def instant(path: Path, text: str, line: int) -> datetime:
     """An origin as it is written in a file: with its zone."""
     try:
-        at = datetime.fromisoformat(text.strip())
+        at = datetime.fromisoformat(text := text.strip())
     except ValueError as error:
         raise refusal(path, "not_an_origin", line=line, value=text) from error
     if at.tzinfo is None:
         raise refusal(path, "not_an_origin", line=line, value=text)
     return at
+
+
+def _text(column: Column | None, row: int) -> str:
+    """A value as it may stand in a message."""
+    if column is None:
+        return ""
+    return f"{column[row]:.15g}" if column.dtype.kind == "f" else f"{column[row]!s:.60}"
 
 
 def _number(text: str) -> float:
