@@ -29,9 +29,9 @@ WHOLE_MODEL: Final = 4_000
 """Options up to which all that could be better is put into one model and proven: 1,200 options
 take 0.2 s, 1,100 with caps on every organisation 2 s."""
 
-CORE: Final = 60
+CORES: Final = (60, 180)
 """Requests whose fate is reconsidered first, nearest to paying: that finds the optimum, or nearly,
-of rounds of 514, and leaves little to prove."""
+of rounds of 514, and leaves little to prove. More of them where the first leave half of it open."""
 
 CORE_EFFORT: Final = 0.5
 """Deterministic time for that."""
@@ -95,7 +95,7 @@ class _Search:
             return self._from_nothing()
         if self._many:
             return self._reconsidered_in_parts(awards), self._bound
-        one = self._reconsidered(as_one(self._round, self._one, awards), CORE)
+        one = self._reconsidered(as_one(self._round, self._one, awards))
         return self._parted(*self._proven(one), awards)
 
     def _from_nothing(self) -> tuple[dict[str, Award], int]:
@@ -132,15 +132,18 @@ class _Search:
     def _open_part(self, awards: Awards) -> float:
         return 1 - self._merit(awards) / max(1, self._bound)
 
-    def _reconsidered(self, awards: dict[str, Award], count: int) -> dict[str, Award]:
-        """These awards, improved by all that could be with so many requests nearest to paying."""
+    def _reconsidered(self, awards: dict[str, Award]) -> dict[str, Award]:
+        """These awards, improved by what could be with some requests nearest to paying."""
         margins = np.sort(np.abs(self._best))
-        if not len(margins):
-            return awards
-        slack = int(margins[min(count, len(margins) - 1)])
-        served = {a for a in self._surely_served(slack) if a in awards}
-        model = Model(self._one, self._open(awards, slack), served=served)
-        return model.most_merit(awards, bound=self._bound, effort=CORE_EFFORT).awards
+        least = self._bound - (self._bound - merit(self._one, awards)) // 2
+        for count in CORES if len(margins) and least < self._bound else ():
+            slack = int(margins[min(count, len(margins) - 1)])
+            served = {a for a in self._surely_served(slack) if a in awards}
+            model = Model(self._one, self._open(awards, slack), served=served)
+            awards = model.most_merit(awards, bound=self._bound, effort=CORE_EFFORT).awards
+            if merit(self._one, awards) >= least:
+                break
+        return awards
 
     def _reconsidered_in_parts(self, awards: dict[str, Award]) -> dict[str, Award]:
         """These awards, improved by more and more of the requests nearest to paying."""
