@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from dure.twin.workload.fitting import DAY_S
+from dure.twin.workload.refusals import Refusal
 from dure.twin.workload.trace import Floats
+from dure.vocabulary.marking import gettext_noop as _
 
 if TYPE_CHECKING:
     from dure.engine.scheduling import NodeEvents
@@ -28,7 +30,7 @@ RSC_PER_NODE_DAY: Final = (24 / 7.9) / (1_024 / 8)
 "Revisiting Reliability in Large-Scale Machine Learning Research Clusters", HPCA 2025."""
 
 
-class UnusableRate(Exception):
+class UnusableRate(Refusal):
     """A rate, repair or share that nothing can have; the message says which."""
 
 
@@ -93,14 +95,22 @@ def failures(
 
 def _check(rate: float, repair: Repair, lemons: Lemons | None) -> None:
     if not 0 <= rate < math.inf:
-        raise UnusableRate(f"failures a node and day: {rate} is not 0 or more")
+        raise UnusableRate(_("failures a node and day: {rate} is not 0 or more"), rate=rate)
     if not 0 < repair.median_s <= repair.mean_s < math.inf:
         raise UnusableRate(
-            f"repair: the median must be more than 0 and at most the mean, "
-            f"not {repair.median_s} and {repair.mean_s}"
+            _(
+                "repair: the median must be more than 0 and at most the mean, "
+                "not {median} and {mean}"
+            ),
+            median=repair.median_s,
+            mean=repair.mean_s,
         )
     if lemons is not None and not 0 < lemons.nodes < 1 > lemons.failures >= 0:
-        raise UnusableRate(f"lemons: shares must lie between 0 and 1, not {lemons}")
+        raise UnusableRate(
+            _("shares of nodes and of their failures must lie between 0 and 1, not {one}, {other}"),
+            one=lemons.nodes,
+            other=lemons.failures,
+        )
 
 
 def _rates(rng: np.random.Generator, rate: float, nodes: int, lemons: Lemons | None) -> Floats:

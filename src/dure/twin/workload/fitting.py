@@ -17,7 +17,9 @@ from typing import Final
 
 import numpy as np
 
+from dure.twin.workload.refusals import Refusal
 from dure.twin.workload.trace import Floats, Ints, Kind, Trace
+from dure.vocabulary.marking import gettext_noop as _
 
 HOUR_S: Final = 3600
 DAY_S: Final = 86_400
@@ -39,7 +41,7 @@ MAX_USERS: Final = 50
 """Users of an account that are told apart; more make no difference to a fair share."""
 
 
-class UnableToFit(Exception):
+class UnableToFit(Refusal):
     """The trace has too little to be typical of anything."""
 
 
@@ -78,7 +80,7 @@ class Fitted:
 def fit(trace: Trace) -> Fitted:
     """The marginals of a trace of at least one job."""
     if not len(trace):
-        raise UnableToFit("a trace without jobs is typical of nothing")
+        raise UnableToFit(_("a trace without jobs is typical of nothing"))
     widths, counts = np.unique(trace.accelerators, return_counts=True)
     class_from = _classes(widths, counts)
     classes = np.searchsorted(class_from, trace.accelerators, side="right") - 1

@@ -14,13 +14,15 @@ from typing import Final
 import numpy as np
 
 from dure.twin.workload.fitting import DAY_S, GRID, HOUR_S, WEEK_H, Fitted, first_hour
+from dure.twin.workload.refusals import Refusal
 from dure.twin.workload.trace import Flags, Floats, Ints, Trace, trace_of
+from dure.vocabulary.marking import gettext_noop as _
 
 MAX_JOBS: Final = 50_000_000
 """Ten times the largest trace that is measured; more do not fit the memory of a usual machine."""
 
 
-class UnableToGenerate(Exception):
+class UnableToGenerate(Refusal):
     """What is asked for cannot be drawn from what was fitted; the message says what to change."""
 
 
@@ -64,15 +66,19 @@ def generate(
 
 def _check(fitted: Fitted, *, days: int, load: float, capacity: int) -> None:
     if days < 1 or load <= 0 or capacity < 1:
-        raise UnableToGenerate("days, load and capacity must be more than 0")
+        raise UnableToGenerate(_("days, load and capacity must be more than 0"))
     if capacity < fitted.widths[0]:
         raise UnableToGenerate(
-            f"every job is wider than the capacity: {fitted.widths[0]} of {capacity}"
+            _("every job is wider than the capacity of {capacity}: the narrowest has {width}"),
+            capacity=capacity,
+            width=fitted.widths[0],
         )
     jobs = load * capacity * days * DAY_S / fitted.mean_demand_as(capacity)
     if jobs > MAX_JOBS:
         raise UnableToGenerate(
-            f"{jobs:,.0f} jobs, more than {MAX_JOBS:,}: make days, load or capacity less"
+            _("{jobs} jobs, more than {most}: make days, load or capacity less"),
+            jobs=f"{jobs:,.0f}",
+            most=f"{MAX_JOBS:,}",
         )
 
 
@@ -82,7 +88,7 @@ def _names(
     """Names, the fitted account that each one is like, and shares."""
     count = accounts if isinstance(accounts, int) else len(accounts)
     if count < 1:
-        raise UnableToGenerate("there must be at least one account")
+        raise UnableToGenerate(_("there must be at least one account"))
     like = np.linspace(0, len(fitted.account_share) - 1, count).round().astype(np.int64)
     if isinstance(accounts, int):
         digits = len(str(count))
@@ -91,7 +97,7 @@ def _names(
     else:
         names, shares = tuple(accounts), np.array(list(accounts.values()), np.float64)
         if not np.isfinite(shares).all() or shares.min() < 0 or shares.sum() <= 0:
-            raise UnableToGenerate("shares of accounts must be 0 or more, and one more than 0")
+            raise UnableToGenerate(_("shares of accounts must be 0 or more, and one more than 0"))
     return names, like, shares / shares.sum()
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
 
 from dure.twin.workload.reasons import TEXTS
+from dure.twin.workload.refusals import Translate
 from dure.twin.workload.trace import Trace
 from dure.vocabulary.marking import gettext_noop as _
-
-Translate = Callable[[str], str]
 
 SHOWN: Final = 20
 """Problems that a message lists; the rest are counted. A screen's height."""
@@ -66,7 +65,8 @@ class Provenance:
         lines += _counted(_("kept with a change"), self.changed, translate)
         lines += listed(self.file, self.problems, translate)
         if self.ignored_columns:
-            lines.append(f"{translate(_('columns not read'))}: {', '.join(self.ignored_columns)}")
+            unread = translate(_("columns not read: {names}"))
+            lines.append(unread.format(names=", ".join(self.ignored_columns)))
         return lines
 
 
