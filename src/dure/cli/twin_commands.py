@@ -22,6 +22,7 @@ from rich.table import Column, Table
 
 from dure.cli.api_door import wide_console
 from dure.cli.programme_library import ProgrammeNotFoundError, load_programme
+from dure.cli.terminal import Language
 from dure.vocabulary.programme_file import ProgrammeFileError
 
 if TYPE_CHECKING:
@@ -180,12 +181,24 @@ def _studied(name: str, policy: list[str] | None, seeds: int | None, out: Path |
                     keep=out,
                     told=told,
                 )
+            if out is not None:
+                _keep_report(made, out)
         except (scenario_file.ScenarioNotFoundError, ProgrammeNotFoundError) as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(UNREADABLE) from None
         except problems as error:
             _refuse(str(error))
     return made
+
+
+def _keep_report(study: Study, folder: Path) -> None:
+    from dure.twin import report  # noqa: PLC0415  # needs the extra
+
+    languages: tuple[Language, ...] = ("ko", "en")
+    for language in languages:
+        path = folder / f"report-{language}.html"
+        path.write_text(report.html(study, language), encoding="utf-8")
+        typer.echo(f"{path}", err=True)
 
 
 def _plays(scenario: Scenario, policy: list[str] | None, seeds: int | None) -> int:

@@ -24,6 +24,7 @@ class Study:
     """`series`: policy -> accelerator-seconds by step and kind, of the first seed."""
 
     scenario: Scenario
+    setting: setting.Setting
     metrics: tuple[metrics.Metrics, ...]
     comparison: Comparison
     series: dict[str, Ints]
@@ -64,4 +65,4 @@ def conduct(
                 )
             if keep is not None:
                 results.write(play, keep)
-    return Study(scenario, tuple(found), compare(found), series, events)
+    return Study(scenario, place, tuple(found), compare(found), series, events)

@@ -1,0 +1,335 @@
+"""A study as one HTML page that needs nothing else: which policy to choose, and why.
+
+- The answer first: the policy with the most useful work among those that keep the guarantees.
+- Guarantees are kept where at most one guaranteed start in a thousand was late; islands lend
+  nothing, so nothing has to be taken back there, but nodes that fail make owners wait there too.
+- Every figure is the mean over the seeds; ranges are over the seeds, ± is Student's 95 %.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from html import escape
+from typing import Final
+
+from dure.twin import plots
+from dure.twin.compare import Figure
+from dure.twin.metrics import CLASSES
+from dure.twin.plots import Bar, Lane
+from dure.twin.policies import POLICIES
+from dure.twin.setting import DAY_S, Setting
+from dure.twin.site import SERIES
+from dure.twin.study import Study
+from dure.twin.words import Language, Say, speaker
+from dure.vocabulary.marking import gettext_noop as _
+
+_KEPT: Final = 1 / 1000
+_MOST_LANES: Final = 24
+_STACK: Final = ("owner", "lent", "held", "idle", "down")
+
+_KINDS: Final = {
+    "owner": _("used by owners"),
+    "lent": _("lent"),
+    "held": _("held for an owner"),
+    "idle": _("idle"),
+    "down": _("down"),
+}
+_CLASSES: Final = (
+    _("part of a node"),
+    _("one node"),
+    _("2 to 8 nodes"),
+    _("more than 8 nodes"),
+)
+
+Format = Callable[[float], str]
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+def _whole(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _tenths(value: float) -> str:
+    return f"{value:,.1f}"
+
+
+def _thousandths(value: float) -> str:
+    return f"{value:.3f}"
+
+
+_ROWS: Final[tuple[tuple[str, str, Format], ...]] = (
+    ("useful_occupancy", _("Useful occupancy"), _percent),
+    ("occupancy", _("Occupancy"), _percent),
+    ("bound_share", _("Share of what no scheduler could exceed"), _percent),
+    ("wait_mean_h", _("Mean wait, hours"), _tenths),
+    ("wait_p95_h", _("Wait of the slowest twentieth, hours"), _tenths),
+    ("never_started", _("Jobs never started"), _whole),
+    ("lent_hours", _("Lent accelerator-hours"), _whole),
+    ("lost_hours", _("Work lost, accelerator-hours"), _whole),
+    ("take_backs", _("Take-backs"), _whole),
+    ("repeat_victims", _("Jobs taken back more than once"), _whole),
+    ("take_back_p50_s", _("Take-back, half within, seconds"), _whole),
+    ("take_back_p95_s", _("Take-back, 95 % within, seconds"), _whole),
+    ("take_back_p99_s", _("Take-back, 99 % within, seconds"), _whole),
+    ("guarantee_p99_s", _("Guaranteed start, 99 % within, seconds"), _whole),
+    ("guarantee_misses", _("Guaranteed starts that were late"), _whole),
+    ("effective_training_time", _("Effective training time"), _percent),
+    ("fairness", _("Fairness (Jain)"), _thousandths),
+    ("fragmentation", _("Free accelerators on partly used nodes"), _percent),
+    ("pull_backs", _("Allocations reduced by rule"), _tenths),
+    ("promotions", _("Promoted from the waitlist"), _tenths),
+)
+
+_STYLE: Final = """
+body{font:16px/1.6 'Noto Sans KR','Pretendard GOV',system-ui,sans-serif;color:#1e2124;margin:0 auto;
+max-width:1080px;padding:24px}h1{font-size:28px;line-height:1.3}h2{margin-top:40px;font-size:21px}
+h3{margin:20px 0 4px;font-size:16px}.answer{background:#eef4fb;border-left:6px solid #0b50d0;
+padding:14px 20px;font-size:18px}svg{width:100%;max-width:860px;height:auto;display:block}
+svg text{font-size:13px;fill:#1e2124}svg text.on{fill:#fff}.range{stroke:#1e2124;stroke-width:1.5;
+fill:none}table{border-collapse:collapse;width:100%;font-size:14px}.scroll{overflow-x:auto}
+th,td{border-bottom:1px solid #cdd1d5;padding:6px 8px;text-align:right;vertical-align:top}
+th:first-child,td:first-child{text-align:left}small{color:#464c53;display:block;white-space:nowrap}
+.key span{display:inline-block;width:14px;height:14px;margin:0 6px 0 16px;vertical-align:-2px;
+border:1px solid #8a949e}
+"""
+
+
+def html(study: Study, language: Language) -> str:
+    """The whole page."""
+    say, setting = speaker(language), study.setting
+    name = study.scenario.name.ko if language == "ko" else study.scenario.name.en
+    body = "\n".join(
+        (
+            f"<h1>{escape(name)}</h1>",
+            _about(study, setting, say),
+            f'<p class="answer">{escape(_answer(study, say))}</p>',
+            _policies(study, say),
+            _bars(study, say),
+            _occupancy(study, say),
+            _waits(study, say),
+            _table(study, say),
+            _gantt(study, setting, say),
+            _notes(say),
+        )
+    )
+    return (
+        f'<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>{escape(name)}</title><style>{_STYLE}</style></head><body><main>{body}"
+        "</main></body></html>"
+    )
+
+
+def _about(study: Study, setting: Setting, say: Say) -> str:
+    said = say(
+        _(
+            "{accelerators} accelerators in {pools} pools, {projects} projects, {days} days, "
+            "{jobs} jobs; engine: {profile}; {seeds} draws of jobs and failures."
+        )
+    ).format(
+        accelerators=f"{setting.capacity:,}",
+        pools=len(setting.pools),
+        projects=len(setting.projects),
+        days=setting.days,
+        jobs=f"{study.metrics[0].jobs:,}",
+        profile=study.scenario.profile,
+        seeds=len(study.comparison.seeds),
+    )
+    return f"<p>{escape(said)}</p>"
+
+
+def recommended(study: Study) -> str | None:
+    """The policy with the most useful work of those that keep the guarantees; None: none does."""
+    kept = [policy for policy in study.comparison.policies if _late(study, policy) <= _KEPT]
+    useful = study.comparison.figures["useful_occupancy"]
+    return max(kept, key=lambda policy: useful[policy].mean or 0.0, default=None)
+
+
+def _late(study: Study, policy: str) -> float:
+    """The share of guaranteed starts that were late, over all seeds."""
+    plays = [one for one in study.metrics if one.policy == policy]
+    starts = sum(one.guaranteed_starts for one in plays)
+    return sum(one.guarantee_misses for one in plays) / max(1, starts)
+
+
+def _answer(study: Study, say: Say) -> str:
+    best, first = recommended(study), study.comparison.policies[0]
+    if best is None:
+        return say(_("No policy here keeps the guarantees: more than one start in 1,000 is late."))
+    figures = study.comparison.figures
+    parts = {
+        "policy": say(POLICIES[best].label),
+        "useful": _percent(figures["useful_occupancy"][best].mean or 0),
+        "first": say(POLICIES[first].label),
+        "before": _percent(figures["useful_occupancy"][first].mean or 0),
+        "wait": _tenths(figures["wait_mean_h"][best].mean or 0),
+        "wait_before": _tenths(figures["wait_mean_h"][first].mean or 0),
+        "late": _percent(_late(study, best)),
+    }
+    return say(
+        _(
+            "Choose “{policy}”: {useful} of the healthy capacity does useful work ({first}: "
+            "{before}), jobs wait {wait} h on average ({first}: {wait_before} h), and {late} of "
+            "guaranteed starts are late."
+        )
+    ).format(**parts)
+
+
+def _policies(study: Study, say: Say) -> str:
+    rows = "".join(
+        f"<dt><strong>{escape(say(POLICIES[p].label))}</strong></dt>"
+        f"<dd>{escape(say(POLICIES[p].says))}</dd>"
+        for p in study.comparison.policies
+    )
+    return f"<h2>{escape(say(_('The policies')))}</h2><dl>{rows}</dl>"
+
+
+def _bars(study: Study, say: Say) -> str:
+    shown = (
+        ("useful_occupancy", _percent, _("Useful occupancy"), "#0072b2"),
+        ("wait_mean_h", _tenths, _("Mean wait, hours"), "#d55e00"),
+        ("lost_hours", _whole, _("Work lost, accelerator-hours"), "#7f3b08"),
+    )
+    parts = [f"<h2>{escape(say(_('Side by side')))}</h2>"]
+    for metric, form, title, colour in shown:
+        figures = study.comparison.figures[metric]
+        rows = [
+            Bar(
+                say(POLICIES[p].label),
+                f.mean,
+                f.low,
+                f.high,
+                "" if f.mean is None else form(f.mean),
+            )
+            for p, f in figures.items()
+        ]
+        parts.append(
+            f"<h3>{escape(say(title))}</h3>{plots.bars(rows, title=say(title), colour=colour)}"
+        )
+    return "".join(parts)
+
+
+def _bar(label: str, figure: Figure, form: Format) -> Bar:
+    said = "" if figure.mean is None else form(figure.mean)
+    return Bar(label, figure.mean, figure.low, figure.high, said)
+
+
+def _occupancy(study: Study, say: Say) -> str:
+    key = "".join(
+        f'<span style="background:{plots.COLOURS[kind]}"></span>{escape(say(_KINDS[kind]))}'
+        for kind in _STACK
+    )
+    parts = [
+        f"<h2>{escape(say(_('Where the accelerators were, over time')))}</h2>",
+        f'<p class="key">{key}</p>',
+    ]
+    order = [SERIES.index(kind) for kind in _STACK]
+    for policy, series in study.series.items():
+        title = say(POLICIES[policy].label)
+        drawn = plots.areas(
+            series, order, SERIES, days=study.scenario.days, title=title, day=say(_("day"))
+        )
+        parts.append(f"<h3>{escape(title)}</h3>{drawn}")
+    return "".join(parts)
+
+
+def _waits(study: Study, say: Say) -> str:
+    """Mean waits by size, over all seeds, of jobs that started, and how many never did."""
+    head = "".join(f"<th>{escape(say(name))}</th>" for name in _CLASSES)
+    rows = "".join(_wait_row(study, policy, say) for policy in study.comparison.policies)
+    return (
+        f"<h2>{escape(say(_('Mean wait by size of job, hours')))}</h2>"
+        f'<div class="scroll"><table><thead><tr><th>{escape(say(_("Policy")))}</th>{head}</tr>'
+        f"</thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _wait_row(study: Study, policy: str, say: Say) -> str:
+    cells = []
+    for name in CLASSES:
+        waits = [one.waits[name] for one in study.metrics if one.policy == policy]
+        jobs, started = sum(w.jobs for w in waits), sum(w.started for w in waits)
+        if not jobs:
+            cells.append("<td>–</td>")
+            continue
+        mean = sum(w.mean_h * w.started for w in waits) / max(1, started)
+        never = say(_("{share} never started")).format(share=_percent((jobs - started) / jobs))
+        cells.append(f"<td>{_tenths(mean) if started else '–'}<small>{escape(never)}</small></td>")
+    return f"<tr><td>{escape(say(POLICIES[policy].label))}</td>{''.join(cells)}</tr>"
+
+
+def _table(study: Study, say: Say) -> str:
+    policies = study.comparison.policies
+    head = "".join(f"<th>{escape(say(POLICIES[p].label))}</th>" for p in policies)
+    rows = []
+    for metric, label, form in _ROWS:
+        by_policy = study.comparison.figures[metric]
+        cells = "".join(f"<td>{_cell(by_policy[p], form)}</td>" for p in policies)
+        rows.append(f"<tr><td>{escape(say(label))}</td>{cells}</tr>")
+    note = say(_("Small: the difference to the first policy, ± 95 %, seed by seed."))
+    return (
+        f"<h2>{escape(say(_('Every figure')))}</h2><p>{escape(note)}</p>"
+        f'<div class="scroll"><table><thead><tr><th></th>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _cell(figure: Figure, form: Format) -> str:
+    if figure.mean is None:
+        return "–"
+    if figure.difference is None:
+        return form(figure.mean)
+    sign = "+" if figure.difference >= 0 else "−"
+    within = "" if figure.within is None else f" ± {form(figure.within)}"
+    return f"{form(figure.mean)}<small>{sign}{form(abs(figure.difference))}{within}</small>"
+
+
+def _gantt(study: Study, setting: Setting, say: Say) -> str:
+    policy = recommended(study) or study.comparison.policies[0]
+    lanes = list(_lanes(study, setting, policy))[:_MOST_LANES]
+    title = say(_("Servers promised over time: {policy}")).format(
+        policy=say(POLICIES[policy].label)
+    )
+    drawn = plots.gantt(lanes, days=setting.days, title=title, day=say(_("day")))
+    return f"<h2>{escape(title)}</h2>{drawn}"
+
+
+def _lanes(study: Study, setting: Setting, policy: str) -> Iterator[Lane]:
+    changes: dict[str, list[tuple[float, int]]] = {
+        p.key: [(p.from_s / DAY_S, p.servers), (p.until_s / DAY_S, 0)] if p.servers else []
+        for p in setting.projects
+    }
+    for at_s, what, project, servers in study.events[policy]:
+        held = changes[project]
+        at = at_s / DAY_S
+        before = [n for day, n in sorted(held) if day <= at]
+        left = {"promote": servers, "pull_back": (before[-1] if before else 0) - servers}
+        if what in left:
+            held[:] = [one for one in held if what == "pull_back" or one[0] < at]
+            held.append((at, left[what]))
+        elif what == "expire":
+            held.append((at, 0))
+    for project, points in changes.items():
+        ends = [*(day for day, _n in sorted(points)[1:]), float(setting.days)]
+        yield Lane(
+            project,
+            tuple(
+                (day, min(until, setting.days), count)
+                for (day, count), until in zip(sorted(points), ends, strict=False)
+                if count and day < setting.days
+            ),
+        )
+
+
+def _notes(say: Say) -> str:
+    notes = (
+        _("Means over the seeds; ranges in the bars are the lowest and the highest seed."),
+        _("Pull-backs are approved, and awards accepted, on the day they are proposed."),
+        _("A project's jobs run on the pool of its own; they do not move between pools."),
+        _("A guaranteed start is late when it takes longer than the grace and the site's sweep."),
+    )
+    rows = "".join(f"<li>{escape(say(note))}</li>" for note in notes)
+    return f"<h2>{escape(say(_('How to read this')))}</h2><ul>{rows}</ul>"
