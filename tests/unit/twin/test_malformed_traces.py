@@ -43,6 +43,7 @@ FILES: Final[dict[str, tuple[str, str | bytes]]] = {
     "no job on accelerators": ("a.csv", HEAD + "1,0,60,0\n2,0,60,0\n"),
     "an origin without a zone": ("a.csv", "# origin: 2026-03-02T09:00:00\n" + HEAD),
     "not UTF-8": ("a.csv", (HEAD + "1,0,60,8\n작업,0,60,8\n").encode("cp949")),
+    "a NUL in a number": ("a.csv", HEAD + "1,0,6\0,8\n"),
     "truncated gzip": ("a.csv.gz", gzip.compress(MANY.encode(), mtime=0)[:9_000]),
     "damaged gzip": ("a.csv.gz", gzip.compress(MANY.encode(), mtime=0)[:-8] + b"damaged!"),
     "another form": ("a.txt", "job 1 ran\n"),

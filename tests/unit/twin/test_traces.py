@@ -19,6 +19,7 @@ from dure.twin.workload import (
     UnableToReadTrace,
     openb_nodes,
     read,
+    same,
     trace_of,
     write,
 )
@@ -198,6 +199,42 @@ def test_parquet_may_have_floats_and_nothing_where_a_number_is_not_known(tmp_pat
     ]  # fmt: skip
     trace = read(tmp_path / "a.parquet", tolerate=2).trace
     assert (trace.job_id[0], trace.limit_s[0]) == ("1", 0)
+
+
+def test_a_changed_byte_of_parquet_never_changes_a_job(tmp_path: Path) -> None:
+    one = np.arange(1, 200)
+    trace = trace_of(submit_s=one, run_s=one, accelerators=one)
+    path = tmp_path / "a.parquet"
+    write(trace, path)
+    whole = path.read_bytes()
+    refused = 0
+    for place in range(4, len(whole), 37):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        try:
+            assert same(read(path).trace, trace)
+        except UnableToReadTrace:
+            refused += 1
+    assert refused > 0
+
+
+@pytest.mark.parametrize(
+    ("gpus", "why"),
+    [
+        ([[8]], "the column 'gpus' holds list"),
+        ([b"\xff"], "the column 'gpus' holds binary"),
+        ([datetime(2026, 3, 2, tzinfo=UTC)], "'2026-03-02 00:00:00.000000Z' is not a number"),
+    ],
+)
+def test_a_column_of_parquet_that_is_not_plain_is_named(
+    tmp_path: Path, gpus: list[object], why: str
+) -> None:
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet  # noqa: PLC0415  # where it is installed
+
+    one = {"job_id": ["a"], "submit_s": [0], "duration_s": [60], "gpus": gpus}
+    parquet.write_table(pa.table(one), tmp_path / "a.parquet")
+    with pytest.raises(UnableToReadTrace, match=why):
+        read(tmp_path / "a.parquet")
 
 
 def test_arrays_that_are_no_trace_are_refused() -> None:

@@ -21,10 +21,15 @@ def text_of(path: Path, *, most: int = MAX_BYTES) -> str:
     data = _unpacked(path, raw, most) if raw.startswith(_GZIP) else raw
     if len(data) > most:
         raise refusal(path, "too_big", most=most)
+    # a NUL is no text either, and arrays of text would drop it
+    bad = data.find(b"\0")
     try:
-        return data.decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise refusal(path, "not_text", line=data.count(b"\n", 0, error.start) + 1) from error
+        bad = error.start
+    if bad >= 0:
+        raise refusal(path, "not_text", line=data.count(b"\n", 0, bad) + 1)
+    return text
 
 
 def bytes_of(path: Path) -> bytes:

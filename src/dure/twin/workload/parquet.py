@@ -16,6 +16,7 @@ from dure.twin.workload import common_form
 from dure.twin.workload.common_form import COLUMNS
 from dure.twin.workload.files import bytes_of, refusal
 from dure.twin.workload.provenance import Form, Loaded
+from dure.twin.workload.separated import check_header
 from dure.twin.workload.sieve import Sieve, instant
 from dure.twin.workload.trace import Trace
 
@@ -34,37 +35,35 @@ def read_parquet(
     from pyarrow import parquet  # noqa: PLC0415
 
     try:
-        rows = parquet.read_table(pa.BufferReader(bytes_of(path)))
-    except (pa.ArrowInvalid, OSError) as error:
-        raise refusal(path, "not_parquet", value=f"{error!s:.200}") from error
-    for name in common_form.ASKED:
-        if name not in rows.column_names:
-            there = ", ".join(rows.column_names)
-            raise refusal(path, "no_column", value=name, columns=there)
+        data = pa.BufferReader(bytes_of(path))
+        rows = parquet.read_table(data, page_checksum_verification=True)
+        names = rows.column_names
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise refusal(path, "not_parquet", value=str(error).partition("\n")[0][:200]) from error
+    check_header(path, names, common_form.ASKED)
     said = (rows.schema.metadata or {}).get(_ORIGIN)
     if origin is None and said is not None:
         origin = instant(path, said.decode(errors="replace"), 0)
-    columns = {
-        name: _column(rows[name], text=name in _TEXTS)
-        for name in rows.column_names
-        if name in COLUMNS
-    }
-    unread = {name: np.zeros(0) for name in rows.column_names if name not in COLUMNS}
+    columns = {name: _column(path, name, rows[name]) for name in names if name in COLUMNS}
+    unread = {name: np.zeros(0) for name in names if name not in COLUMNS}
     sieve = Sieve(path, np.arange(1, rows.num_rows + 1), columns | unread)
     return common_form.loaded(
         sieve, form=Form.PARQUET, origin=origin, tolerate=tolerate, licence=licence
     )
 
 
-def _column(values: pa.ChunkedArray, *, text: bool) -> npt.NDArray[Any]:
+def _column(path: Path, name: str, values: pa.ChunkedArray) -> npt.NDArray[Any]:
     import pyarrow as pa  # noqa: PLC0415  # heavy
     from pyarrow import compute  # noqa: PLC0415
 
     kind = values.type
-    if text or not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
-        filled = compute.fill_null(compute.cast(values, pa.string()), "")
-        return np.array(filled.to_pylist(), np.str_)
-    numbers: npt.NDArray[Any] = compute.cast(values, pa.float64(), safe=False).to_numpy()
+    try:
+        if name in _TEXTS or not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+            filled = compute.fill_null(compute.cast(values, pa.string()), "")
+            return np.array(filled.to_pylist(), np.str_)
+        numbers: npt.NDArray[Any] = compute.cast(values, pa.float64(), safe=False).to_numpy()
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise refusal(path, "not_plain", value=name, kind=kind) from error
     return numbers
 
 
@@ -83,4 +82,4 @@ def write_parquet(trace: Trace, path: Path) -> None:
         rows = rows.replace_schema_metadata(
             {_ORIGIN: trace.origin.astimezone(UTC).isoformat().encode()}
         )
-    parquet.write_table(rows, path, compression="zstd")
+    parquet.write_table(rows, path, compression="zstd", write_page_checksum=True)

@@ -67,6 +67,7 @@ UNREADABLE: Final[dict[str, str]] = {
     "not_a_zone": _("'{value}' is not a zone; write its name, such as Asia/Seoul"),
     "not_an_origin": _("'{value}' is not an instant such as 2026-01-31T00:00:00Z"),
     "not_parquet": _("this is not a whole Parquet file: {value}"),
+    "not_plain": _("the column '{value}' holds {kind}, and not plain text or numbers"),
     "no_job": _("no row is a job that ran on accelerators"),
 }
 

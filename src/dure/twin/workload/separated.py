@@ -41,11 +41,12 @@ def sieve_of(
     if not rows:
         raise refusal(path, "empty")
     header = [name.strip() for name in rows.pop(0)]
-    _check_header(path, header, asked, first + lines.pop(0))
+    check_header(path, header, asked, line=first + lines.pop(0))
     return _columns(path, header, rows, [first + at for at in lines])
 
 
-def _check_header(path: Path, header: list[str], asked: Collection[str], line: int) -> None:
+def check_header(path: Path, header: list[str], asked: Collection[str], *, line: int = 0) -> None:
+    """Every column once, and those asked for. `line` 0 where the header is no line."""
     twice = next((name for name in header if header.count(name) > 1), None)
     if twice is not None:
         raise refusal(path, "column_twice", line=line, value=twice)
