@@ -74,7 +74,7 @@ def areas(series: Ints, order: Sequence[int], names: Sequence[str], *, days: int
     for place in np.linspace(0, days, 5).astype(int).tolist():
         x = left + (_WIDE - left - 8) * place / days
         anchor = "end" if place == days else "middle"
-        marks.append(_text(x, top + high + 16, f"{day} {place}", "", anchor))
+        marks.append(_text(x, top + high + 16, day.format(number=place), "", anchor))
     return _svg("".join(marks), top + high + 22, title)
 
 
@@ -141,5 +141,5 @@ def gantt(lanes: Sequence[Lane], *, days: int, title: str, day: str) -> str:
     bottom = 4 + step * len(lanes)
     for at in np.linspace(0, days, 5).astype(int).tolist():
         anchor = "end" if at == days else "middle"
-        marks.append(_text(left + at * scale, bottom + 14, f"{day} {at}", "", anchor))
+        marks.append(_text(left + at * scale, bottom + 14, day.format(number=at), "", anchor))
     return _svg("".join(marks), bottom + 20, title)

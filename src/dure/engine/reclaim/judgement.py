@@ -101,7 +101,8 @@ def removal(
 
 
 def _occupancy(state: AllocationState, rule: LowOccupancy, now: Now) -> Finding | Reason:
-    window = [now.today - timedelta(days=ago) for ago in range(rule.window_days, 0, -1)]
+    today = now.today
+    window = [today - timedelta(days=ago) for ago in range(rule.window_days, 0, -1)]
     if window[0] < _window_opens(state, rule, now):
         return Reason(code="reclaim.window_not_full", params={"days": rule.window_days})
     known = {one.day: one.used for one in state.days}
