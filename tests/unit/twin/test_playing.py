@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from tests.unit.twin import tiny
@@ -11,7 +13,7 @@ from dure.twin.policies import POLICIES, predicted
 from dure.twin.scenario import Failures
 
 
-def did(policy: str, **changed: object) -> list[tuple[int, str, str, int]]:
+def did(policy: str, **changed: Any) -> list[tuple[int, str, str, int]]:
     play = tiny.play(policy, **changed)
     return [(e.at_s // tiny.DAY_S, e.what, e.project, e.servers) for e in play.register.events]
 
