@@ -117,7 +117,8 @@ class Programme(Frozen):
     def _over_split(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
         split = sum(quota.share for quota in self.quotas)
         if split > 1:
-            yield ("quotas",), f"the quotas' shares add up to {split}, more than the whole"
+            percent = float(100 * split)
+            yield ("quotas",), f"the quotas' shares add up to {percent:g} %, more than the whole"
 
     def _unknown_lessors(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
         """A rule that excludes lessors does nothing for one that cannot be recognised."""
