@@ -3,20 +3,24 @@
 - Synthetic work is drawn from a seed; a trace is played as it is; work like a trace's is drawn from
   what was fitted to it.
 - A trace's accounts become projects: the largest account the project with the most servers, and
-  round again where there are more accounts than projects. Without accounts, users stand for them.
+  round again where there are more accounts than projects. Without accounts, users stand for them;
+  where nobody is named, jobs are dealt out by the seed, in proportion to the projects' servers.
 - A job wider than its project's pool is left out and counted; nothing is cut to fit.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
 from dure.twin.policies.facts import Ints
 from dure.twin.scenario import Demand, Synthetic
 from dure.twin.setting import DAY_S, Setting
+
+if TYPE_CHECKING:
+    from dure.twin.workload import Trace
 
 _HOUR_S: Final = 3600
 _DAYTIME: Final = range(9, 21)
@@ -133,20 +137,26 @@ def _from_trace(setting: Setting, demand: Demand, seed: int) -> Work:
         )
         work = np.maximum(1, (work * (wanted / offered)).astype(np.int64))
     limit = np.where(trace.limit_s > 0, np.maximum(trace.limit_s, work), work)
-    owner = trace.account if len(trace.accounts) > 1 else trace.user
-    return Work(
-        trace.submit_s,
-        work,
-        limit,
-        trace.accelerators,
-        _shared_out(setting, owner, work),
-        trace.user,
-    )
+    project = _homes(setting, trace, work, np.random.default_rng([seed, 3]))
+    return Work(trace.submit_s, work, limit, trace.accelerators, project, trace.user)
 
 
-def _shared_out(setting: Setting, owner: Ints, work: Ints) -> Ints:
+def _homes(setting: Setting, trace: Trace, work: Ints, rng: np.random.Generator) -> Ints:
+    """The project of each job: its owner's, or one that is drawn where nobody is named."""
+    by_account = len(trace.accounts) > 1
+    owner = trace.account if by_account else trace.user
+    names = trace.accounts if by_account else trace.users
+    named = np.array([bool(name) for name in names], bool)[owner]
+    asked = np.array([project.asked for project in setting.projects], float)
+    homes: Ints = rng.choice(len(asked), len(work), p=asked / asked.sum()).astype(np.int64)
+    if named.any():
+        homes[named] = _shared_out(setting, owner[named], (work * trace.accelerators)[named])
+    return homes
+
+
+def _shared_out(setting: Setting, owner: Ints, demand_as: Ints) -> Ints:
     """The project of each job, by its owner's place among the owners."""
-    uses = np.bincount(owner, weights=work.astype(float))
+    uses = np.bincount(owner, weights=demand_as.astype(float))
     place = np.empty(len(uses), np.int64)
     place[np.argsort(-uses, kind="stable")] = np.arange(len(uses))
     by_size = sorted(range(len(setting.projects)), key=lambda i: -setting.projects[i].asked)
