@@ -126,11 +126,15 @@ def html(study: Study, language: Language) -> str:
     )
 
 
+def _heading(words: str) -> str:
+    return f"<h2>{escape(words)}</h2>"
+
+
 def _about(study: Study, setting: Setting, say: Say) -> str:
     said = say(
         _(
-            "{accelerators} accelerators in {pools} pools, {projects} projects, {days} days, "
-            "{jobs} jobs; engine: {profile}; {seeds} draws of jobs and failures."
+            "Accelerators: {accelerators}; pools: {pools}; projects: {projects}; days: {days}; "
+            "jobs: {jobs}; engine: {profile}; draws of jobs and failures: {seeds}."
         )
     ).format(
         accelerators=f"{setting.capacity:,}",
@@ -190,7 +194,7 @@ def _policies(study: Study, say: Say) -> str:
         f"<dd>{escape(say(POLICIES[p].says))}</dd>"
         for p in study.comparison.policies
     )
-    return f"<h2>{escape(say(_('The policies')))}</h2><dl>{rows}</dl>"
+    return _heading(say(_("The policies"))) + f"<dl>{rows}</dl>"
 
 
 def _bars(study: Study, say: Say) -> str:
@@ -199,7 +203,7 @@ def _bars(study: Study, say: Say) -> str:
         ("wait_mean_h", _tenths, _("Mean wait, hours"), "#d55e00"),
         ("lost_hours", _whole, _("Work lost, accelerator-hours"), "#7f3b08"),
     )
-    parts = [f"<h2>{escape(say(_('Side by side')))}</h2>"]
+    parts = [_heading(say(_("Side by side")))]
     for metric, form, title, colour in shown:
         figures = study.comparison.figures[metric]
         rows = [
@@ -229,7 +233,7 @@ def _occupancy(study: Study, say: Say) -> str:
         for kind in _STACK
     )
     parts = [
-        f"<h2>{escape(say(_('Where the accelerators were, over time')))}</h2>",
+        _heading(say(_("Where the accelerators were, over time"))),
         f'<p class="key">{key}</p>',
     ]
     order = [SERIES.index(kind) for kind in _STACK]
@@ -246,9 +250,9 @@ def _waits(study: Study, say: Say) -> str:
     """Mean waits by size, over all seeds, of jobs that started, and how many never did."""
     head = "".join(f"<th>{escape(say(name))}</th>" for name in _CLASSES)
     rows = "".join(_wait_row(study, policy, say) for policy in study.comparison.policies)
-    return (
-        f"<h2>{escape(say(_('Mean wait by size of job, hours')))}</h2>"
-        f'<div class="scroll"><table><thead><tr><th>{escape(say(_("Policy")))}</th>{head}</tr>'
+    first = escape(say(_("Policy")))
+    return _heading(say(_("Mean wait by size of job, hours"))) + (
+        f'<div class="scroll"><table><thead><tr><th>{first}</th>{head}</tr>'
         f"</thead><tbody>{rows}</tbody></table></div>"
     )
 
@@ -276,8 +280,8 @@ def _table(study: Study, say: Say) -> str:
         cells = "".join(f"<td>{_cell(by_policy[p], form)}</td>" for p in policies)
         rows.append(f"<tr><td>{escape(say(label))}</td>{cells}</tr>")
     note = say(_("Small: the difference to the first policy, ± 95 %, seed by seed."))
-    return (
-        f"<h2>{escape(say(_('Every figure')))}</h2><p>{escape(note)}</p>"
+    return _heading(say(_("Every figure"))) + (
+        f"<p>{escape(note)}</p>"
         f'<div class="scroll"><table><thead><tr><th></th>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
@@ -338,4 +342,4 @@ def _notes(say: Say) -> str:
         _("A guaranteed start is late when it takes longer than the grace and the site's sweep."),
     )
     rows = "".join(f"<li>{escape(say(note))}</li>" for note in notes)
-    return f"<h2>{escape(say(_('How to read this')))}</h2><ul>{rows}</ul>"
+    return _heading(say(_("How to read this"))) + f"<ul>{rows}</ul>"
