@@ -6,10 +6,11 @@ from fractions import Fraction
 from itertools import pairwise
 from random import Random
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests.properties.oracle import Oracle
-from tests.properties.small_rounds import HEADER, Case, cases
+from tests.properties.small_rounds import HEADER, Case, cases, round_of
 
 from dure.engine.allocation import (
     Request,
@@ -193,3 +194,15 @@ def test_the_outcomes_stand_in_the_order_of_the_round(case: Case) -> None:
     found = decided(case)
     assert [o.application for o in found.intents] == Oracle(*case, HEADER.seed).order()
     assert all(one.place + 1 == next_.place for one, next_ in pairwise(found.intents))
+
+
+@pytest.mark.parametrize("seed", [80735, 84997, 3281223])
+def test_rounds_that_were_once_decided_wrongly(seed: int) -> None:
+    """A cap broken by the awards that the search began from; a bound below the best plan."""
+    for case in (round_of(Random(seed), steady=steady) for steady in (True, False)):  # noqa: S311
+        for each in (case, by_score(case)):
+            made = decided(each)
+            best = Oracle(*each, HEADER.seed).best()
+            assert violations(*each, made) == ()
+            assert best is not None
+            assert made.objective <= best <= made.bound

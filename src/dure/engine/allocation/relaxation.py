@@ -108,7 +108,7 @@ class _Search:
             relaxed = self._relaxation(found)
             if self._order:
                 bounds.append(relaxed.bound)
-            if best is None or relaxed.bound < best.bound:
+            if best is None or relaxed.bound <= best.bound:
                 best = relaxed
             exceeded = self._exceeded(found.share)
             broken = [] if exceeded else self._broken(found.share)

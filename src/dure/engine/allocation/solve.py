@@ -33,7 +33,7 @@ CORES: Final = (60, 180)
 """Requests whose fate is reconsidered first, nearest to paying: that finds the optimum, or nearly,
 of rounds of 514, and leaves little to prove. More of them where the first leave half of it open."""
 
-CORE_EFFORT: Final = 0.5
+CORE_EFFORT: Final = 0.1
 """Deterministic time for that."""
 
 PARTS: Final = (60, 120)
@@ -184,9 +184,9 @@ class _Search:
             return one, bound
         parted = mended(self._round, self._parted_and_filled(one), self._relaxed)
         awards = start if parted is None else max(start, parted, key=self._merit)
-        slack = bound - self._merit(awards)
-        if slack <= 0:
+        if bound <= self._merit(awards):
             return awards, bound
+        slack = self._bound - self._merit(awards)  # what is lost is counted from this bound
         held = as_one(self._round, self._one, awards)
         near = {_way(o) for ways in self._open(held, slack).values() for o in ways}
         every = AllOptions(self._round)

@@ -56,8 +56,6 @@ def as_one(round_: Round, one: Round, awards: Awards) -> dict[str, Award]:
 
 def apart(round_: Round, one: Round, awards: Awards) -> dict[str, Award]:
     """Awards of pools that stand for others, parted among those: nearly always all of them."""
-    if one is round_:
-        return dict(awards)
     found: dict[str, Award] = {}
     room = round_.room({})
     for request, award in _in_order(round_, awards):
