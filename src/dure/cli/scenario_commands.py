@@ -131,10 +131,9 @@ def propose(
     """Make a scenario the call's proposed plan. Nothing is awarded until it is approved."""
     client = connected(hub, token)
     view = _found(client, call, name, plan)
-    if dry_run:
-        _show(view, as_json=as_json)
+    question = f"Propose it? Other proposed plans of {call} are set aside."
+    if not _meant(view, question, dry_run=dry_run, yes=yes, as_json=as_json):
         return
-    _ask(view, f"Propose it? Other proposed plans of {call} are set aside.", yes=yes)
     with asking(f"scenario {name} of plan {view.plan} of call {call}"):
         made = client.propose_scenario(call, name, plan=view.plan)
     said = f"Scenario {name} is proposed as plan {made.plan}; it waits for approval."
@@ -156,15 +155,23 @@ def remove(
     """Take a scenario away. Cannot be undone; no plan and no award changes."""
     client = connected(hub, token)
     view = _found(client, call, name, plan)
-    if dry_run:
-        _show(view, as_json=as_json)
+    question = "Remove it? This cannot be undone."
+    if not _meant(view, question, dry_run=dry_run, yes=yes, as_json=as_json):
         return
-    _ask(view, "Remove it? This cannot be undone.", yes=yes)
     with asking(f"scenario {name} of plan {view.plan} of call {call}"):
         client.remove_scenario(call, name, plan=view.plan)
     said = f"Scenario {name} of plan {view.plan} is removed."
     removed = {"call": call, "plan": view.plan, "name": name, "removed": True}
     typer.echo(json.dumps(removed, ensure_ascii=False) if as_json else said)
+
+
+def _meant(view: ScenarioView, question: str, *, dry_run: bool, yes: bool, as_json: bool) -> bool:
+    """Whether to go on: a dry run only shows the scenario, and who is asked may say no."""
+    if dry_run:
+        _show(view, as_json=as_json)
+        return False
+    _ask(view, question, yes=yes)
+    return True
 
 
 def _found(client: HubClient, call: str, name: str, plan: int | None) -> ScenarioView:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from dure.vocabulary.frozen import Frozen, Text
 from dure.vocabulary.programme.allotment import Allotment
@@ -30,7 +30,7 @@ from dure.vocabulary.programme.supply import (
     StandingAllocation,
 )
 from dure.vocabulary.programme.supply_calls import SupplyCall
-from dure.vocabulary.programme.types import Key
+from dure.vocabulary.programme.types import Key, TimeZone
 
 Unit = Literal["server", "accelerator", "accelerator-hour", "node-hour"]
 
@@ -51,7 +51,7 @@ class Programme(Frozen):
     id: Key
     name: Text
     agency: Text
-    time_zone: str
+    time_zone: TimeZone
     currency: str = Field(pattern=r"^[A-Z]{3}$")
     fiscal_year_starts_month: int = Field(default=1, ge=1, le=12)
     unit: Unit = "server"
@@ -75,16 +75,6 @@ class Programme(Frozen):
     lending: Lending = Lending()
     reclaim: tuple[ReclaimRule, ...] = ()
     sources: tuple[str, ...] = ()
-
-    @field_validator("time_zone")
-    @classmethod
-    def _known_zone(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (KeyError, ValueError, OSError) as error:
-            msg = f"{name!r} is not a time zone; write one such as Asia/Seoul"
-            raise ValueError(msg) from error
-        return name
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Programme:

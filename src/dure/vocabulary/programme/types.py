@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 from typing import Annotated, Final
+from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StringConstraints
 
 from dure.quantities import Share, ShareOutOfRangeError
 
@@ -53,3 +54,16 @@ Exact = Annotated[Fraction, BeforeValidator(_exact), _as_text]
 
 Portion = Annotated[Fraction, BeforeValidator(_share), Field(ge=0, le=1), _as_text]
 """An exact share from 0 to 1."""
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        msg = f"{name!r} is not a time zone; write one such as Asia/Seoul"
+        raise ValueError(msg) from error
+    return name
+
+
+TimeZone = Annotated[str, AfterValidator(_known_zone)]
+"""The name of a time zone of the IANA database."""
