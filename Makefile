@@ -7,7 +7,7 @@ BIN   := $(VENV)/bin
 UV    := UV_CACHE_DIR=$(CURDIR)/$(VENV)/uv-cache $(BIN)/uv
 ARGS  ?=
 
-.PHONY: demo run test check fix bench lock translations api clean help
+.PHONY: demo run twin test check fix bench lock translations api clean help
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -22,6 +22,10 @@ $(VENV)/.hub: requirements/hub.lock pyproject.toml | $(BIN)/uv
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
+$(VENV)/.twin: requirements/twin.lock $(VENV)/.hub
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/twin.lock
+	@touch $@
+
 $(VENV)/.dev: requirements/dev.lock $(VENV)/.hub
 	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.lock
 	@touch $@
@@ -31,6 +35,9 @@ demo: $(VENV)/.hub ## a whole programme, from the call to the closed month (ARGS
 
 run: $(VENV)/.hub ## serve the portal on what the demo left
 	$(BIN)/dure demo --serve-only
+
+twin: $(VENV)/.twin ## play a small pool for four weeks under seven policies (ARGS=SCENARIO); the report lies in .demo/twin
+	$(BIN)/dure twin compare $(or $(ARGS),small-pool) --out .demo/twin
 
 test: $(VENV)/.dev ## every test tier, on SQLite and PostgreSQL, with a real browser
 	$(BIN)/python tests/run.py $(ARGS)
@@ -53,6 +60,7 @@ bench-%: $(VENV)/.dev ## one of them: bench-rounds, bench-assignment, bench-scor
 lock: $(BIN)/uv ## pin the dependencies anew, with hashes and without a registry's name
 	$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --group build pyproject.toml -o requirements/agent.lock
 	$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --extra hub --group build pyproject.toml -o requirements/hub.lock
+	$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --extra hub --extra twin --group build pyproject.toml -o requirements/twin.lock
 	$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --extra hub --extra twin --group build --group dev pyproject.toml -o requirements/dev.lock
 
 translations: $(VENV)/.hub ## gather the sentences of code and pages, compile the translated ones (needs gettext)

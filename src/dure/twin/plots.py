@@ -1,19 +1,28 @@
-"""The report's pictures as SVG text, drawn here: a few rectangles and lines need no library.
+"""The report's pictures, drawn by matplotlib and held inside the page.
 
-- Colours are told apart by people who do not see red and green apart (Okabe and Ito, 2008), and
-  every area and bar is also named in words.
-- A picture has a title for who hears the page, and scales with the window.
+- A picture is one SVG in an `img`, so that the page stays one file and runs nothing. What it shows
+  is its text for who hears the page; a table of the page holds the same figures.
+- Words stay words: the reader's own fonts show them, in either language.
+- Colours are told apart by people who do not see red and green apart (Okabe and Ito, 2008).
+- The same figures make the same picture: no date, no chance in its names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from html import escape
-from typing import Final, NamedTuple
+from io import BytesIO
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
 from dure.twin.policies.facts import Floats, Ints
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 COLOURS: Final = {
     "owner": "#0072b2",
@@ -22,9 +31,14 @@ COLOURS: Final = {
     "idle": "#dcdcdc",
     "down": "#7f3b08",
 }
-_WIDE: Final = 720
+_INK: Final = "#1e2124"
+_WIDE: Final = 10.0
+"""Inches; the page scales it."""
 _MOST_POINTS: Final = 180
 """Columns of a picture of areas: more are not seen at this width."""
+_MEASURED: Final = "DejaVu Sans"
+_SHOWN: Final = "'Noto Sans KR', 'Pretendard GOV', system-ui, sans-serif"
+"""matplotlib measures words in the font that it brings; readers see them in theirs."""
 
 
 class Bar(NamedTuple):
@@ -37,83 +51,6 @@ class Bar(NamedTuple):
     said: str = ""
 
 
-def _svg(inside: str, height: int, title: str) -> str:
-    return (
-        f'<svg viewBox="0 0 {_WIDE} {height}" role="img" aria-label="{escape(title, quote=True)}">'
-        f"<title>{escape(title)}</title>{inside}</svg>"
-    )
-
-
-def _text(x: float, y: float, said: str, kind: str = "", anchor: str = "start") -> str:
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" class="{kind}">{escape(said)}</text>'
-    )
-
-
-def areas(series: Ints, order: Sequence[int], names: Sequence[str], *, days: int, title: str,
-          day: str) -> str:  # fmt: skip
-    """Stacked shares of the capacity over time; `order` bottom first, places in `names`."""
-    high, left, top = 150, 44, 8
-    parts = min(len(series), _MOST_POINTS)
-    chunks = np.array_split(series, parts)
-    share: Floats = np.array([chunk.sum(axis=0) / max(1, chunk.sum()) for chunk in chunks])
-    width = (_WIDE - left - 8) / parts
-    marks, base = [], np.zeros(parts)
-    for kind in order:
-        above = base + share[:, kind]
-        points = [_point(left + width * i, top + high * (1 - y)) for i, y in _steps(above)]
-        points += [
-            _point(left + width * i, top + high * (1 - y)) for i, y in reversed(_steps(base))
-        ]
-        marks.append(f'<polygon points="{" ".join(points)}" fill="{COLOURS[names[kind]]}"/>')
-        base = above
-    marks += [
-        _text(left - 6, top + high * (1 - mark / 100) + 4, f"{mark} %", "", "end")
-        for mark in (0, 50, 100)
-    ]
-    for place in np.linspace(0, days, 5).astype(int).tolist():
-        x = left + (_WIDE - left - 8) * place / days
-        anchor = "end" if place == days else "middle"
-        marks.append(_text(x, top + high + 16, day.format(number=place), "", anchor))
-    return _svg("".join(marks), top + high + 22, title)
-
-
-def _steps(values: Floats) -> list[tuple[int, float]]:
-    """Corners of a line of steps."""
-    return [(i + j, float(value)) for i, value in enumerate(values) for j in (0, 1)]
-
-
-def _point(x: float, y: float) -> str:
-    return f"{x:.1f},{y:.1f}"
-
-
-def bars(rows: Sequence[Bar], *, title: str, colour: str = "#0072b2") -> str:
-    """Horizontal bars, each with a line over its range and its figure in words."""
-    left, right, step = 230, 150, 26
-    most = max((row.high or row.value or 0.0 for row in rows), default=0.0) or 1.0
-    scale = (_WIDE - left - right) / most
-    marks = []
-    for place, row in enumerate(rows):
-        y = 6 + step * place
-        marks.append(_text(left - 8, y + 14, row.label, "", "end"))
-        if row.value is None:
-            marks.append(_text(left, y + 14, "–"))
-            continue
-        end = left + row.value * scale
-        marks.append(
-            f'<rect x="{left}" y="{y + 2}" width="{max(1.0, row.value * scale):.1f}" height="16"'
-            f' fill="{colour}"/>'
-        )
-        if row.low is not None and row.high is not None and row.high > row.low:
-            low, end = left + row.low * scale, left + row.high * scale
-            marks.append(
-                f'<path d="M{low:.1f} {y + 10}H{end:.1f}M{low:.1f} {y + 6}v8M{end:.1f} {y + 6}v8"'
-                ' class="range"/>'
-            )
-        marks.append(_text(end + 8, y + 14, row.said))
-    return _svg("".join(marks), 10 + step * len(rows), title)
-
-
 class Lane(NamedTuple):
     """One project's servers over time: (from day, to day, servers)."""
 
@@ -121,25 +58,109 @@ class Lane(NamedTuple):
     spans: tuple[tuple[float, float, int], ...]
 
 
+def areas(
+    series: Ints, order: Sequence[int], names: Sequence[str], *, days: int, title: str, day: str
+) -> str:
+    """Stacked shares of the capacity over time; `order` bottom first, places in `names`."""
+    parts = min(len(series), _MOST_POINTS)
+    chunks = np.array_split(series, parts)
+    share: Floats = np.array([chunk.sum(axis=0) / max(1, chunk.sum()) for chunk in chunks])
+    at = np.linspace(0, days, parts + 1)
+
+    def draw(axes: Axes) -> None:
+        base = np.zeros(parts)
+        for kind in order:
+            above = base + share[:, kind]
+            axes.stairs(above, at, baseline=base, fill=True, color=COLOURS[names[kind]])
+            base = above
+        axes.set_ylim(0, 1)
+        axes.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
+        _days_below(axes, days, day)
+
+    return _picture(draw, high=2.3, left=0.07, title=title)
+
+
+def bars(rows: Sequence[Bar], *, title: str, colour: str = "#0072b2") -> str:
+    """Horizontal bars, each with a line over its range and its figure in words."""
+    most = max((row.high or row.value or 0.0 for row in rows), default=0.0) or 1.0
+
+    def draw(axes: Axes) -> None:
+        for place, row in enumerate(rows):
+            value = row.value or 0.0
+            ranged = row.low is not None and row.high is not None and row.high > row.low
+            low, high = (row.low or 0.0, row.high or 0.0) if ranged else (value, value)
+            axes.barh(place, value, 0.62, color=colour)
+            if ranged:
+                apart = [[max(0.0, value - low)], [max(0.0, high - value)]]
+                axes.errorbar(value, place, xerr=apart, color=_INK, capsize=3, lw=1.2)
+            said = row.said if row.value is not None else "–"
+            axes.text(high + most * 0.015, place, said, va="center")
+        axes.set_yticks(range(len(rows)), [row.label for row in rows])
+        axes.set_xlim(0, most * 1.25)
+        axes.set_xticks([])
+        axes.invert_yaxis()
+
+    return _picture(draw, high=0.3 + 0.34 * len(rows), left=0.32, title=title)
+
+
 def gantt(lanes: Sequence[Lane], *, days: int, title: str, day: str) -> str:
     """Who was promised how many servers when."""
-    left, step = 140, 20
-    scale = (_WIDE - left - 8) / days
-    marks = []
-    for place, lane in enumerate(lanes):
-        y = 4 + step * place
-        marks.append(_text(left - 8, y + 13, lane.label, "", "end"))
-        for since, until, servers in lane.spans:
-            wide = (until - since) * scale
-            x = left + since * scale
-            marks.append(
-                f'<rect x="{x:.1f}" y="{y}" width="{max(1.0, wide - 1):.1f}" height="16"'
-                f' fill="{COLOURS["owner"]}"/>'
-            )
-            if wide > 8 * len(str(servers)) + 6:
-                marks.append(_text(x + 5, y + 13, str(servers), "on"))
-    bottom = 4 + step * len(lanes)
-    for at in np.linspace(0, days, 5).astype(int).tolist():
-        anchor = "end" if at == days else "middle"
-        marks.append(_text(left + at * scale, bottom + 14, day.format(number=at), "", anchor))
-    return _svg("".join(marks), bottom + 20, title)
+
+    def draw(axes: Axes) -> None:
+        for place, lane in enumerate(lanes):
+            for since, until, servers in lane.spans:
+                axes.barh(place, until - since, 0.74, since, color=COLOURS["owner"], ec="#ffffff")
+                if until - since > days * 0.012 * (len(str(servers)) + 1):
+                    axes.text(
+                        since + days * 0.006, place, str(servers), color="#ffffff", va="center"
+                    )
+        axes.set_yticks(range(len(lanes)), [lane.label for lane in lanes])
+        axes.set_ylim(len(lanes) - 0.4, -0.6)
+        _days_below(axes, days, day)
+
+    return _picture(draw, high=0.6 + 0.27 * max(1, len(lanes)), left=0.18, title=title)
+
+
+def _days_below(axes: Axes, days: int, day: str) -> None:
+    at = np.linspace(0, days, 5).astype(int).tolist()
+    axes.set_xlim(0, days)
+    axes.set_xticks(at, [day.format(number=one) for one in at])
+
+
+@contextmanager
+def _settings() -> Iterator[None]:
+    """How every picture is drawn; that the font lacks Hangul does not matter to who reads it."""
+    import matplotlib as mpl  # noqa: PLC0415  # heavy: only who makes a report pays
+
+    with (
+        mpl.rc_context(
+            {
+                "svg.fonttype": "none",
+                "svg.hashsalt": "dure",
+                "font.family": _MEASURED,
+                "font.size": 10,
+                "text.color": _INK,
+                "axes.edgecolor": "#8a949e",
+                "axes.spines.top": False,
+                "axes.spines.right": False,
+            }
+        ),
+        warnings.catch_warnings(),
+    ):
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield
+
+
+def _picture(draw: Callable[[Axes], None], *, high: float, left: float, title: str) -> str:
+    from matplotlib.figure import Figure  # noqa: PLC0415  # heavy: only who makes a report pays
+
+    with _settings():
+        figure = Figure(figsize=(_WIDE, high))
+        axes = figure.add_axes((left, 0.32 / high, 0.97 - left, 1 - 0.4 / high))
+        axes.tick_params(length=0)
+        draw(axes)
+        file = BytesIO()
+        figure.savefig(file, format="svg", metadata={"Date": None, "Title": title})
+    svg = file.getvalue().decode().replace(f"'{_MEASURED}'", _SHOWN)
+    kept = b64encode(svg.encode()).decode()
+    return f'<img src="data:image/svg+xml;base64,{kept}" alt="{escape(title, quote=True)}">'

@@ -90,9 +90,8 @@ _STYLE: Final = """
 body{font:16px/1.6 'Noto Sans KR','Pretendard GOV',system-ui,sans-serif;color:#1e2124;margin:0 auto;
 max-width:1080px;padding:24px}h1{font-size:28px;line-height:1.3}h2{margin-top:40px;font-size:21px}
 h3{margin:20px 0 4px;font-size:16px}.answer{background:#eef4fb;border-left:6px solid #0b50d0;
-padding:14px 20px;font-size:18px}svg{width:100%;max-width:860px;height:auto;display:block}
-svg text{font-size:13px;fill:#1e2124}svg text.on{fill:#fff}.range{stroke:#1e2124;stroke-width:1.5;
-fill:none}table{border-collapse:collapse;width:100%;font-size:14px}.scroll{overflow-x:auto}
+padding:14px 20px;font-size:18px}img{width:100%;max-width:960px;height:auto;display:block}
+table{border-collapse:collapse;width:100%;font-size:14px}.scroll{overflow-x:auto}
 th,td{border-bottom:1px solid #cdd1d5;padding:6px 8px;text-align:right;vertical-align:top}
 th:first-child,td:first-child{text-align:left}small{color:#464c53;display:block;white-space:nowrap}
 .key span{display:inline-block;width:14px;height:14px;margin:0 6px 0 16px;vertical-align:-2px;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -56,8 +57,10 @@ def test_the_report_and_the_rows_are_kept_where_asked(scenario: str, tmp_path: P
     assert jobs.num_rows > 500
     assert sum(allocations["lent_accelerator_seconds"].to_pylist()) > 0
     page = (folder / "report-ko.html").read_text(encoding="utf-8")
-    assert "<svg" in page
-    assert "http" not in page
+    pictures = re.findall(r'src="([^"]*)"', page)
+    assert len(pictures) > 4
+    assert all(one.startswith("data:image/svg+xml;base64,") for one in pictures)
+    assert "href=" not in page
 
 
 def test_a_broken_scenario_is_refused_with_file_and_line(tmp_path: Path) -> None:
