@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from dure.twin import lending_step, reclaim_step, waitlist_step
+from dure.backends import reconcile
+from dure.twin import desired, lending_step, reclaim_step, waitlist_step
 from dure.twin.policies import TwinPolicy
 from dure.twin.setting import DAY_S, Setting
 from dure.twin.site import Site
@@ -61,10 +62,10 @@ def step(control: Control, at_s: int) -> None:
     if at_s % (DAY_S * control.policy.review_days) == 0 and control.rules:
         refuse("reclaim", reclaim_step.review(control, at_s))
         refuse("waitlist", waitlist_step.promote(control, at_s))
-    _bind(control, at_s)
     if control.policy.lends:
         for pool, site in enumerate(control.sites):
             refuse("lending", lending_step.offer(control, pool, site, at_s))
+    _bind(control, at_s)
 
 
 def refuse(kind: str, wrong: Sequence[Violation]) -> None:
@@ -81,7 +82,7 @@ def _expire(control: Control, at_s: int) -> None:
 
 
 def _bind(control: Control, at_s: int) -> None:
-    """Entitlements, as they now stand, reach the sites."""
-    for site in control.sites:
-        standings = [control.register.standings[index] for index in site.projects]
-        site.entitle([one.servers if one.holds_at(at_s) else 0 for one in standings])
+    """What was decided reaches the sites: the document that agents pull, by the same difference."""
+    for place, site in enumerate(control.sites):
+        for change in reconcile.diff(desired.document(control, place, at_s), site.observed()):
+            site.apply(change)

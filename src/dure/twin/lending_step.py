@@ -34,17 +34,13 @@ def offer(control: Control, pool: int, site: Site, at_s: int) -> tuple[Violation
     plan = lending.plan(snapshot, policy, control.header("lending", at_s))
     wrong = check.violations(snapshot, policy, plan)
     if not wrong:
-        _apply(control, pool, site, plan)
+        _apply(control, pool, plan)
     return wrong
 
 
-def _apply(control: Control, pool: int, site: Site, plan: lending.LendingPlan) -> None:
+def _apply(control: Control, pool: int, plan: lending.LendingPlan) -> None:
     lends = [intent for intent in plan.intents if isinstance(intent, lending.Lend)]
-    account = {
-        control.register.standings[index].project.key: place
-        for place, index in enumerate(site.projects)
-    }
-    site.lend({account[one.project]: (one.order, one.max_accelerators) for one in lends})
+    control.register.rights[pool] = tuple(lends)
     control.register.lent[pool] = {(one.project, one.pool) for one in lends}
 
 

@@ -2,20 +2,40 @@
 
 - One account a project, and one more that owns the nodes nobody is promised (islands need a home
   for them); it has no jobs and no entitlement.
+- It is told by `apply` what to hold and says by `observed` what it holds, as an engine tells and is
+  told by its agent (`backends.contract`). It begins with nothing.
+- It ends nobody's work: what runs beyond a lowered entitlement is lent from then on, or runs out
+  where nothing is lent. Periods of bindings begin and end at control steps.
+- The kernel freezes a project, not one binding: while one of its bindings starts nothing new, the
+  project starts nothing, lent work included.
 - Under islands every project sees its own nodes only. When entitlements change, nodes move as they
-  fall empty: asked again at every control step.
+  fall empty: asked again at every control step, until all are where they should be.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Final
 
 import numpy as np
 
+from dure.backends.admission import check_binding
+from dure.backends.contract import (
+    Change,
+    ChangeRefused,
+    Observed,
+    RemoveBinding,
+    RemoveLent,
+    SetBinding,
+    SetGrace,
+    SetLent,
+)
 from dure.engine import scheduling as sched
 from dure.engine.scheduling import counters as cr
 from dure.engine.scheduling import job_rows as jr
+from dure.protocol import Binding, LentShare
+from dure.twin.desired import instant
 from dure.twin.policies.facts import Ints, TwinPolicy
 from dure.twin.profiles import Profile
 from dure.twin.scenario import Demand, SitePool
@@ -27,18 +47,29 @@ SERIES: Final = ("owner", "lent", "idle", "held", "down")
 
 @dataclass(slots=True)
 class Site:
-    """`projects`: the project of each account. `rows`: its jobs' places in the play's work."""
+    """`projects`: the project of each account, `account` its place by key. `rows`: its jobs' places
+    in the play's work. `entitlements`: from when on which account had how much.
+    """
 
     pool: SitePool
     projects: list[int]
+    account: dict[str, int]
     rows: Ints
     world: sched.World
     islands: bool
+    start: datetime
     series: list[tuple[int, ...]] = field(default_factory=list)
+    entitlements: list[tuple[int, int, int]] = field(default_factory=list)
+    bindings: dict[str, Binding] = field(default_factory=dict)
+    shares: dict[str, LentShare] = field(default_factory=dict)
+    _said: Observed | None = None
+    _turn_s: int = 0
+    _moving: bool = False
     _before: tuple[int, ...] = (0, 0, 0, 0, 0)
 
     def advance(self, until_s: int) -> None:
         """Lets the pool run to `until_s` and notes where the accelerator-seconds went."""
+        self._settle()
         self.world = sched.advance(self.world, until_s)
         state = self.world.state
         now = (
@@ -75,22 +106,90 @@ class Site:
         asked: Ints = wide.astype(np.int64) + self.world.state.lent
         return asked
 
-    def entitle(self, servers: list[int]) -> None:
-        """From now on the accounts are promised so many servers."""
-        self.world.accounts.entitled[:-1] = np.array(servers, np.int64) * (
-            self.pool.accelerators_per_node
-        )
-        if self.islands:
-            sched.rehome(self.world, homes(self.world.state.node_home, servers))
+    def observed(self) -> Observed:
+        """The bindings and shares, each as last applied, in a stable order."""
+        if self._said is None:
+            self._said = Observed(
+                bindings=tuple(self.bindings[key] for key in sorted(self.bindings)),
+                lent=tuple(self.shares[key] for key in sorted(self.shares)),
+                grace_s=self.world.policy.grace_s,
+            )
+        return self._said
 
-    def lend(self, rights: dict[int, tuple[int, int]]) -> None:
-        """From now on lent work may run so: account -> (order, most accelerators)."""
-        accounts = self.world.accounts
-        accounts.lent_ceiling[:] = 0
-        accounts.lent_order[:] = len(self.projects)
-        for account, (order, most) in rights.items():
-            accounts.lent_order[account] = order
-            accounts.lent_ceiling[account] = most
+    def apply(self, change: Change) -> None:
+        """Makes one change; it governs every later start. Applied twice is applied once.
+
+        Raises ChangeRefused for what this pool does not know or cannot hold.
+        """
+        match change:
+            case SetBinding(binding=binding):
+                self._bind(binding)
+            case RemoveBinding(allocation=allocation):
+                gone = self.bindings.pop(allocation, None)
+                if gone is not None:
+                    self._entitle(gone.project)
+            case SetLent(share=share):
+                account = self._account(share.project, share.pool)
+                self.shares[share.project] = share
+                self._lend(account, share.order, share.max_accelerators)
+            case RemoveLent(project=project):
+                if self.shares.pop(project, None) is not None:
+                    self._lend(self.account[project], len(self.projects), 0)
+            case SetGrace(grace_s=grace_s):
+                policy = self.world.policy._replace(grace_s=grace_s)
+                self.world = self.world._replace(policy=policy)
+        self._said = None
+
+    def _account(self, project: str, pool: str) -> int:
+        if pool != self.pool.id:
+            msg = f"there is no pool {pool} here, only {self.pool.id}"
+            raise ChangeRefused(msg)
+        if project not in self.account:
+            msg = f"no project {project} has its home on {pool}"
+            raise ChangeRefused(msg)
+        return self.account[project]
+
+    def _bind(self, binding: Binding) -> None:
+        self._account(binding.project, binding.pool)
+        size = self.pool.nodes * self.pool.accelerators_per_node
+        check_binding(binding, held=self.bindings.values(), capacity=size)
+        self.bindings[binding.allocation] = binding
+        self._entitle(binding.project)
+
+    def _entitle(self, project: str) -> None:
+        """The account is promised what its bindings say that are in force now."""
+        now_s = self.world.clock_s
+        now = instant(self.start, now_s)
+        held = [one for one in self.bindings.values() if one.project == project]
+        live = [one for one in held if one.state != "ended" and one.starts <= now < one.ends]
+        promised = sum(one.accelerators for one in live)
+        account, controls = self.account[project], self.world.accounts
+        controls.frozen[account] = any(one.state != "active" for one in live)
+        if promised != controls.entitled[account]:
+            controls.entitled[account] = promised
+            self.entitlements.append((now_s, account, promised))
+            self._moving = self.islands
+        edges = [edge for one in held for edge in (one.starts, one.ends) if edge > now]
+        if edges:
+            turn_s = now_s + (min(edges) - now) // timedelta(seconds=1)
+            self._turn_s = min(turn_s, self._turn_s) if self._turn_s > now_s else turn_s
+
+    def _lend(self, account: int, order: int, most: int) -> None:
+        self.world.accounts.lent_order[account] = order
+        self.world.accounts.lent_ceiling[account] = most
+
+    def _settle(self) -> None:
+        """Periods begin and end, and nodes that fell empty go to whom they are for."""
+        if 0 < self._turn_s <= self.world.clock_s:
+            self._turn_s = 0
+            for project in self.account:
+                self._entitle(project)
+        if self._moving:
+            present = self.world.state.node_home
+            servers = self.world.accounts.entitled[:-1] // self.pool.accelerators_per_node
+            wanted = homes(present, servers.tolist())
+            sched.rehome(self.world, wanted)
+            self._moving = not np.array_equal(self.world.state.node_home, wanted)
 
 
 def homes(present: Ints, servers: list[int]) -> Ints:
@@ -115,14 +214,18 @@ def begin(
     rows: Ints,
     *,
     projects: list[int],
-    servers: list[int],
+    keys: list[str],
+    start: datetime,
     demand: Demand,
     policy: TwinPolicy,
     profile: Profile,
     lending: Lending,
     events: sched.NodeEvents,
 ) -> Site:
-    """The pool at the first second, with all the jobs that will come to it."""
+    """The pool at the first second, with all the jobs that will come to it; nobody has a promise.
+
+    `keys` names the projects, `start` is the first second.
+    """
     count, none = len(projects) + 1, np.zeros(len(rows), np.int64)
     place = np.full(int(work.project.max(initial=0)) + max(projects, default=0) + 1, -1, np.int64)
     place[projects] = np.arange(len(projects))
@@ -140,9 +243,8 @@ def begin(
         restart_s=none + demand.restart_s,
     )
     zeros = np.zeros(count, np.int64)
-    entitled = np.array([*servers, 0], np.int64) * pool.accelerators_per_node
     accounts = sched.Accounts(
-        entitled=entitled,
+        entitled=zeros.copy(),
         lent_ceiling=zeros.copy(),
         lent_order=zeros.copy(),
         frozen=zeros.copy(),
@@ -156,9 +258,17 @@ def begin(
         accounts,
         _rules(pool, policy, profile, lending),
         events=events,
-        node_home=homes(nobody, servers) if policy.islands else None,
+        node_home=nobody if policy.islands else None,
     )
-    return Site(pool=pool, projects=projects, rows=rows, world=world, islands=policy.islands)
+    return Site(
+        pool=pool,
+        projects=projects,
+        account={key: account for account, key in enumerate(keys)},
+        rows=rows,
+        world=world,
+        islands=policy.islands,
+        start=start,
+    )
 
 
 def _rules(pool: SitePool, policy: TwinPolicy, profile: Profile, lending: Lending) -> sched.Policy:

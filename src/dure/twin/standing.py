@@ -6,6 +6,8 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from dure.engine import reclaim
+from dure.engine.lending import Lend
+from dure.twin.desired import Office
 from dure.twin.setting import MONTH_S, Project, Setting
 
 
@@ -52,6 +54,8 @@ class Event:
 class Register:
     standings: list[Standing]
     lent: dict[int, set[tuple[str, str]]] = field(default_factory=dict)
+    rights: dict[int, tuple[Lend, ...]] = field(default_factory=dict)
+    offices: dict[int, Office] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     plans: dict[str, int] = field(default_factory=dict)
 
