@@ -72,6 +72,16 @@ def test_where_blocks_come_and_go_the_bound_still_holds(case: Case) -> None:
     assert found.objective <= best <= found.bound
 
 
+@given(cases(steady=False))
+@settings(max_examples=100, deadline=None)
+def test_a_round_by_place_keeps_the_rules_and_claims_no_more_than_is_so(case: Case) -> None:
+    proven = decided(case)
+    quick = plan(*case, HEADER, effort="by_place")
+    assert violations(*case, quick) == ()
+    assert quick.objective <= proven.bound
+    assert proven.objective <= quick.bound
+
+
 @given(cases(), st.data())
 @settings(max_examples=50, deadline=None)
 def test_a_server_more_never_lowers_the_merit(case: Case, data: st.DataObject) -> None:

@@ -10,7 +10,7 @@ from tests.properties.oracle import Oracle
 from tests.properties.small_rounds import HEADER, Case, cases
 
 from dure.engine import allocation
-from dure.engine.allocation.facts import RoundSnapshot
+from dure.engine.allocation.facts import Outcome, RoundSnapshot
 from dure.engine.checks.waitlist import violations
 from dure.engine.waitlist import (
     Promote,
@@ -62,13 +62,24 @@ def test_who_goes_could_be_served_at_their_turn_who_stays_could_not_and_the_chec
 
 @settings(deadline=None, max_examples=30)
 @given(QUEUES)
-def test_a_turn_is_the_round_of_that_one_request_without_the_change(case: Case) -> None:
+def test_a_turn_brings_as_much_as_the_round_of_that_one_request(case: Case) -> None:
     snapshot, policy = case
     turn = Turn(offers=snapshot.offers, held=snapshot.held)
     for request in in_order(snapshot):
         of_one, caps = turn.of(request, snapshot), caps_of(policy)
-        (outcome,) = allocation.plan(of_one, caps, HEADER).intents
-        assert allocation.alone(of_one, caps, HEADER) == outcome.model_copy(update={"change": None})
+        made = allocation.plan(of_one, caps, HEADER)
+        (outcome,) = made.intents
+        served = allocation.alone(of_one, caps, HEADER)
+        assert _merit(served, of_one) == made.objective == _merit(outcome, of_one)
+        if served.pool is None:
+            assert served == outcome.model_copy(update={"change": None})
+
+
+def _merit(outcome: Outcome, of_one: RoundSnapshot) -> int:
+    models = {offer.pool: offer.model for offer in of_one.offers}
+    (request,) = of_one.requests
+    wishes = {wish.model: request.merit(wish) for wish in request.wishes}
+    return outcome.servers * wishes[models[outcome.pool]] if outcome.pool else 0
 
 
 def _can_be_served(alone: RoundSnapshot, case: Case) -> bool:

@@ -126,12 +126,12 @@ def _best_of(
     unit = np.full(fits.shape[1], float(request.merit(wish)))
     if prices is not None:
         unit -= prices.of(request, wish.model)
-    # Among equal gains the fullest pool; gains differ by far more than 2**-20 a server.
-    gain = np.where(can, amount * unit[None, :] - fits * 2.0**-20, -np.inf)
+    gain = np.where(can, amount * unit[None, :], -np.inf)
     start = int(gain.max(axis=0).argmax())
-    row = int(gain[:, start].argmax())
+    best = np.flatnonzero(gain[:, start] == gain[:, start].max())
+    row = int(best[fits[best, start].argmin()])
     award = Award(offers[row].pool, int(amount[row, start]), request.earliest + start)
-    return _Gain(float(amount[row, start] * unit[start]), award)
+    return _Gain(float(gain[row, start]), award)
 
 
 def room_for(request: Request, wish: Wish, round_: Round, room: Room) -> Whole:

@@ -1,34 +1,43 @@
 """One round: read the facts, find the awards, place them, give each its outcome and reason.
 
-- `alone` is a round of one request, as the waitlist makes hundreds of: nothing is solved where it
-  does not fit, and no change is looked for.
+- A round is proven, or served by place in milliseconds (`by_place`), as the twin's monthly rounds
+  are; where serving by place would break a rule, it is solved all the same.
+- `alone` is a round of one request, as the waitlist makes hundreds of: nothing is solved, and no
+  change is looked for.
 - Whole blocks that cannot stand anywhere close that way for so many, and the round is solved
   again; the bound of the first solution holds for all, as closing a way only takes away.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
+from dure.engine.allocation.by_place import by_place
 from dure.engine.allocation.change import Changes
 from dure.engine.allocation.explain import Explainer
 from dure.engine.allocation.facts import Outcome, Request, RoundPlan, RoundPolicy, RoundSnapshot
 from dure.engine.allocation.limits import Award, Awards, Round, Way, blocks_for, read
-from dure.engine.allocation.solve import Solution, solve
+from dure.engine.allocation.solution import Solution
+from dure.engine.allocation.solve import solve
 from dure.engine.placement import BlockShare, Holding, place
 from dure.vocabulary.plans import Header
 
 Shares = dict[str, tuple[BlockShare, ...]]
+Effort = Literal["proven", "by_place"]
 
 
-def plan(snapshot: RoundSnapshot, policy: RoundPolicy, header: Header) -> RoundPlan:
+def plan(
+    snapshot: RoundSnapshot, policy: RoundPolicy, header: Header, *, effort: Effort = "proven"
+) -> RoundPlan:
     """The round's plan: one outcome per request, in order of place.
 
     The order of the snapshot's entries changes nothing; the same inputs give the same plan.
     Raises UnableToMeetFloors.
     """
     round_ = read(snapshot, policy, header.seed)
-    solution, shares = _placed(round_)
+    solution, shares = _placed(round_, solve if effort == "proven" else _by_place)
     explainer = Explainer(round_, solution.awards)
     changes = Changes(round_, solution.awards)
     return RoundPlan(
@@ -45,7 +54,7 @@ def plan(snapshot: RoundSnapshot, policy: RoundPolicy, header: Header) -> RoundP
 
 
 def alone(snapshot: RoundSnapshot, policy: RoundPolicy, header: Header) -> Outcome:
-    """The outcome of the one request of a round without floors, as `plan` gives it; no change."""
+    """The outcome of the one request of a round without floors; as good as `plan`, no change."""
     round_ = read(snapshot, policy, header.seed)
     (request,) = round_.requests
     awards, shares = _placed_alone(round_, request)
@@ -55,7 +64,7 @@ def alone(snapshot: RoundSnapshot, policy: RoundPolicy, header: Header) -> Outco
 def _placed_alone(round_: Round, request: Request) -> tuple[Awards, Shares]:
     if not _fits(round_, request):
         return {}, {}
-    solution, shares = _placed(round_)
+    solution, shares = _placed(round_, _by_place)
     return solution.awards, shares
 
 
@@ -69,9 +78,13 @@ def _fits(round_: Round, request: Request) -> bool:
     )
 
 
-def _placed(round_: Round) -> tuple[Solution, Shares]:
+def _by_place(round_: Round) -> Solution:
+    return by_place(round_) or solve(round_)
+
+
+def _placed(round_: Round, search: Callable[[Round], Solution]) -> tuple[Solution, Shares]:
     """The awards, and the blocks they stand in."""
-    solution = first = solve(round_)
+    solution = first = search(round_)
     closed: dict[Way, int] = {}
     while True:
         shares = _shares(round_, solution.awards)
@@ -85,7 +98,7 @@ def _placed(round_: Round) -> tuple[Solution, Shares]:
         if not homeless:
             return replace(solution, bound=first.bound), shares
         closed = closed | homeless
-        solution = solve(replace(round_, closed=closed))
+        solution = search(replace(round_, closed=closed))
 
 
 def _fewer(round_: Round, award: Award) -> int:

@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -17,12 +16,12 @@ import numpy as np
 from dure.engine.allocation.completion import complete
 from dure.engine.allocation.conflict import UnableToMeetFloors, conflict_of
 from dure.engine.allocation.exact import Infeasible, Model
-from dure.engine.allocation.facts import Price
 from dure.engine.allocation.fill import fill
 from dure.engine.allocation.limits import Award, Awards, Round, merit
 from dure.engine.allocation.options import AllOptions, Option
 from dure.engine.allocation.relaxation import NothingMeetsFloors, Relaxation, relax
 from dure.engine.allocation.rounding import filled, mended, rounded
+from dure.engine.allocation.solution import Solution
 from dure.engine.allocation.together import apart, as_one, together
 
 WHOLE_MODEL: Final = 4_000
@@ -50,16 +49,6 @@ APART_EFFORT: Final = 2.0
 
 GOOD_ENOUGH: Final = 5e-4
 """Rounds too large for one model stop when less than this part of the bound is open."""
-
-
-@dataclass(frozen=True, slots=True)
-class Solution:
-    """Awards, their merit, the merit no plan can exceed, and what scarcity is worth."""
-
-    awards: dict[str, Award]
-    merit: int
-    bound: int
-    prices: tuple[Price, ...]
 
 
 def solve(round_: Round) -> Solution:
