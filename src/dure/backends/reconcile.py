@@ -51,7 +51,7 @@ def _bindings(
         have = held.get(key)
         if have is None:
             up.append(SetBinding(binding=want))
-        elif want != have:
+        elif want is not have and want != have:  # mostly the same object: cheap
             _step(want, have, down, up)
     return down, up
 
@@ -88,7 +88,7 @@ def _lent(
     up: list[Change] = []
     for key, want in sorted(wanted.items(), key=lambda item: (item[1].order, item[0])):
         have = held.get(key)
-        if want != have:
+        if want is not have and want != have:
             grows = have is None or want.max_accelerators > have.max_accelerators
             (up if grows else down).append(SetLent(share=want))
     return down, up
