@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
 from dure.cli.api_door import wide_console
 from dure.cli.programme_library import ProgrammeNotFoundError, load_programme
 from dure.cli.terminal import Language
+from dure.cli.twin_progress import Progressing, told_as
 from dure.vocabulary.programme_file import ProgrammeFileError
 
 if TYPE_CHECKING:
@@ -52,7 +50,12 @@ Seeds = Annotated[
     typer.Option(min=1, max=1000, help="How many seeds.", show_default="the file's"),
 ]
 Out = Annotated[
-    Path | None, typer.Option("--out", help="Folder for the report and the Parquet files.")
+    Path | None,
+    typer.Option("--out", help="Folder for the report, the result as JSON and the Parquet files."),
+]
+Told = Annotated[
+    Progressing,
+    typer.Option("--progress", help="How progress is told on stderr: to a person or a program."),
 ]
 
 
@@ -63,10 +66,11 @@ def run(
     policy: Policies = None,
     seeds: Seeds = None,
     out: Out = None,
+    progress: Told = "bar",
     as_json: AsJson = False,
 ) -> None:
     """Play a scenario and print what each policy comes to."""
-    study = _studied(scenario, policy, seeds, out)
+    study = _studied(scenario, policy, seeds, out, progress)
     if as_json:
         typer.echo(json.dumps(_written(study), ensure_ascii=False))
     else:
@@ -80,14 +84,62 @@ def compare(
     policy: Policies = None,
     seeds: Seeds = None,
     out: Out = None,
+    progress: Told = "bar",
     as_json: AsJson = False,
 ) -> None:
     """Play a scenario under several policies and print the differences with their uncertainty."""
-    study = _studied(scenario, policy, seeds, out)
+    study = _studied(scenario, policy, seeds, out, progress)
     if as_json:
         typer.echo(study.comparison.model_dump_json())
     else:
         _print_comparison(study.comparison)
+
+
+@app.command(name="list")
+def offered(*, as_json: AsJson = False) -> None:
+    """List the shipped scenarios and the policies."""
+    _require_extra()
+    from dure.twin import summary  # noqa: PLC0415  # needs the extra
+
+    found = summary.offer()
+    if as_json:
+        typer.echo(found.model_dump_json())
+        return
+    scenarios = Table("Scenario", "What it plays", Column("Days", justify="right"))
+    for one in found.scenarios:
+        scenarios.add_row(one.id, one.name.en, str(one.days))
+    policies = Table("Policy", "What it does")
+    for policy in found.policies:
+        policies.add_row(policy.id, policy.says)
+    for table in (scenarios, policies):
+        wide_console().print(table)
+
+
+@app.command()
+def check(scenario: ScenarioName, *, as_json: AsJson = False) -> None:
+    """Say what is wrong with a scenario file, and play nothing. Its trace is not read."""
+    _require_extra()
+    from dure.twin import scenario_file, summary  # noqa: PLC0415  # needs the extra
+
+    with _asking(scenario):
+        try:
+            found = summary.checked(scenario, programmes=load_programme)
+        except (scenario_file.ScenarioNotFoundError, ProgrammeNotFoundError) as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(UNREADABLE) from None
+        except ProgrammeFileError as error:
+            _refuse(str(error))
+    if as_json:
+        typer.echo(found.model_dump_json())
+    else:
+        for one in found.problems:
+            hint = f" ({one.hint})" if one.hint else ""
+            where = f"{scenario}:{one.line}: {one.field}" if one.line else scenario
+            typer.echo(f"{where}: {one.message}{hint}", err=True)
+        if not found.problems:
+            typer.echo(f"{scenario} can be played: {found.days} days, {found.seeds} seeds.")
+    if found.problems:
+        raise typer.Exit(PROBLEMS)
 
 
 @app.command(name="import")
@@ -148,7 +200,13 @@ def _asking(path: object) -> Iterator[None]:
         raise typer.Exit(UNREADABLE) from None
 
 
-def _studied(name: str, policy: list[str] | None, seeds: int | None, out: Path | None) -> Study:
+def _studied(
+    name: str,
+    policy: list[str] | None,
+    seeds: int | None,
+    out: Path | None,
+    progress: Progressing,
+) -> Study:
     """The whole study; otherwise says what is wrong and ends."""
     _require_extra()
     from dure.twin import scenario_file, setting, study, workload  # noqa: PLC0415  # needs the extra
@@ -171,7 +229,7 @@ def _studied(name: str, policy: list[str] | None, seeds: int | None, out: Path |
         try:
             scenario, folder = scenario_file.load_scenario(name)
             plays = _plays(scenario, policy, seeds)
-            with _bar(plays * scenario.days, "playing") as told:
+            with told_as(progress, plays * scenario.days) as told:
                 made = study.conduct(
                     scenario,
                     folder=folder,
@@ -192,31 +250,19 @@ def _studied(name: str, policy: list[str] | None, seeds: int | None, out: Path |
 
 
 def _keep_report(study: Study, folder: Path) -> None:
-    from dure.twin import report  # noqa: PLC0415  # needs the extra
+    from dure.twin import report, summary  # noqa: PLC0415  # needs the extra
 
     languages: tuple[Language, ...] = ("ko", "en")
     for language in languages:
         path = folder / f"report-{language}.html"
         path.write_text(report.html(study, language), encoding="utf-8")
         typer.echo(f"{path}", err=True)
+    written = summary.result(study).model_dump_json()
+    (folder / "result.json").write_text(written, encoding="utf-8")
 
 
 def _plays(scenario: Scenario, policy: list[str] | None, seeds: int | None) -> int:
     return len(dict.fromkeys(policy or scenario.policies)) * (seeds or scenario.seeds)
-
-
-@contextmanager
-def _bar(days: int, what: str) -> Iterator[Any]:
-    """A progress bar on stderr; nothing where that is no terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task(what, total=days)
-
-        def told(policy: str, seed: int, _days: int) -> None:
-            progress.update(task, advance=1, description=f"{policy}, seed {seed}")
-
-        yield told
 
 
 def _written(study: Study) -> dict[str, object]:

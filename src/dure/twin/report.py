@@ -187,6 +187,18 @@ def _answer(study: Study, say: Say) -> str:
     ).format(**parts)
 
 
+def answer(study: Study, language: Language) -> str:
+    """The sentence that the page opens with."""
+    return _answer(study, speaker(language))
+
+
+def rows(study: Study) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """(label, (figure, difference to the first policy) of each policy), as the page writes them."""
+    for metric, label, form in _ROWS:
+        by_policy = study.comparison.figures[metric]
+        yield label, [_told(by_policy[p], form) for p in study.comparison.policies]
+
+
 def _policies(study: Study, say: Say) -> str:
     rows = "".join(
         f"<dt><strong>{escape(say(POLICIES[p].label))}</strong></dt>"
@@ -287,13 +299,16 @@ def _table(study: Study, say: Say) -> str:
 
 
 def _cell(figure: Figure, form: Format) -> str:
-    if figure.mean is None:
-        return "–"
-    if figure.difference is None:
-        return form(figure.mean)
+    value, change = _told(figure, form)
+    return f"{value}<small>{change}</small>" if change else value
+
+
+def _told(figure: Figure, form: Format) -> tuple[str, str]:
+    if figure.mean is None or figure.difference is None:
+        return "–" if figure.mean is None else form(figure.mean), ""
     sign = "+" if figure.difference >= 0 else "−"
     within = "" if figure.within is None else f" ± {form(figure.within)}"
-    return f"{form(figure.mean)}<small>{sign}{form(abs(figure.difference))}{within}</small>"
+    return form(figure.mean), f"{sign}{form(abs(figure.difference))}{within}"
 
 
 def _gantt(study: Study, setting: Setting, say: Say) -> str:
