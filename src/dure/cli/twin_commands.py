@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 PROBLEMS: Final = 1
 UNREADABLE: Final = 2
-NEEDED: Final = ("numba", "numpy", "ortools", "pyarrow")
+NEEDED: Final = ("numba", "numpy", "ortools", "pyarrow", "matplotlib")
 
 app = typer.Typer(
     help="Play a year of a programme: compare policies before they touch anybody's work.",
@@ -75,6 +75,7 @@ def run(
         typer.echo(json.dumps(_written(study), ensure_ascii=False))
     else:
         _print_plays(study)
+        _print_notes(study)
 
 
 @app.command()
@@ -93,6 +94,7 @@ def compare(
         typer.echo(study.comparison.model_dump_json())
     else:
         _print_comparison(study.comparison)
+        _print_notes(study)
 
 
 @app.command(name="list")
@@ -124,11 +126,11 @@ def check(scenario: ScenarioName, *, as_json: AsJson = False) -> None:
     with _asking(scenario):
         try:
             found = summary.checked(scenario, programmes=load_programme)
-        except (scenario_file.ScenarioNotFoundError, ProgrammeNotFoundError) as error:
+        except scenario_file.ScenarioNotFoundError as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(UNREADABLE) from None
-        except ProgrammeFileError as error:
-            _refuse(str(error))
+        except (ProgrammeNotFoundError, ProgrammeFileError) as error:
+            found = summary.refused(str(error), field="supply.programme")
     if as_json:
         typer.echo(found.model_dump_json())
     else:
@@ -270,6 +272,7 @@ def _written(study: Study) -> dict[str, object]:
         "scenario": study.scenario.name.en,
         "plays": [one.model_dump(mode="json") for one in study.metrics],
         "comparison": study.comparison.model_dump(mode="json"),
+        "notes": [note.said() for note in study.notes],
     }
 
 
@@ -289,6 +292,12 @@ def _print_plays(study: Study) -> None:
             f"{one.guarantee_misses:,}",
         )
     wide_console().print(table)
+
+
+def _print_notes(study: Study) -> None:
+    """What was not played; lines of their own, so that no table cuts them."""
+    for note in study.notes:
+        typer.echo(note.said())
 
 
 def _print_comparison(comparison: Comparison) -> None:

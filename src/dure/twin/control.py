@@ -1,7 +1,8 @@
 """A control step: the decisions that run live, on the twin's state, in the order of the hub's loop.
 
-- Expiry, reclaim, waitlist, lending: `hub.loop.step`. Each makes its facts, asks the decision, has
-  the plan checked by the solver-free check, and only then applies it.
+- Expiry, reclaim, waitlist, lending: `hub.loop.step`; on the day of a round the round before the
+  waitlist. Each makes its facts, asks the decision, has the plan checked by the solver-free check,
+  and only then applies it.
 - Two people's acts are assumed: a pull-back is approved, and an award accepted, on the day.
 """
 
@@ -12,11 +13,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dure.backends import reconcile
-from dure.twin import desired, lending_step, reclaim_step, waitlist_step
+from dure.engine.allocation import Outcome
+from dure.engine.waitlist import Promote
+from dure.twin import desired, lending_step, reclaim_step, rounds_step, waitlist_step
 from dure.twin.policies import TwinPolicy
+from dure.twin.project import MONTH_S
 from dure.twin.setting import DAY_S, Setting
 from dure.twin.site import Site
-from dure.twin.standing import Register
+from dure.twin.standing import Register, Standing
 from dure.vocabulary.plans import Header, Violation
 from dure.vocabulary.programme.reclaim import ReclaimRule
 
@@ -38,15 +42,26 @@ class Control:
     rules: tuple[ReclaimRule, ...]
     sites: tuple[Site, ...]
     register: Register
+    seed: int = 1
 
     def now(self, at_s: int) -> datetime:
         """The instant of a second of the play."""
         return self.setting.start + timedelta(seconds=at_s)
 
-    def header(self, kind: str, at_s: int) -> Header:
+    def header(self, kind: str, at_s: int, *, seed: str = "") -> Header:
         """The next plan's number; each kind counts by itself."""
         number = self.register.plans[kind] = self.register.plans.get(kind, 0) + 1
-        return Header(number=number, generation=0, now=self.now(at_s))
+        return Header(number=number, generation=0, now=self.now(at_s), seed=seed)
+
+    def award(self, standing: Standing, given: Outcome | Promote, at_s: int, what: str) -> None:
+        """What a plan gives becomes an allocation; its first month begins now."""
+        standing.promise(
+            given.servers,
+            from_s=at_s + given.start * MONTH_S,
+            per_server=self.setting.pools[standing.project.pool].accelerators_per_node,
+            months=given.months,
+        )
+        self.register.note(at_s, what, standing, given.servers)
 
 
 def rules_of(setting: Setting, policy: TwinPolicy) -> tuple[ReclaimRule, ...]:
@@ -59,8 +74,13 @@ def rules_of(setting: Setting, policy: TwinPolicy) -> tuple[ReclaimRule, ...]:
 def step(control: Control, at_s: int) -> None:
     """Everything that is decided at this instant; what the sites may do from now on."""
     _expire(control, at_s)
-    if at_s % (DAY_S * control.policy.review_days) == 0 and control.rules:
+    reviews = bool(control.rules) and at_s % (DAY_S * control.policy.review_days) == 0
+    if reviews:
         refuse("reclaim", reclaim_step.review(control, at_s))
+    rounds = control.setting.rounds
+    if rounds is not None and rounds_step.is_due(rounds, at_s):
+        refuse("round", rounds_step.hold(control, rounds, at_s))
+    if reviews:
         refuse("waitlist", waitlist_step.promote(control, at_s))
     if control.policy.lends:
         for pool, site in enumerate(control.sites):

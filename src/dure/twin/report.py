@@ -114,7 +114,7 @@ def html(study: Study, language: Language) -> str:
             _waits(study, say),
             _table(study, say),
             _gantt(study, setting, say),
-            _notes(say),
+            _notes(study, say),
         )
     )
     return (
@@ -330,7 +330,8 @@ def _lanes(study: Study, setting: Setting, policy: str) -> Iterator[Lane]:
         held = changes[project]
         at = at_s / DAY_S
         before = [n for day, n in sorted(held) if day <= at]
-        left = {"promote": servers, "pull_back": (before[-1] if before else 0) - servers}
+        left = {"pull_back": (before[-1] if before else 0) - servers}
+        left |= dict.fromkeys(("promote", "award"), servers)
         if what in left:
             held[:] = [one for one in held if what == "pull_back" or one[0] < at]
             held.append((at, left[what]))
@@ -348,12 +349,12 @@ def _lanes(study: Study, setting: Setting, policy: str) -> Iterator[Lane]:
         )
 
 
-def _notes(say: Say) -> str:
-    notes = (
+def _notes(study: Study, say: Say) -> str:
+    notes = [
         _("Means over the seeds; ranges in the bars are the lowest and the highest seed."),
         _("Pull-backs are approved, and awards accepted, on the day they are proposed."),
-        _("A project's jobs run on the pool of its own; they do not move between pools."),
         _("A guaranteed start is late when it takes longer than the grace and the site's sweep."),
-    )
-    rows = "".join(f"<li>{escape(say(note))}</li>" for note in notes)
+    ]
+    said = [*map(say, notes), *(note.said(say) for note in study.notes)]
+    rows = "".join(f"<li>{escape(one)}</li>" for one in said)
     return _heading(say(_("How to read this"))) + f"<ul>{rows}</ul>"

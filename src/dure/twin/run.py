@@ -14,11 +14,13 @@ from datetime import timedelta
 import numpy as np
 
 from dure.engine import reclaim
-from dure.twin import control, site, standing
-from dure.twin.failing import node_events
+from dure.engine import scheduling as sched
+from dure.twin import control, site, standing, workload
+from dure.twin.notes import MOVES, Note
 from dure.twin.policies import POLICIES
+from dure.twin.policies.facts import Ints
 from dure.twin.profiles import PROFILES
-from dure.twin.scenario import Scenario
+from dure.twin.scenario import Failures, Scenario
 from dure.twin.setting import DAY_S, Setting
 from dure.twin.work import Work
 
@@ -28,7 +30,10 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """What one run leaves: the sites with their worlds, the work they did, what was decided."""
+    """What one run leaves: the sites with their worlds, the work they did, what was decided.
+
+    `notes`: what of the rules and the supply was not played.
+    """
 
     policy: str
     seed: int
@@ -38,6 +43,7 @@ class Play:
     register: standing.Register
     step_s: int
     bound_s: int
+    notes: tuple[Note, ...] = ()
 
 
 def play(
@@ -59,6 +65,7 @@ def play(
         rules=rules,
         sites=sites,
         register=register,
+        seed=seed,
     )
     step_s = scenario.control_step_hours * 3600
     before = _used(steered)
@@ -78,6 +85,7 @@ def play(
         register=register,
         step_s=step_s,
         bound_s=setting.lending.grace_s + PROFILES[scenario.profile].sweep_s,
+        notes=(*setting.notes, MOVES),
     )
 
 
@@ -89,15 +97,15 @@ def _sites(
     scenario: Scenario, setting: Setting, work: Work, policy: str, seed: int
 ) -> list[site.Site]:
     made = []
+    home = np.array([p.pool for p in setting.projects], np.int64)[work.project]
     for place, pool in enumerate(setting.pools):
         projects = [i for i, p in enumerate(setting.projects) if p.pool == place]
-        own = np.isin(work.project, projects)
         present = [setting.projects[i] for i in projects]
         made.append(
             site.begin(
                 pool,
                 work,
-                np.flatnonzero(own),
+                np.flatnonzero(home == place),
                 projects=projects,
                 keys=[p.key for p in present],
                 start=setting.start,
@@ -105,29 +113,48 @@ def _sites(
                 policy=POLICIES[policy],
                 profile=PROFILES[scenario.profile],
                 lending=setting.lending,
-                events=node_events(
-                    scenario.failures, nodes=pool.nodes, days=setting.days, seed=[seed, 2, place]
-                ),
+                events=_events(scenario.failures, pool.nodes, setting.days, (seed, 2, place)),
             )
         )
     return made
 
 
-def _used(steered: control.Control) -> list[int]:
+def _events(
+    asked: Failures | None, nodes: int, days: int, seed: tuple[int, int, int]
+) -> sched.NodeEvents:
+    """Failures and repairs of one pool: the same under every policy."""
+    if asked is None:
+        none = np.zeros(0, np.int64)
+        return sched.NodeEvents(none, none, none)
+    bad = asked.bad_nodes
+    return workload.failures(
+        rate_per_node_day=float(1 / asked.node_days),
+        repair=workload.Repair(
+            float(asked.repair_median_hours) * 3600, float(asked.repair_mean_hours) * 3600
+        ),
+        nodes=nodes,
+        days=days,
+        seed=int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0]),
+        lemons=workload.Lemons(float(bad.nodes), float(bad.failures)) if bad else None,
+    )
+
+
+def _used(steered: control.Control) -> Ints:
     """By project: accelerator-seconds under guarantees so far."""
-    used = [0] * len(steered.setting.projects)
+    used = np.zeros(len(steered.setting.projects), np.int64)
     for one in steered.sites:
-        for account, index in enumerate(one.projects):
-            used[index] = int(one.world.state.owner_as[account])
+        used[one.projects] = one.world.state.owner_as[: len(one.projects)]
     return used
 
 
-def _close_day(steered: control.Control, day: int, before: list[int]) -> list[int]:
+def _close_day(steered: control.Control, day: int, before: Ints) -> Ints:
     """Each project's use of the day that ended goes into its account."""
     used = _used(steered)
     if steered.rules:
         date = (steered.setting.start + timedelta(days=day)).date()
-        for one, now, then in zip(steered.register.standings, used, before, strict=True):
-            one.used += now - then
-            one.days.append(reclaim.DayUse(day=date, used=now - then))
+        of_day = (used - before).tolist()
+        for one, amount in zip(steered.register.standings, of_day, strict=True):
+            if one.servers:
+                one.used += amount
+                one.days.append(reclaim.DayUse(day=date, used=amount))
     return used

@@ -51,7 +51,7 @@ def parse_scenario(text: str, *, file: str) -> Scenario:
     """The scenario that `text` declares; `file` is only named. Raises ScenarioFileError."""
     document = read(text)
     found = [
-        Problem(file, c.place.line, c.place.column, _field(c.path), c.message, c.hint)
+        Problem(file, c.place.line, c.place.column, field(c.path), c.message, c.hint)
         for c in document.complaints
     ]
     if not found:
@@ -62,7 +62,8 @@ def parse_scenario(text: str, *, file: str) -> Scenario:
     raise ScenarioFileError(tuple(sorted(set(found), key=lambda p: (p.line, p.column, p.field))))
 
 
-def _field(path: Place) -> str:
+def field(path: Place) -> str:
+    """A field's name as people write it: supply.pools[0].nodes."""
     words = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
     return "".join(words).removeprefix(".")
 
@@ -74,7 +75,7 @@ def _translated(errors: list[ErrorDetails], document: Document, file: str) -> It
             path = (*path, str(error["loc"][-1]))
         place = document.place(path)
         message, hint = _sentence(error)
-        yield Problem(file, place.line, place.column, _field(path), message, hint)
+        yield Problem(file, place.line, place.column, field(path), message, hint)
 
 
 def _written(loc: tuple[str | int, ...], data: Any) -> Place:

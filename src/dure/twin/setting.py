@@ -6,21 +6,32 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, time
+from itertools import chain
 from pathlib import Path
-from typing import Final
 from zoneinfo import ZoneInfo
 
-from dure.twin.scenario import EqualShares, Scenario, SitePool
+from dure.engine.allocation import Group, RoundPolicy
+from dure.twin import round_file
+from dure.twin.applicants import applicants
+from dure.twin.notes import Note, programme_notes, scenario_notes
+from dure.twin.project import DAY_S, MONTH_S, Project
+from dure.twin.scenario import (
+    EqualShares,
+    GivenAllocation,
+    Rounds,
+    Scenario,
+    SitePool,
+    Waiting,
+)
 from dure.vocabulary.programme import Programme
 from dure.vocabulary.programme.money import Lending
 from dure.vocabulary.programme.reclaim import ReclaimRule
 
-DAY_S: Final = 86_400
-MONTH_S: Final = 30 * DAY_S
-"""A month of the twin: thirty days, wherever an allocation is counted in months."""
+__all__ = ["DAY_S", "MONTH_S", "LoadProgramme", "Project", "Setting", "UnableToSet", "setting_of"]
 
 LoadProgramme = Callable[[str], Programme]
 
@@ -30,26 +41,14 @@ class UnableToSet(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Project:
-    """One project at its pool. `servers` 0: it waits, for `asked`, in the order of `position`."""
-
-    key: str
-    pool: int
-    servers: int
-    asked: int
-    minimum: int
-    months: int
-    from_s: int
-    until_s: int
-    position: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Setting:
     pools: tuple[SitePool, ...]
     projects: tuple[Project, ...]
     lending: Lending
     reclaim: tuple[ReclaimRule, ...]
+    rounds: Rounds | None
+    allotment: RoundPolicy
+    notes: tuple[Note, ...]
     zone: ZoneInfo
     start: datetime
     days: int
@@ -59,33 +58,67 @@ class Setting:
         """Accelerators of one pool."""
         return self.pools[pool].nodes * self.pools[pool].accelerators_per_node
 
+    def per_node_of(self, pool: int) -> int:
+        """Accelerators of one of the pool's nodes."""
+        return self.pools[pool].accelerators_per_node
+
     @property
     def capacity(self) -> int:
         """Accelerators of all pools."""
         return sum(self.capacity_of(pool) for pool in range(len(self.pools)))
 
 
-def setting_of(scenario: Scenario, *, folder: Path, programmes: LoadProgramme) -> Setting:
-    """Everything a play needs but its jobs. Raises UnableToSet, and what `programmes` raises."""
+def setting_of(
+    scenario: Scenario, *, folder: Path, programmes: LoadProgramme, seed: int = 1
+) -> Setting:
+    """Everything a play needs but its jobs; who applies later is drawn from the seed.
+
+    Raises UnableToSet, RoundFileError, OSError, and what `programmes` raises.
+    """
     programme = None
     if scenario.supply.programme is not None:
         programme = programmes(scenario.supply.programme)
     pools = scenario.supply.pools or (tuple(_pools(programme)) if programme else ())
-    days = scenario.days
-    projects = tuple(_projects(scenario, pools))
-    _check(pools, projects)
     zone = ZoneInfo(programme.time_zone if programme else scenario.time_zone)
+    start = datetime.combine(scenario.starts, time(), tzinfo=zone)
+    given = _given(scenario, pools, folder, start)
+    projects = (*given.projects, *_later(scenario, pools, seed))
+    _check(pools, projects)
     own_rules = programme.reclaim if programme else ()
     own_lending = programme.lending if programme else Lending()
+    rules = own_rules if scenario.reclaim is None else scenario.reclaim
     return Setting(
         pools=pools,
         projects=projects,
         lending=own_lending if scenario.lending is None else scenario.lending,
-        reclaim=own_rules if scenario.reclaim is None else scenario.reclaim,
+        reclaim=rules,
+        rounds=scenario.allocations.rounds,
+        allotment=_allotment(programme),
+        notes=(
+            *given.notes,
+            *programme_notes(programme, start.date()),
+            *scenario_notes(rules),
+        ),
         zone=zone,
-        start=datetime.combine(scenario.starts, time(), tzinfo=zone),
-        days=days,
+        start=start,
+        days=scenario.days,
         folder=folder,
+    )
+
+
+def _allotment(programme: Programme | None) -> RoundPolicy:
+    """How rounds choose. A project is an organisation of its own; other caps are not played."""
+    if programme is None:
+        return RoundPolicy()
+    asked = programme.allotment
+    cap = asked.organisation_cap
+    groups = () if cap is None else (_each_at_most(cap),)
+    return RoundPolicy(policy=asked.policy, groups=groups, lottery_bands=asked.lottery_bands)
+
+
+def _each_at_most(servers: int) -> Group:
+    return Group(
+        group="organisation_cap", kind="organisation_cap", each="organisation", most=servers
     )
 
 
@@ -103,15 +136,34 @@ def _pools(programme: Programme) -> Iterator[SitePool]:
                         )
 
 
-def _projects(scenario: Scenario, pools: tuple[SitePool, ...]) -> Iterator[Project]:
-    if scenario.allocations.equal_shares is not None:
-        for pool in range(len(pools)):
-            yield from _equal(scenario.allocations.equal_shares, pools, pool, scenario.days)
-        return
+def _given(
+    scenario: Scenario, pools: tuple[SitePool, ...], folder: Path, start: datetime
+) -> round_file.Given:
+    """Who is there from the beginning."""
+    asked = scenario.allocations
+    waiting = tuple(_waiting(asked.waiting, pools))
+    if asked.round is not None:
+        found = round_file.read(folder / asked.round, pools=pools, start=start, days=scenario.days)
+        return round_file.Given((*found.projects, *waiting), found.notes)
+    if asked.equal_shares is None:
+        return round_file.Given((*_projects(asked.given, pools, scenario.days), *waiting), ())
+    shares = asked.equal_shares
+    equal = (_equal(shares, pools, pool, scenario.days) for pool in range(len(pools)))
+    return round_file.Given(tuple(chain.from_iterable(equal)), ())
+
+
+def _later(scenario: Scenario, pools: tuple[SitePool, ...], seed: int) -> Iterator[Project]:
+    rounds = scenario.allocations.rounds
+    if rounds is not None and rounds.applications:
+        yield from applicants(rounds, pools, days=scenario.days, seed=seed)
+
+
+def _projects(
+    given: tuple[GivenAllocation, ...], pools: tuple[SitePool, ...], days: int
+) -> Iterator[Project]:
     places = {pool.id: index for index, pool in enumerate(pools)}
-    end_s = scenario.days * DAY_S
-    for one in scenario.allocations.given:
-        until = end_s if one.until_day is None else one.until_day * DAY_S
+    for one in given:
+        until = days * DAY_S if one.until_day is None else one.until_day * DAY_S
         if until <= one.from_day * DAY_S:
             msg = f"project {one.project!r} ends on day {one.until_day}, not after it starts"
             raise UnableToSet(msg)
@@ -121,7 +173,11 @@ def _projects(scenario: Scenario, pools: tuple[SitePool, ...]) -> Iterator[Proje
             key=one.project, pool=home, servers=one.servers, asked=one.servers,
             minimum=one.servers, months=months, from_s=one.from_day * DAY_S, until_s=until,
         )  # fmt: skip
-    for position, wish in enumerate(scenario.allocations.waiting, start=1):
+
+
+def _waiting(waiting: tuple[Waiting, ...], pools: tuple[SitePool, ...]) -> Iterator[Project]:
+    places = {pool.id: index for index, pool in enumerate(pools)}
+    for position, wish in enumerate(waiting, start=1):
         yield Project(
             key=wish.project, pool=_place(places, wish.pool, wish.project), servers=0,
             asked=wish.servers, minimum=wish.minimum or wish.servers, months=wish.months,
@@ -161,6 +217,10 @@ def _equal(
 
 
 def _check(pools: tuple[SitePool, ...], projects: tuple[Project, ...]) -> None:
+    twice = [name for name, count in Counter(p.key for p in projects).items() if count > 1]
+    if twice:
+        msg = f"project {min(twice)!r} stands here more than once; rename one"
+        raise UnableToSet(msg)
     for index, pool in enumerate(pools):
         held = [p for p in projects if p.pool == index and p.servers]
         for at in {p.from_s for p in held}:

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from dure.engine import reclaim
 from dure.engine.lending import Lend
 from dure.twin.desired import Office
-from dure.twin.setting import MONTH_S, Project, Setting
+from dure.twin.policies.facts import Ints
+from dure.twin.project import MONTH_S, Project
+from dure.twin.setting import Setting
 
 
 @dataclass(slots=True)
@@ -31,10 +33,10 @@ class Standing:
         """Whether it has servers at this instant."""
         return self.servers > 0 and self.from_s <= now_s < self.until_s
 
-    def promise(self, servers: int, *, now_s: int, per_server: int, months: int) -> None:
-        """A new allocation begins now, with a clean account."""
+    def promise(self, servers: int, *, from_s: int, per_server: int, months: int) -> None:
+        """A new allocation, with a clean account."""
         self.servers, self.position = servers, 0
-        self.from_s, self.until_s = now_s, now_s + months * MONTH_S
+        self.from_s, self.until_s = from_s, from_s + months * MONTH_S
         self.awarded = servers * per_server * months * MONTH_S
         self.used = self.taken = 0
         self.notice, self.pulled_back = None, ()
@@ -42,7 +44,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What a control step did to one project: notice, withdraw, pull_back, promote or expire."""
+    """What a control step did to one project.
+
+    notice, withdraw, pull_back, award (by a round), promote (from the waitlist), give_up or expire.
+    """
 
     at_s: int
     what: str
@@ -52,12 +57,23 @@ class Event:
 
 @dataclass(slots=True)
 class Register:
+    """By pool: `lent` and `rights`, who may borrow; `offices`, what its site was told; `borrowed`,
+    each account's accelerator-seconds on loan at the beginning of the last days.
+    """
+
     standings: list[Standing]
     lent: dict[int, set[tuple[str, str]]] = field(default_factory=dict)
     rights: dict[int, tuple[Lend, ...]] = field(default_factory=dict)
     offices: dict[int, Office] = field(default_factory=dict)
+    borrowed: dict[int, deque[Ints]] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     plans: dict[str, int] = field(default_factory=dict)
+
+    def waiting(self) -> list[Standing]:
+        """Who waits, the first in line first."""
+        found = [one for one in self.standings if one.position]
+        found.sort(key=lambda one: one.position)
+        return found
 
     def note(self, at_s: int, what: str, standing: Standing, servers: int = 0) -> None:
         """Keeps what was done."""

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from dure.twin import metrics, results, run, setting
 from dure.twin.compare import Comparison, compare
+from dure.twin.notes import MOVES, Note
 from dure.twin.policies.facts import Ints
 from dure.twin.scenario import Scenario
 from dure.twin.work import work_of
@@ -21,7 +23,10 @@ Told = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """`series`: policy -> accelerator-seconds by step and kind, of the first seed."""
+    """`setting`, `series` and `events` are of the first seed.
+
+    `series`: policy -> accelerator-seconds by step and kind.
+    """
 
     scenario: Scenario
     setting: setting.Setting
@@ -29,6 +34,11 @@ class Study:
     comparison: Comparison
     series: dict[str, Ints]
     events: dict[str, tuple[tuple[int, str, str, int], ...]]
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What of the rules and the supply was not played."""
+        return (*self.setting.notes, MOVES)
 
 
 def conduct(
@@ -45,11 +55,14 @@ def conduct(
 
     Raises UnableToSet, UnableToReadTrace, PlanRefused, UnableToAccount.
     """
-    place = setting.setting_of(scenario, folder=folder, programmes=programmes)
+    programmes = cache(programmes)
     found: list[metrics.Metrics] = []
     series: dict[str, Ints] = {}
     events: dict[str, tuple[tuple[int, str, str, int], ...]] = {}
+    first: setting.Setting | None = None
     for seed in range(1, (seeds or scenario.seeds) + 1):
+        place = setting.setting_of(scenario, folder=folder, programmes=programmes, seed=seed)
+        first = first or place
         work = work_of(place, scenario.demand, seed=seed)
         for policy in policies or scenario.policies:
 
@@ -65,4 +78,5 @@ def conduct(
                 )
             if keep is not None:
                 results.write(play, keep)
-    return Study(scenario, place, tuple(found), compare(found), series, events)
+    assert first is not None  # noqa: S101  # there is a seed
+    return Study(scenario, first, tuple(found), compare(found), series, events)

@@ -6,10 +6,14 @@
   round again where there are more accounts than projects. Without accounts, users stand for them;
   where nobody is named, jobs are dealt out by the seed, in proportion to the projects' servers.
 - A job wider than its project's pool is left out and counted; nothing is cut to fit.
+- Who applies for a later round has work for the term that it asks for, from the day it applies on;
+  the load of fitted work is of the pools for those there from the beginning, and of what is asked
+  for for applicants.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -20,7 +24,7 @@ from dure.twin.scenario import Demand, Synthetic
 from dure.twin.setting import DAY_S, Setting
 
 if TYPE_CHECKING:
-    from dure.twin.workload import Trace
+    from dure.twin.workload import Fitted, Trace
 
 _HOUR_S: Final = 3600
 _DAYTIME: Final = range(9, 21)
@@ -78,10 +82,12 @@ def _one_project(
     setting: Setting, index: int, law: Synthetic, rng: np.random.Generator
 ) -> tuple[Ints, ...]:
     project = setting.projects[index]
+    begin, end = project.works(setting.days)
+    days = -(-(end - begin) // DAY_S)
     claim = project.asked * setting.pools[project.pool].accelerators_per_node
     widths = np.array([w for w in law.widths if w <= claim] or [min(law.widths)], np.int64)
     odds = np.array([law.widths[int(w)] for w in widths], float)
-    target = float(law.load) * claim * setting.days * DAY_S
+    target = float(law.load) * claim * days * DAY_S
     mean_s = law.median_run_minutes * 60 * float(np.exp(float(law.spread) ** 2 / 2))
     mean = mean_s * float((widths * odds).sum() / odds.sum())
     count = max(1, int(target / mean * 1.5) + 64)
@@ -91,7 +97,7 @@ def _one_project(
     enough = int(np.searchsorted(np.cumsum(width * work), target)) + 1
     width, work = width[:enough], work[:enough]
     return (
-        _arrivals(setting.days, len(work), law, rng),
+        begin + _arrivals(days, len(work), law, rng),
         work,
         width,
         np.full(len(work), index, np.int64),
@@ -120,15 +126,12 @@ def _from_trace(setting: Setting, demand: Demand, seed: int) -> Work:
     source = demand.trace or demand.fitted
     assert source is not None  # noqa: S101  # the scenario has exactly one source
     trace = workload.read(Path(setting.folder) / source.file, zone=source.zone).trace
+    rng = np.random.default_rng([seed, 3])
     if demand.fitted is not None:
-        trace = workload.generate(
-            workload.fit(trace),
-            accounts=len(setting.projects),
-            days=setting.days,
-            load=float(demand.fitted.load),
-            capacity=setting.capacity,
-            seed=seed,
-        )
+        parts = _like(setting, workload.fit(trace), float(demand.fitted.load), seed, rng)
+        columns = (np.concatenate(column) for column in zip(*parts, strict=True))
+        submit_s, work, limit_s, width, project, user = columns
+        return Work(submit_s, work, limit_s, width, project, user)
     work = trace.run_s.astype(np.int64)
     if demand.trace is not None and demand.trace.load is not None:
         offered = float((work * trace.accelerators).sum())
@@ -136,29 +139,65 @@ def _from_trace(setting: Setting, demand: Demand, seed: int) -> Work:
             float(demand.trace.load) * setting.capacity * min(trace.span_s(), setting.days * DAY_S)
         )
         work = np.maximum(1, (work * (wanted / offered)).astype(np.int64))
+    who = range(len(setting.projects))
+    submit_s, work, limit_s, width, project, user = _dealt(setting, trace, work, who, rng)
+    return Work(submit_s, work, limit_s, width, project, user)
+
+
+def _like(
+    setting: Setting, fitted: Fitted, load: float, seed: int, rng: np.random.Generator
+) -> Iterator[tuple[Ints, ...]]:
+    """Work like a trace's, made for those who work at the same time."""
+    from dure.twin import workload  # noqa: PLC0415  # as above
+
+    together: dict[tuple[int, int], list[int]] = {}
+    for index, project in enumerate(setting.projects):
+        together.setdefault(project.works(setting.days), []).append(index)
+    for (begin, end), who in sorted(together.items()):
+        asked = sum(
+            setting.projects[i].asked * setting.per_node_of(setting.projects[i].pool) for i in who
+        )
+        trace = workload.generate(
+            fitted,
+            accounts=len(who),
+            days=-(-(end - begin) // DAY_S),
+            load=load,
+            capacity=asked if begin or end < setting.days * DAY_S else setting.capacity,
+            seed=seed if not begin else int(rng.integers(2**31)),
+        )
+        submit_s, *others = _dealt(setting, trace, trace.run_s.astype(np.int64), who, rng)
+        yield begin + submit_s, *others
+
+
+def _dealt(
+    setting: Setting, trace: Trace, work: Ints, who: Sequence[int], rng: np.random.Generator
+) -> tuple[Ints, ...]:
+    """The trace's jobs as those of these projects."""
     limit = np.where(trace.limit_s > 0, np.maximum(trace.limit_s, work), work)
-    project = _homes(setting, trace, work, np.random.default_rng([seed, 3]))
-    return Work(trace.submit_s, work, limit, trace.accelerators, project, trace.user)
+    project = _homes(setting, trace, work, who, rng)
+    return trace.submit_s, work, limit, trace.accelerators, project, trace.user
 
 
-def _homes(setting: Setting, trace: Trace, work: Ints, rng: np.random.Generator) -> Ints:
+def _homes(
+    setting: Setting, trace: Trace, work: Ints, who: Sequence[int], rng: np.random.Generator
+) -> Ints:
     """The project of each job: its owner's, or one that is drawn where nobody is named."""
     by_account = len(trace.accounts) > 1
     owner = trace.account if by_account else trace.user
     names = trace.accounts if by_account else trace.users
     named = np.array([bool(name) for name in names], bool)[owner]
-    asked = np.array([project.asked for project in setting.projects], float)
-    homes: Ints = rng.choice(len(asked), len(work), p=asked / asked.sum()).astype(np.int64)
+    by_size = sorted(who, key=lambda i: -setting.projects[i].asked)
+    asked = np.array([setting.projects[i].asked for i in who], float)
+    homes: Ints = np.array(who, np.int64)[rng.choice(len(who), len(work), p=asked / asked.sum())]
     if named.any():
-        homes[named] = _shared_out(setting, owner[named], (work * trace.accelerators)[named])
+        homes[named] = _shared_out(by_size, owner[named], (work * trace.accelerators)[named])
     return homes
 
 
-def _shared_out(setting: Setting, owner: Ints, demand_as: Ints) -> Ints:
+def _shared_out(by_size: list[int], owner: Ints, demand_as: Ints) -> Ints:
     """The project of each job, by its owner's place among the owners."""
     uses = np.bincount(owner, weights=demand_as.astype(float))
     place = np.empty(len(uses), np.int64)
     place[np.argsort(-uses, kind="stable")] = np.arange(len(uses))
-    by_size = sorted(range(len(setting.projects)), key=lambda i: -setting.projects[i].asked)
     projects: Ints = np.array(by_size, np.int64)[place[owner] % len(by_size)]
     return projects

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from tests.unit.twin import tiny
 
-from dure.twin import compare, failing, metrics, site, work
+from dure.twin import compare, metrics, site, work
 from dure.twin.policies import POLICIES, predicted
-from dure.twin.scenario import Failures
 
 
 def did(policy: str, **changed: Any) -> list[tuple[int, str, str, int]]:
@@ -117,10 +116,12 @@ def test_a_prediction_knows_only_what_had_ended() -> None:
     assert predicted.predicted_s(submit, took, same).tolist() == [3600, 3600, 3600, 40]
 
 
-def test_failures_come_in_order_and_every_node_comes_back() -> None:
-    events = failing.node_events(Failures(node_days=1), nodes=5, days=30, seed=[1])
-    assert (np.diff(events.at_s) >= 0).all()
-    assert events.up.sum() * 2 == len(events.up) > 100
+def test_bad_nodes_have_the_share_of_the_failures_that_was_asked_for() -> None:
+    bad = {"nodes": "25%", "failures": "90%"}
+    play = tiny.play("pool", failures={"node_days": 1, "bad_nodes": bad}, days=60)
+    _at_s, node, up = play.sites[0].world.core.event
+    failed = np.bincount(node[up == 0], minlength=4)
+    assert failed.max() > 0.7 * failed.sum() > 50
 
 
 def test_differences_are_taken_seed_by_seed() -> None:

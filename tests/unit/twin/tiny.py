@@ -47,8 +47,8 @@ def scenario(**changed: Any) -> Scenario:
     return Scenario.model_validate(SCENARIO | changed)
 
 
-def set_(asked: Scenario) -> setting.Setting:
-    return setting.setting_of(asked, folder=Path(), programmes=no_programme)
+def set_(asked: Scenario, *, seed: int = 1) -> setting.Setting:
+    return setting.setting_of(asked, folder=Path(), programmes=no_programme, seed=seed)
 
 
 def jobs(*rows: tuple[int, int, int, int]) -> work.Work:
