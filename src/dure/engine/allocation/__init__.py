@@ -20,12 +20,13 @@ from dure.engine.allocation.facts import (
     RoundSnapshot,
     Wish,
 )
-from dure.engine.allocation.planning import alone, plan
+from dure.engine.allocation.planning import Effort, alone, plan
 from dure.engine.allocation.policy import policy_of
 from dure.engine.placement import BlockShare
 
 __all__ = [
     "BlockShare",
+    "Effort",
     "Group",
     "Held",
     "Outcome",
