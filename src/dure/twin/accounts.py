@@ -28,6 +28,7 @@ from dure.quantities import Period
 from dure.quantities.period import month as calendar_month
 from dure.twin.desired import instant
 from dure.twin.metrics import UnableToAccount
+from dure.twin.outages import outages
 from dure.twin.policies.facts import Ints
 from dure.twin.run import Play
 from dure.twin.setting import DAY_S
@@ -123,7 +124,7 @@ class _Facts:
         self.origin = play.setting.start.astimezone(UTC)
         self.keys = [play.setting.projects[index].key for index in site.projects]
         self.stretches = _stretches(site.world)
-        self.down = _down(site.world)
+        self.down = outages(site.world)
         self.entitled = [*_promised(site), *_beyond(site, self.stretches)]
 
     def of(self, period: Period) -> PoolFacts:
@@ -190,22 +191,6 @@ def _stretches(world: sched.World) -> Ints:
     )
     both: Ints = np.concatenate([ended, still], axis=1)
     return both[:, both[2] > both[1]]
-
-
-def _down(world: sched.World) -> list[tuple[int, int, int]]:
-    """Node, from, to."""
-    since: dict[int, int] = {}
-    found = []
-    at_s, nodes, ups = (row.tolist() for row in world.core.event)
-    for at, node, up in zip(at_s, nodes, ups, strict=True):
-        if at >= world.clock_s:
-            break
-        if not up:
-            since.setdefault(node, at)
-        elif node in since:
-            found.append((node, since.pop(node), at))
-    found += [(node, at, world.clock_s) for node, at in since.items()]
-    return [one for one in found if one[1] < one[2]]
 
 
 def _promised(site: Site) -> Iterator[tuple[int, int, int, int]]:

@@ -8,7 +8,8 @@
   [s, t). It is taken on the play's steps, which can only raise it.
 - A guarantee is missed when a job at its turn stands under the guarantee later than the grace and
   the site's sweep allow, and a second for the order of events.
-- Energy is not given: no published figure of the draw of idle and busy servers is at hand.
+- Work lost to one take-back is taken over the jobs that no failure of a node hit.
+- Every decision of a step carries its reasons by type, so how many are explained is no figure.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ from typing import Final
 import numpy as np
 
 from dure.engine.scheduling import job_rows as jr
+from dure.twin.energy import Energy, Spent, energy_of
+from dure.twin.fairness import fairness
+from dure.twin.fragments import fragments
+from dure.twin.outages import down_as
 from dure.twin.policies.facts import Floats, Ints
 from dure.twin.run import Play
 from dure.twin.site import SERIES, Site
@@ -54,6 +59,7 @@ class Metrics(Frozen):
     capacity_hours: float
     owner_hours: float
     lent_hours: float
+    lent_share: float
     idle_hours: float
     held_hours: float
     down_hours: float
@@ -63,6 +69,8 @@ class Metrics(Frozen):
     lost_hours: float
     restart_hours: float
     take_backs: int
+    take_backs_per_1000_h: float | None
+    lost_per_take_back_h: float | None
     repeat_victims: int
     gone: int
     node_failures: int
@@ -70,21 +78,36 @@ class Metrics(Frozen):
     take_back_p95_s: float | None
     take_back_p99_s: float | None
     guaranteed_starts: int
+    guarantee_p50_s: float | None
+    guarantee_p95_s: float | None
     guarantee_p99_s: float | None
     guarantee_misses: int
     effective_training_time: float | None
     fairness: float | None
+    least_served: float | None
+    finish_time_fairness: float | None
+    finish_time_worst: float | None
     fragmentation: float
+    unusable_free: float
+    largest_free_gang: float
     wait_mean_h: float | None
     wait_p95_h: float | None
     waits: dict[str, Waits]
+    owner_kwh: float | None
+    lent_kwh: float | None
+    idle_kwh: float | None
+    down_kwh: float | None
+    kwh_per_useful_hour: float | None
     notices: int
     pull_backs: int
     promotions: int
 
 
-def measure(play: Play) -> Metrics:
-    """Every figure of one play. Raises UnableToAccount."""
+def measure(play: Play, *, alone: Ints | None = None) -> Metrics:
+    """Every figure of one play. Raises UnableToAccount.
+
+    `alone`: when each job finished where its project had an island (`fairness.ends_of`).
+    """
     series = series_of(play)
     total = dict(zip(SERIES, (int(x) for x in series.sum(axis=0)), strict=True))
     jobs = _all_jobs(play)
@@ -94,6 +117,9 @@ def measure(play: Play) -> Metrics:
     restarts = _restart_cost(jobs)
     useful = run - lost - restarts
     bound = work_conserving_bound(play, series)
+    even = fairness(play, alone)
+    free = fragments([(site.looks, site.world.jobs.width) for site in play.sites])
+    drawn = _energy(play)
     return Metrics(
         policy=play.policy,
         seed=play.seed,
@@ -103,20 +129,28 @@ def measure(play: Play) -> Metrics:
         never_started=int((jobs["start_s"] < 0).sum()),
         capacity_hours=sum(total.values()) / HOUR_S,
         **{f"{name}_hours": total[name] / HOUR_S for name in SERIES},
+        lent_share=total["lent"] / run if run else 0.0,
         occupancy=run / healthy,
         useful_occupancy=useful / healthy,
         bound_share=useful / bound if bound else None,
         lost_hours=lost / HOUR_S,
         restart_hours=restarts / HOUR_S,
-        take_backs=int(jobs["taken"].sum()),
+        **_take_backs(jobs, run),
         repeat_victims=int((jobs["taken"] > 1).sum()),
         gone=int((jobs["status"] == jr.GONE).sum()),
         node_failures=int(jobs["failed"].sum()),
         **_guarantees(jobs, play.bound_s),
         effective_training_time=_effective(jobs),
-        fairness=_fairness(play, jobs),
-        fragmentation=_fragmentation(play),
+        fairness=even.jain,
+        least_served=even.least_served,
+        finish_time_fairness=even.finish_mean,
+        finish_time_worst=even.finish_worst,
+        fragmentation=free.partly_used,
+        unusable_free=free.unusable,
+        largest_free_gang=free.largest_gang,
         **_waiting(jobs),
+        **drawn._asdict(),
+        kwh_per_useful_hour=_for_use(drawn, useful),
         **_decided(play),
     )
 
@@ -205,6 +239,8 @@ def _guarantees(jobs: dict[str, Ints], bound_s: int) -> dict[str, float | int | 
         "take_back_p95_s": _percentile(back, 95),
         "take_back_p99_s": _percentile(back, 99),
         "guaranteed_starts": len(delay),
+        "guarantee_p50_s": _percentile(delay, 50),
+        "guarantee_p95_s": _percentile(delay, 95),
         "guarantee_p99_s": _percentile(delay, 99),
         "guarantee_misses": int((delay > bound_s + 1).sum()),
     }
@@ -217,28 +253,40 @@ def _effective(jobs: dict[str, Ints]) -> float | None:
     return float((jobs["work_s"] * jobs["width"])[rows].sum() / took) if took else None
 
 
-def _fairness(play: Play, jobs: dict[str, Ints]) -> float | None:
-    """Jain's index of the share of its demand that each project was served."""
-    project = play.work.project[jobs["row"]]
-    count = len(play.setting.projects)
-    asked = np.bincount(project, weights=jobs["work_s"] * jobs["width"], minlength=count)
-    served = np.bincount(
-        project, weights=(jobs["work_s"] - jobs["left_s"]) * jobs["width"], minlength=count
-    )
-    share = served[asked > 0] / asked[asked > 0]
-    squares = float((share**2).sum())
-    return float(share.sum() ** 2 / (len(share) * squares)) if squares else None
+def _take_backs(jobs: dict[str, Ints], run: int) -> dict[str, float | int | None]:
+    taken, sound = int(jobs["taken"].sum()), jobs["failed"] == 0
+    victims = int(jobs["taken"][sound].sum())
+    lost = int((jobs["lost_s"] * jobs["width"])[sound].sum())
+    return {
+        "take_backs": taken,
+        "take_backs_per_1000_h": taken * 1000 * HOUR_S / run if run else None,
+        "lost_per_take_back_h": lost / HOUR_S / victims if victims else None,
+    }
 
 
-def _fragmentation(play: Play) -> float:
-    """At the end: free accelerators on partly used nodes, of all that are free."""
-    free = partly = 0
+def _energy(play: Play) -> Energy:
+    pools = []
     for site in play.sites:
-        state, size = site.world.state, site.pool.accelerators_per_node
-        idle = state.free[state.node_up == 1]
-        free += int(idle.sum())
-        partly += int(idle[idle < size].sum())
-    return partly / free if free else 0.0
+        owner, lent, *rest = (int(x) for x in np.array(site.series, np.int64).sum(axis=0))
+        down = down_as(site.world)
+        pools.append(
+            Spent(
+                draw=site.pool.energy,
+                per_node=site.pool.accelerators_per_node,
+                owner=owner,
+                lent=lent,
+                idle=sum(rest) - down,
+                down=down,
+            )
+        )
+    return energy_of(pools)
+
+
+def _for_use(drawn: Energy, useful: int) -> float | None:
+    """kWh of the nodes that were up for each hour of an accelerator's useful work."""
+    if drawn.owner_kwh is None or drawn.lent_kwh is None or drawn.idle_kwh is None or not useful:
+        return None
+    return (drawn.owner_kwh + drawn.lent_kwh + drawn.idle_kwh) * HOUR_S / useful
 
 
 def _waiting(jobs: dict[str, Ints]) -> dict[str, object]:

@@ -16,6 +16,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from dure.engine.allocation import Effort
+from dure.twin.energy import Draw
 from dure.twin.policies import PolicyName
 from dure.twin.profiles import ProfileName
 from dure.vocabulary.frozen import Frozen, Text
@@ -33,6 +34,7 @@ class SitePool(Frozen):
     nodes: int = Field(gt=0, le=20_000)
     accelerators_per_node: int = Field(default=8, gt=0, le=64)
     spare_nodes: int = Field(default=0, ge=0)
+    energy: Draw | None = None
 
     @model_validator(mode="after")
     def _has_room(self) -> SitePool:

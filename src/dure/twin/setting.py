@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from dure.engine.allocation import Group, RoundPolicy
 from dure.twin import round_file
 from dure.twin.applicants import applicants
+from dure.twin.energy import of_data_sheet
 from dure.twin.notes import Note, programme_notes, scenario_notes
 from dure.twin.project import DAY_S, MONTH_S, Project
 from dure.twin.scenario import (
@@ -123,6 +124,7 @@ def _each_at_most(servers: int) -> Group:
 
 
 def _pools(programme: Programme) -> Iterator[SitePool]:
+    models = {model.id: model for model in programme.accelerators}
     for provider in programme.providers:
         for site in provider.sites:
             for cluster in site.clusters:
@@ -133,6 +135,7 @@ def _pools(programme: Programme) -> Iterator[SitePool]:
                             nodes=pool.programme_nodes,
                             accelerators_per_node=pool.accelerators_per_node,
                             spare_nodes=pool.spare_nodes,
+                            energy=of_data_sheet(models[pool.model], pool.accelerators_per_node),
                         )
 
 

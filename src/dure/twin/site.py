@@ -36,6 +36,7 @@ from dure.engine.scheduling import counters as cr
 from dure.engine.scheduling import job_rows as jr
 from dure.protocol import Binding, LentShare
 from dure.twin.desired import instant
+from dure.twin.fragments import Free, look
 from dure.twin.policies.facts import Ints, TwinPolicy
 from dure.twin.profiles import Profile
 from dure.twin.scenario import Demand, SitePool
@@ -59,6 +60,7 @@ class Site:
     islands: bool
     start: datetime
     series: list[tuple[int, ...]] = field(default_factory=list)
+    looks: list[Free] = field(default_factory=list)
     entitlements: list[tuple[int, int, int]] = field(default_factory=list)
     bindings: dict[str, Binding] = field(default_factory=dict)
     shares: dict[str, LentShare] = field(default_factory=dict)
@@ -68,7 +70,9 @@ class Site:
     _before: tuple[int, ...] = (0, 0, 0, 0, 0)
 
     def advance(self, until_s: int) -> None:
-        """Lets the pool run to `until_s` and notes where the accelerator-seconds went."""
+        """Lets the pool run to `until_s` and notes where the accelerator-seconds went, and what of
+        the pool is free in the end.
+        """
         self._settle()
         self.world = sched.advance(self.world, until_s)
         state = self.world.state
@@ -81,6 +85,8 @@ class Site:
         )
         self.series.append(tuple(a - b for a, b in zip(now, self._before, strict=True)))
         self._before = now
+        size = self.pool.accelerators_per_node
+        self.looks.append(look(state.free, state.node_up, state.node_home, size))
 
     @property
     def up(self) -> int:
