@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -29,6 +29,7 @@ from dure.hub.people.gate import STEWARD
 from dure.hub.supply.models import Pool, Programme
 from dure.hub.supply.operations import UnableToLoad, store_programme
 from dure.hub.usage.models import LedgerEntry, LedgerPosting
+from dure.protocol import UsageRecord
 from dure.vocabulary.plans import Reason
 from dure.vocabulary.programme_file import parse_programme
 
@@ -188,14 +189,47 @@ def test_an_allocation_ends_with_its_period_and_once() -> None:
     assert small.pool().promised_servers == 0
 
 
-def test_lending_is_offered_to_who_waits_and_said_again_changes_nothing() -> None:
+def rights() -> list[tuple[str, int]]:
+    """Who may borrow on the pool, in turn, and how much."""
+    held = LentRight.objects.filter(pool__key="pool-a").order_by("order")
+    return list(held.values_list("project__key", "max_accelerators"))
+
+
+def test_lending_is_offered_to_who_waits_then_to_who_holds_and_said_again_changes_nothing() -> None:
     world = small.running()
+    pool = small.pool()
+    whole = (pool.nodes - pool.own_use_nodes) * pool.accelerators_per_node
     assert lending.offer(programme=world.programme, now=STARTED) is not None
-    rights = set(LentRight.objects.values_list("project__key", "pool__key"))
-    assert ("p-first-0003", "pool-a") in rights
+    in_turn = ("p-first-0003", "p-first-0001", "p-first-0002", "s-team")
+    assert rights() == [(project, whole) for project in in_turn]
     revision = small.cluster().desired_revision
     assert lending.offer(programme=world.programme, now=STARTED) is None
     assert small.cluster().desired_revision == revision
+
+
+def borrowed(world: small.World, name: str, *, start: datetime) -> UsageRecord:
+    """Lent work of an owner's project: the record of its owner's work, on loan."""
+    lent = {"kind": "lent", "allocation": None}
+    return small.work(world.allocation(name), start=start).model_copy(update=lent)
+
+
+def test_who_borrowed_comes_later_from_the_next_day_on_for_a_week() -> None:
+    world = small.running()
+    report = borrowed(world, "ann", start=STARTED)
+    small.say(at=report.end, through=report.end, usage=(report,))
+    for day, second in ((0, 1), (1, 2), (7, 2), (8, 1)):
+        lending.offer(programme=world.programme, now=STARTED + timedelta(days=day, hours=12))
+        assert [name for name, _ in rights()][1] == f"p-first-000{second}", day
+
+
+def test_a_project_that_neither_waits_nor_holds_loses_its_right() -> None:
+    world = small.running()
+    lending.offer(programme=world.programme, now=STARTED)
+    over = world.allocation("ann").ends_at
+    expiry.expire(programme=world.programme, now=over)
+    made = lending.offer(programme=world.programme, now=over)
+    assert made is not None
+    assert [name for name, _ in rights()] == ["p-first-0003", "s-team"]
 
 
 def test_an_unused_allocation_is_told_then_pulled_back_on_approval_and_only_once() -> None:

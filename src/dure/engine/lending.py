@@ -1,12 +1,17 @@
-"""Who may run preemptible work on idle capacity now.
+"""Who may run preemptible work on idle capacity: rights that stand until the facts change.
 
-- Idle is what is up and not used by an owner, inside allocations or outside: the site's own engine
-  takes lent capacity back in seconds, so a right says how much at most and promises nothing.
-- Capacity is divided in waitlist order; rights on a pool never add up to more than its idle
-  capacity, and no borrower holds more than it asked for.
-- A borrower stays on a pool where it borrows already, then goes where most is idle.
-- After a take-back a project is not lent to on that pool again before a pause that doubles with
-  each take-back, up to a cap: without it, engines evict and re-admit the same job for ever.
+- Who has demand may borrow whatever stands idle: who waits, and beyond its allocation who holds
+  one. A right reaches over the whole pool and is used up by nobody: rights of a pool add up to far
+  more than it has. What is idle at an instant, and that it is lent once, is known to the site's own
+  engine alone, which takes it back within seconds.
+- So a right does not age between two steps: it depends on who waits and who holds, not on what is
+  idle or queued at the moment.
+- In turn: who waits comes before who holds; among these, who borrowed least of late, in whole
+  seconds for each accelerator asked; then the place on the waitlist. An order for new work only:
+  nobody's lent work is stopped for another's.
+- After a take-back a project comes last on that pool for a pause that doubles with each take-back,
+  up to a cap: without it, engines evict and re-admit the same job for ever. It keeps its right,
+  because a right that ends stops all the project's lent work there.
 - The plan is level-triggered: it lists every right that holds now, and stops every other.
 """
 
@@ -28,32 +33,27 @@ _MAX_DOUBLINGS = 30
 
 
 class PoolState(Frozen):
-    """Accelerators of one pool's programme part now. `used` is by owners, not by borrowers."""
+    """One pool's programme part, in accelerators, whether up or not: nodes that come back are
+    lent without a new right."""
 
     pool: str
-    cluster: str
     model: str
-    up: int = Field(ge=0)
-    entitled: int = Field(ge=0)
-    used: int = Field(ge=0)
-
-    @property
-    def idle(self) -> int:
-        return max(0, self.up - self.used)
+    accelerators: int = Field(ge=0)
 
 
 class Borrower(Frozen):
-    """One waiting application. `position` is its place on the waitlist, `models` what it can use.
+    """One project that may borrow. `position` is its place on the waitlist, None: it only holds.
 
-    `taken_back_at` and `take_backs` are its last take-back and how many came in a row;
-    `taken_back_pool` names the pool, None means wherever it asks.
+    `models`: what it can use. `asked`: the accelerators it applied for, or holds. `borrowed`:
+    accelerator-seconds it had on loan of late. `taken_back_at` and `take_backs` are its last
+    take-back and how many came in a row; `taken_back_pool` names the pool, None means everywhere.
     """
 
     project: str
-    application: str
-    position: int
+    position: int | None
     models: tuple[str, ...]
-    accelerators: int = Field(gt=0)
+    asked: int = Field(gt=0)
+    borrowed: int = Field(default=0, ge=0)
     taken_back_at: AwareDatetime | None = None
     take_backs: int = Field(default=0, ge=0)
     taken_back_pool: str | None = None
@@ -105,9 +105,7 @@ def plan(snapshot: LendingSnapshot, policy: Lending, header: Header) -> LendingP
     standing = {(lend.project, lend.pool) for lend in lends}
     stops = tuple(
         StopLending(
-            project=project,
-            pool=pool,
-            reason=_why_stopped(project, pool, snapshot, policy, header.now),
+            project=project, pool=pool, reason=_why_stopped(project, pool, snapshot, policy)
         )
         for project, pool in sorted(set(snapshot.lent) - standing)
     )
@@ -124,66 +122,31 @@ def backed_off_until(borrower: Borrower, pool: str, policy: Lending) -> datetime
 
 
 def _lends(snapshot: LendingSnapshot, policy: Lending, now: datetime) -> Iterator[Lend]:
-    left = {pool.pool: pool.idle for pool in snapshot.pools}
-    for order, borrower in enumerate(_waitlist(snapshot)):
-        wish = borrower.accelerators
-        for pool in _chosen(borrower, snapshot, left, policy, now):
-            offered = min(wish, left[pool.pool])
-            left[pool.pool] -= offered
-            wish -= offered
+    for pool in sorted(snapshot.pools, key=lambda one: one.pool):
+        if not pool.accelerators:
+            continue
+        able = [one for one in snapshot.borrowers if pool.model in one.models]
+        able.sort(key=lambda one: _turn(one, pool.pool, policy, now))
+        for order, borrower in enumerate(able):
             yield Lend(
                 project=borrower.project,
                 pool=pool.pool,
                 order=order,
-                max_accelerators=offered,
-                reason=Reason(
-                    code="lending.idle_capacity",
-                    params={
-                        "idle": pool.idle,
-                        "pool": pool.pool,
-                        "position": borrower.position,
-                        "offered": offered,
-                    },
-                ),
+                max_accelerators=pool.accelerators,
+                reason=_why_lent(borrower, pool.pool, order + 1, policy, now),
             )
 
 
-def _waitlist(snapshot: LendingSnapshot) -> list[Borrower]:
-    return sorted(snapshot.borrowers, key=lambda one: (one.position, one.application))
-
-
-def _chosen(
-    borrower: Borrower,
-    snapshot: LendingSnapshot,
-    left: dict[str, int],
-    policy: Lending,
-    now: datetime,
-) -> list[PoolState]:
-    """The pools that together meet the wish, or all that are open; filled from the scarcest.
-
-    Filling from the scarcest leaves no chosen pool without a share, so that the same facts choose
-    the same pools again and nobody's work is moved for nothing.
-    """
-    standing = {pool for project, pool in snapshot.lent if project == borrower.project}
-    open_now = [
-        pool
-        for pool in snapshot.pools
-        if pool.model in borrower.models
-        and left[pool.pool]
-        and not _is_backing_off(borrower, pool.pool, policy, now)
-    ]
-    stays = sorted(
-        (p for p in open_now if p.pool in standing), key=lambda p: (left[p.pool], p.pool)
+def _turn(
+    borrower: Borrower, pool: str, policy: Lending, now: datetime
+) -> tuple[bool, bool, int, int, str]:
+    return (
+        _is_backing_off(borrower, pool, policy, now),
+        borrower.position is None,
+        borrower.borrowed // borrower.asked,
+        borrower.position or 0,
+        borrower.project,
     )
-    comes = sorted(
-        (p for p in open_now if p.pool not in standing), key=lambda p: (-left[p.pool], p.pool)
-    )
-    chosen: list[PoolState] = []
-    for pool in stays + comes:
-        if sum(left[one.pool] for one in chosen) >= borrower.accelerators:
-            break
-        chosen.append(pool)
-    return sorted(chosen, key=lambda p: (left[p.pool], p.pool))
 
 
 def _is_backing_off(borrower: Borrower, pool: str, policy: Lending, now: datetime) -> bool:
@@ -191,20 +154,22 @@ def _is_backing_off(borrower: Borrower, pool: str, policy: Lending, now: datetim
     return until is not None and now < until
 
 
-def _why_stopped(
-    project: str, pool: str, snapshot: LendingSnapshot, policy: Lending, now: datetime
-) -> Reason:
-    if not policy.enabled:
-        return Reason(code="lending.disabled")
-    borrower = next((one for one in snapshot.borrowers if one.project == project), None)
-    if borrower is None:
-        return Reason(code="lending.left_waitlist")
-    state = next((one for one in snapshot.pools if one.pool == pool), None)
-    if state is None or state.model not in borrower.models:
-        return Reason(code="lending.unsuitable", params={"pool": pool})
+def _why_lent(borrower: Borrower, pool: str, turn: int, policy: Lending, now: datetime) -> Reason:
     until = backed_off_until(borrower, pool, policy)
     if until is not None and now < until:
-        return Reason(code="lending.backing_off", params={"pool": pool, "until": until.isoformat()})
-    if state.idle == 0:
-        return Reason(code="lending.no_idle", params={"pool": pool})
-    return Reason(code="lending.lent_elsewhere", params={"pool": pool})
+        params: dict[str, str | int] = {"pool": pool, "turn": turn, "until": until.isoformat()}
+        return Reason(code="lending.after_take_back", params=params)
+    if borrower.position is None:
+        return Reason(code="lending.beyond_allocation", params={"pool": pool, "turn": turn})
+    return Reason(
+        code="lending.while_waiting",
+        params={"pool": pool, "turn": turn, "position": borrower.position},
+    )
+
+
+def _why_stopped(project: str, pool: str, snapshot: LendingSnapshot, policy: Lending) -> Reason:
+    if not policy.enabled:
+        return Reason(code="lending.disabled")
+    if all(one.project != project for one in snapshot.borrowers):
+        return Reason(code="lending.left")
+    return Reason(code="lending.unsuitable", params={"pool": pool})

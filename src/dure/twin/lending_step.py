@@ -1,34 +1,43 @@
-"""Lending at a control step: `engine.lending` on one pool's state, as the hub calls it.
+"""Lending at a control step: `engine.lending` on one pool, as the hub calls it.
 
-- Who waits comes first, in the waitlist's order, for as much as was applied for: the hub's facts.
-- Behind them, owners may borrow beyond their entitlement, in the order of their use of the last
-  days, the least first, for as much as their queues ask now. The hub does not offer them that yet;
-  without it no pool is work-conserving once everybody has an allocation.
+- Who waits for the pool and who holds servers of it may borrow; what was borrowed of late is what
+  was on loan over the last seven whole days.
+- The pause after a take-back is kept by the site's own engine, to the second: a project that
+  pauses at the instant of a step would otherwise come last until the next.
+- Rights are the programme's: they reach the site with the document of the step.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dure.engine import lending
 from dure.engine.checks import lending as check
+from dure.twin.setting import DAY_S
 from dure.vocabulary.plans import Violation
-from dure.vocabulary.programme.money import Lending
 
 if TYPE_CHECKING:
     from dure.twin.control import Control
     from dure.twin.site import Site
-    from dure.twin.standing import Standing
+
+REMEMBERED_DAYS: Final = 7
+"""As the hub: see `hub.allocations.lending`."""
 
 
 def offer(control: Control, pool: int, site: Site, at_s: int) -> tuple[Violation, ...]:
     """Gives the pool's lending rights for the time until the next step."""
     policy = control.setting.lending
     snapshot = lending.LendingSnapshot(
-        pools=(_pool_state(control, site, at_s),),
-        borrowers=tuple(_borrowers(control, site)),
+        pools=(
+            lending.PoolState(
+                pool=site.pool.id,
+                model=site.pool.id,
+                accelerators=site.pool.nodes * site.pool.accelerators_per_node,
+            ),
+        ),
+        borrowers=tuple(_borrowers(control, pool, site, at_s)),
         lent=tuple(sorted(control.register.lent.get(pool, ()))),
     )
     plan = lending.plan(snapshot, policy, control.header("lending", at_s))
@@ -44,61 +53,25 @@ def _apply(control: Control, pool: int, plan: lending.LendingPlan) -> None:
     control.register.lent[pool] = {(one.project, one.pool) for one in lends}
 
 
-def _pool_state(control: Control, site: Site, at_s: int) -> lending.PoolState:
-    standings = (control.register.standings[index] for index in site.projects)
-    promised = sum(one.servers for one in standings if one.holds_at(at_s))
-    up = site.up
-    return lending.PoolState(
-        pool=site.pool.id,
-        cluster=site.pool.id,
-        model=site.pool.id,
-        up=up,
-        entitled=min(promised * site.pool.accelerators_per_node, up),
-        used=min(site.owners_use, up),
-    )
+def _borrowers(control: Control, pool: int, site: Site, at_s: int) -> Iterator[lending.Borrower]:
+    borrowed = _borrowed(control, pool, site, at_s)
+    for place, index in enumerate(site.projects):
+        standing = control.register.standings[index]
+        servers = standing.project.asked if standing.position else standing.servers
+        if standing.position or standing.holds_at(at_s):
+            yield lending.Borrower(
+                project=standing.project.key,
+                position=standing.position or None,
+                models=(site.pool.id,),
+                asked=servers * site.pool.accelerators_per_node,
+                borrowed=borrowed[place],
+            )
 
 
-def _borrowers(control: Control, site: Site) -> Iterator[lending.Borrower]:
-    standings = [control.register.standings[index] for index in site.projects]
-    queued = site.queued().tolist()
-    waiting = [place for place, one in enumerate(standings) if one.position]
-    waiting.sort(key=lambda place: standings[place].position)
-    state = site.world.state
-    used = (state.owner_as + state.lent_as).tolist()
-    owners = [place for place, one in enumerate(standings) if not one.position and queued[place]]
-    owners.sort(key=lambda place: (used[place], place))
-    for number, place in enumerate([*waiting, *owners], start=1):
-        asked = standings[place].project.asked * site.pool.accelerators_per_node
-        yield _borrower(
-            control,
-            site,
-            standings[place],
-            place,
-            position=number,
-            asked=asked if standings[place].position else queued[place],
-        )
-
-
-def _borrower(
-    control: Control, site: Site, standing: Standing, place: int, *, position: int, asked: int
-) -> lending.Borrower:
-    row = int(site.world.state.take_backs[place])
-    until_s = int(site.world.state.backoff_until_s[place])
-    taken_at = None
-    if row:
-        taken_at = control.now(until_s) - timedelta(seconds=_pause_s(control.setting.lending, row))
-    return lending.Borrower(
-        project=standing.project.key,
-        application=standing.project.key,
-        position=position,
-        models=(site.pool.id,),
-        accelerators=asked,
-        taken_back_at=taken_at,
-        take_backs=row,
-        taken_back_pool=site.pool.id if row else None,
-    )
-
-
-def _pause_s(policy: Lending, row: int) -> int:
-    """How long the kernel's pause after the last take-back was."""
-    return int(min(policy.backoff_s * 2 ** min(row - 1, 30), policy.backoff_cap_s))
+def _borrowed(control: Control, pool: int, site: Site, at_s: int) -> list[int]:
+    """By account: accelerator-seconds on loan over the last whole days."""
+    days = control.register.borrowed.setdefault(pool, deque(maxlen=REMEMBERED_DAYS + 1))
+    if not days or at_s % DAY_S == 0:
+        days.append(site.world.state.lent_as.copy())
+    borrowed: list[int] = (days[-1] - days[0]).tolist()
+    return borrowed

@@ -6,7 +6,7 @@ import hashlib
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
@@ -101,6 +101,18 @@ def test_idle_guaranteed_capacity_is_lent_and_the_under_used_are_seen() -> None:
     assert held["A4"] < whole * 6 // 100
     assert held["A1"] > whole * 60 // 100
     assert held[None] > whole
+
+
+def test_lent_work_is_of_who_holds_nothing_here_in_equal_parts() -> None:
+    backend = _cluster()
+    backend.apply(SetLent(share=_share("of A1", 0)))
+    lent = [r for r in _month(backend).usage if r.kind == "lent"]
+    held: defaultdict[datetime, list[int]] = defaultdict(list)
+    for record in lent:
+        held[record.start].append(record.accelerators)
+    assert "of A1" not in {r.project for r in lent}
+    assert {"W0", "W9"} <= {r.project for r in lent}
+    assert all(max(parts) - min(parts) <= 1 for parts in held.values())
 
 
 def test_no_metric_is_said_as_none() -> None:

@@ -2,7 +2,8 @@
 
 - The same start, seed, profiles, changes and advances give the same records, in any process.
 - An allocation with an activity has generated work; one without has only what is submitted to it.
-  With `lent_work`, every lent share always has work for all that it may hold.
+  With `lent_work`, every lent share of who holds nothing here always has work for all that it
+  may hold.
 - Nothing happens but in `advance`: a change or a job takes effect there.
 """
 

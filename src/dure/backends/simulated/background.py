@@ -5,12 +5,14 @@
 - An owner never holds more than the entitlement. Where the share is not a whole number of nodes,
   the last part of the interval is idle instead.
 - What is guaranteed to an allocation without an activity is kept free for its submitted jobs.
-- Lent work takes what no owner holds, in the order of the shares.
+- Lent work takes what no owner holds, in equal parts: of those shares whose project holds nothing
+  here. An
+  owner's activity is all the work that the owner has.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from dure.backends.simulated.profiles import WHOLE, Activity, busy_permille, held_permille
@@ -54,7 +56,9 @@ def plan(
     spans: list[Span] = []
     left = interval.up
     kept = 0
+    owners = set()
     for binding in sorted(bindings, key=lambda b: b.allocation):
+        owners.add(binding.project)
         profile = activity.get(binding.allocation)
         if profile is None:
             kept += binding.accelerators
@@ -65,7 +69,8 @@ def plan(
         if span is not None:
             left -= span.accelerators
             spans.append(span)
-    return spans + _lent(interval, lent, left - kept)
+    others = [share for share in lent if share.project not in owners]
+    return spans + _lent(interval, others, left - kept)
 
 
 def _owner(interval: Interval, binding: Binding, profile: Activity, left: int) -> Span | None:
@@ -91,10 +96,12 @@ def _owner(interval: Interval, binding: Binding, profile: Activity, left: int) -
     )
 
 
-def _lent(interval: Interval, lent: Iterable[LentShare], idle: int) -> list[Span]:
+def _lent(interval: Interval, lent: Collection[LentShare], idle: int) -> list[Span]:
     spans = []
-    for share in sorted(lent, key=lambda s: (s.order, s.project)):
-        held = min(share.max_accelerators, idle)
+    ordered = sorted(lent, key=lambda s: (s.order, s.project))
+    for place, share in enumerate(ordered):
+        part = -(-idle // (len(ordered) - place))
+        held = min(share.max_accelerators, part)
         if held <= 0:
             continue
         idle -= held

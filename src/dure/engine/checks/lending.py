@@ -1,10 +1,14 @@
 """What must be true of every lending plan, checked from the snapshot alone.
 
-- Rights on a pool fit its idle capacity; a project's rights fit its wish.
-- Only waiting projects get rights, only on a model they can use, none while it pauses.
-- Who is further up the waitlist starts first.
+- Nothing stands idle while someone asks who could use it: each borrower has, on each pool that it
+  can use, a right to all of the pool; and no right reaches beyond the pool.
+- Nobody else gets a right, and none while lending is off.
+- Rights of one pool are used in turn: each turn is one right's. Who pauses after a take-back comes
+  after who does not; who waits before who holds; then who borrowed less for what was asked.
 - Each right that stands is either said again or stopped, and only what stands is stopped.
-- Nothing stands idle while someone waits who could use it.
+
+It does not keep the rights of a pool within the pool: that the same accelerator is not lent twice,
+and not while its owner uses it, is kept by the site's engine at every instant.
 """
 
 from __future__ import annotations
@@ -33,24 +37,20 @@ def violations(
     lends = [intent for intent in plan.intents if isinstance(intent, Lend)]
     stops = [intent for intent in plan.intents if isinstance(intent, StopLending)]
     return (
-        *_amounts(lends, snapshot),
+        *_reach(lends, snapshot),
         *_suitability(lends, snapshot),
-        *_order(lends, snapshot),
+        *_turns(lends, snapshot, policy, plan.header.now),
         *_completeness(lends, stops, snapshot),
         *_switched_off(lends, policy),
-        *_pauses(lends, snapshot, policy, plan.header.now),
-        *_idleness(lends, snapshot, policy, plan.header.now),
+        *_idleness(lends, snapshot, policy),
     )
 
 
-def _amounts(lends: list[Lend], snapshot: LendingSnapshot) -> Iterator[Violation]:
-    by_pool, by_project = _sums(lends)
-    for pool in snapshot.pools:
-        if by_pool[pool.pool] > max(0, pool.up - pool.used):
-            yield _found("pool", f"{by_pool[pool.pool]} lent of {pool.up} up, {pool.used} used")
-    for borrower in snapshot.borrowers:
-        if by_project[borrower.project] > borrower.accelerators:
-            yield _found("wish", f"{borrower.project} gets {by_project[borrower.project]}")
+def _reach(lends: list[Lend], snapshot: LendingSnapshot) -> Iterator[Violation]:
+    size = {pool.pool: pool.accelerators for pool in snapshot.pools}
+    for lend in lends:
+        if lend.max_accelerators > size.get(lend.pool, 0):
+            yield _found("reach", f"{lend.project} up to {lend.max_accelerators} on {lend.pool}")
 
 
 def _suitability(lends: list[Lend], snapshot: LendingSnapshot) -> Iterator[Violation]:
@@ -61,12 +61,29 @@ def _suitability(lends: list[Lend], snapshot: LendingSnapshot) -> Iterator[Viola
             yield _found("suitable", f"{lend.project} on {lend.pool}")
 
 
-def _order(lends: list[Lend], snapshot: LendingSnapshot) -> Iterator[Violation]:
-    position = {one.project: one.position for one in snapshot.borrowers}
-    ordered = sorted(lends, key=lambda lend: lend.order)
-    for first, second in pairwise(ordered):
-        if position.get(first.project, 0) > position.get(second.project, 0):
-            yield _found("order", f"{first.project} starts before {second.project}")
+def _turns(
+    lends: list[Lend], snapshot: LendingSnapshot, policy: Lending, now: datetime
+) -> Iterator[Violation]:
+    borrowers = {one.project: one for one in snapshot.borrowers}
+    for pool in snapshot.pools:
+        here = sorted((one for one in lends if one.pool == pool.pool), key=lambda one: one.order)
+        for first, second in pairwise(here):
+            one, two = borrowers.get(first.project), borrowers.get(second.project)
+            if first.order == second.order:
+                yield _found("turn", f"{first.project} and {second.project} on {pool.pool}")
+            elif one and two and _is_before(two, one, pool.pool, policy, now):
+                yield _found("order", f"{first.project} before {second.project} on {pool.pool}")
+
+
+def _is_before(one: Borrower, two: Borrower, pool: str, policy: Lending, now: datetime) -> bool:
+    """Whether it must start before the other."""
+    pauses, also = _pauses_on(one, pool, policy, now), _pauses_on(two, pool, policy, now)
+    if pauses != also:
+        return also
+    if (one.position is None) != (two.position is None):
+        return two.position is None
+    mine, theirs = one.borrowed // one.asked, two.borrowed // two.asked
+    return mine < theirs or (mine == theirs and (one.position or 0) < (two.position or 0))
 
 
 def _completeness(
@@ -90,38 +107,19 @@ def _switched_off(lends: list[Lend], policy: Lending) -> Iterator[Violation]:
         yield _found("disabled", f"{len(lends)} rights while lending is off")
 
 
-def _pauses(
-    lends: list[Lend], snapshot: LendingSnapshot, policy: Lending, now: datetime
-) -> Iterator[Violation]:
-    borrowers = {one.project: one for one in snapshot.borrowers}
-    for lend in lends:
-        borrower = borrowers.get(lend.project)
-        if borrower is not None and _pauses_on(borrower, lend.pool, policy, now):
-            yield _found("back_off", f"{lend.project} on {lend.pool}")
-
-
-def _idleness(
-    lends: list[Lend], snapshot: LendingSnapshot, policy: Lending, now: datetime
-) -> Iterator[Violation]:
+def _idleness(lends: list[Lend], snapshot: LendingSnapshot, policy: Lending) -> Iterator[Violation]:
     if not policy.enabled:
         return
-    by_pool, by_project = _sums(lends)
+    reach = {(lend.project, lend.pool): lend.max_accelerators for lend in lends}
     for borrower in snapshot.borrowers:
-        if by_project[borrower.project] >= borrower.accelerators:
-            continue
         for pool in snapshot.pools:
-            if _could_use(borrower, pool, by_pool, policy, now):
-                yield _found("idle", f"{pool.pool} stands idle while {borrower.project} waits")
+            if _could_use(borrower, pool, reach.get((borrower.project, pool.pool), 0)):
+                yield _found("idle", f"{pool.pool} stands idle while {borrower.project} asks")
 
 
-def _could_use(
-    borrower: Borrower, pool: PoolState, lent: Counter[str], policy: Lending, now: datetime
-) -> bool:
-    return (
-        pool.model in borrower.models
-        and lent[pool.pool] < pool.up - pool.used
-        and not _pauses_on(borrower, pool.pool, policy, now)
-    )
+def _could_use(borrower: Borrower, pool: PoolState, reach: int) -> bool:
+    """Whether some of the pool could be idle that the borrower could use and may not."""
+    return pool.model in borrower.models and reach < pool.accelerators
 
 
 def _pauses_on(borrower: Borrower, pool: str, policy: Lending, now: datetime) -> bool:
@@ -134,15 +132,6 @@ def _pauses_on(borrower: Borrower, pool: str, policy: Lending, now: datetime) ->
             break
         pause_s *= 2
     return now < borrower.taken_back_at + timedelta(seconds=min(pause_s, policy.backoff_cap_s))
-
-
-def _sums(lends: list[Lend]) -> tuple[Counter[str], Counter[str]]:
-    by_pool: Counter[str] = Counter()
-    by_project: Counter[str] = Counter()
-    for lend in lends:
-        by_pool[lend.pool] += lend.max_accelerators
-        by_project[lend.project] += lend.max_accelerators
-    return by_pool, by_project
 
 
 def _found(rule: str, detail: str) -> Violation:

@@ -1,17 +1,25 @@
-"""Lending idle capacity: load -> engine -> check -> record -> apply, at once."""
+"""Lending idle capacity: load -> engine -> check -> record -> apply, at once.
+
+- Who waits may borrow on the models that the application accepts; who holds an allocation, beyond
+  it, on the models it holds; who does both, on all of these.
+- What was borrowed of late is counted in whole days of the programme, so that turns change once a
+  day at most and not with every job that ends.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Final, TypedDict
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import datetime, time, timedelta
+from typing import Final, NamedTuple, TypedDict
 
 from django.db import transaction
-from django.db.models import Count, Max
+from django.db.models import Count, DurationField, F, Max, Sum
 
 from dure.engine import lending
 from dure.engine.checks import lending as check
 from dure.hub.allocations import decisions, desired
-from dure.hub.allocations.models import Decision, LentRight, Project, WaitlistEntry
+from dure.hub.allocations.models import Allocation, Decision, LentRight, Project, WaitlistEntry
 from dure.hub.people.gate import STEWARD
 from dure.hub.supply.models import Pool, Programme
 from dure.hub.supply.queries import rules
@@ -20,10 +28,20 @@ from dure.hub.usage.models import UsageSegment
 REMEMBERED: Final = timedelta(days=1)
 """Take-backs older than the longest back-off in the field (1 h) by far no longer count."""
 
+REMEMBERED_USE: Final = timedelta(days=7)
+"""How long what was borrowed counts: a week, after which real engines count half (Slurm's default
+PriorityDecayHalfLife); a window because it is exact."""
+
+
+class _Wish(NamedTuple):
+    position: int
+    models: tuple[str, ...]
+    asked: int
+
 
 @transaction.atomic
 def offer(*, programme: Programme, now: datetime) -> Decision | None:
-    """Offers idle capacity to the waitlist, in its order; None where nothing changes."""
+    """Offers what stands idle to who waits and to who holds; None where nothing changes."""
     policy = rules(programme).lending
     snapshot = _snapshot(programme, now)
     header = decisions.next_header(programme=programme, now=now)
@@ -95,36 +113,83 @@ def _snapshot(programme: Programme, now: datetime) -> lending.LendingSnapshot:
     pools = list(
         Pool.objects.filter(
             cluster__provider__programme=programme, cluster__last_seen_at__isnull=False
-        )
-        .select_related("cluster")
-        .order_by("key")
+        ).order_by("key")
     )
-    waiting = (
-        WaitlistEntry.objects.filter(
-            state=WaitlistEntry.State.WAITING, project__programme=programme
-        )
-        .select_related("application", "project")
-        .order_by("position", "pk")
-    )
-    taken = _take_backs(programme, now)
-    per_server = {pool.model: pool.accelerators_per_node for pool in pools}
     return lending.LendingSnapshot(
-        pools=tuple(_pool_state(pool) for pool in pools),
-        borrowers=tuple(
-            lending.Borrower(
-                project=entry.project.key,
-                application=entry.application.number,
-                position=entry.position,
-                models=tuple(entry.application.models_accepted),
-                accelerators=(entry.application.amount or 0)
-                * max((per_server.get(m, 0) for m in entry.application.models_accepted), default=0),
-                **taken.get(entry.project.key, NEVER),
+        pools=tuple(
+            lending.PoolState(
+                pool=pool.key,
+                model=pool.model,
+                accelerators=max(0, pool.nodes - pool.own_use_nodes) * pool.accelerators_per_node,
             )
-            for entry in waiting
-            if any(m in per_server for m in entry.application.models_accepted)
+            for pool in pools
         ),
+        borrowers=tuple(_borrowers(programme, pools, now)),
         lent=tuple(sorted(_rights(programme))),
     )
+
+
+def _borrowers(
+    programme: Programme, pools: list[Pool], now: datetime
+) -> Iterator[lending.Borrower]:
+    wishes, held = _waiting(programme, pools), _holding(programme)
+    taken, borrowed = _take_backs(programme, now), _borrowed(programme, now)
+    for project in sorted(wishes.keys() | held.keys()):
+        wish, holding = wishes.get(project), held.get(project)
+        yield lending.Borrower(
+            project=project,
+            position=wish.position if wish else None,
+            models=tuple(sorted({*(wish.models if wish else ()), *(holding or {})})),
+            asked=wish.asked if wish else sum((holding or {}).values()),
+            borrowed=borrowed[project],
+            **taken.get(project, NEVER),
+        )
+
+
+def _waiting(programme: Programme, pools: list[Pool]) -> dict[str, _Wish]:
+    """By project: its place on the waitlist and what it applied for, where a pool offers that."""
+    per_server = {pool.model: pool.accelerators_per_node for pool in pools}
+    entries = WaitlistEntry.objects.filter(
+        state=WaitlistEntry.State.WAITING, project__programme=programme
+    ).select_related("application", "project")
+    found = {}
+    for entry in entries.order_by("position", "pk"):
+        models = tuple(m for m in entry.application.models_accepted if m in per_server)
+        asked = (entry.application.amount or 0) * max((per_server[m] for m in models), default=0)
+        if asked:
+            found[entry.project.key] = _Wish(entry.position, models, asked)
+    return found
+
+
+def _holding(programme: Programme) -> dict[str, Counter[str]]:
+    """By project: the accelerators of each model that its active allocations promise."""
+    active = Allocation.objects.filter(
+        state=Allocation.State.ACTIVE, project__programme=programme
+    ).values_list("project__key", "pool__model", "servers", "pool__accelerators_per_node")
+    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for project, model, servers, per_server in active:
+        found[project][model] += servers * per_server
+    return found
+
+
+def _borrowed(programme: Programme, now: datetime) -> Counter[str]:
+    """By project: accelerator-seconds of lent work that ended in the last whole days."""
+    zone = rules(programme).zone
+    until = datetime.combine(now.astimezone(zone), time(), tzinfo=zone)
+    rows = (
+        UsageSegment.objects.filter(
+            project__programme=programme,
+            kind="lent",
+            ends_at__gt=until - REMEMBERED_USE,
+            ends_at__lte=until,
+        )
+        .values_list("project__key", "accelerators")
+        .annotate(lasted=Sum(F("ends_at") - F("starts_at"), output_field=DurationField()))
+    )
+    borrowed: Counter[str] = Counter()
+    for project, accelerators, lasted in rows:
+        borrowed[project] += accelerators * (lasted // timedelta(seconds=1))
+    return borrowed
 
 
 class _TakenBack(TypedDict):
@@ -153,20 +218,3 @@ def _take_backs(programme: Programme, now: datetime) -> dict[str, _TakenBack]:
         project: _TakenBack(taken_back_at=latest, take_backs=times, taken_back_pool=pool)
         for project, pool, latest, times in rows
     }
-
-
-def _pool_state(pool: Pool) -> lending.PoolState:
-    said = next((p for p in pool.cluster.inventory if p["pool"] == pool.key), None)
-    down = said["nodes_down"] if said else 0
-    up = max(0, pool.nodes - pool.own_use_nodes - down) * pool.accelerators_per_node
-    busy = said["owner_accelerators"] if said else None
-    promised = pool.promised_servers * pool.accelerators_per_node
-    return lending.PoolState(
-        pool=pool.key,
-        cluster=pool.cluster.key,
-        model=pool.model,
-        up=up,
-        entitled=min(promised, up),
-        # Where a site does not say what its owners use now, all they may use counts as used.
-        used=min(busy if busy is not None else promised, up),
-    )

@@ -240,7 +240,7 @@ class WaitlistEntry(models.Model):
 
 
 class LentRight(models.Model):
-    """A waitlisted project may run preemptible work on idle capacity of a pool."""
+    """A project that waits, or holds, may run preemptible work on idle capacity of a pool."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="lent_rights")
     pool = models.ForeignKey(Pool, on_delete=models.CASCADE, related_name="lent_rights")

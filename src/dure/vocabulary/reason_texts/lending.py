@@ -5,20 +5,19 @@ from typing import Final
 from dure.vocabulary.marking import gettext_noop as _
 
 TEXTS: Final[dict[str, str]] = {
-    "lending.idle_capacity": _(
-        "Idle accelerators in pool {pool}: {idle}; the project is number {position} on the "
-        "waitlist and may use up to {offered} of them until their owner returns."
+    "lending.while_waiting": _(
+        "The project is number {position} on the waitlist. Until it is served, it may use whatever "
+        "stands idle in pool {pool} until its owner returns, as number {turn} in turn."
     ),
-    "lending.no_idle": _("Pool {pool} has no idle accelerators left: their owners use them."),
-    "lending.lent_elsewhere": _(
-        "What is idle on pool {pool} goes to projects further up the waitlist, or the project "
-        "has all it asked for on other pools."
+    "lending.beyond_allocation": _(
+        "Beyond its allocation the project may use whatever stands idle in pool {pool} until its "
+        "owner returns, as number {turn} in turn: after those who wait."
     ),
-    "lending.backing_off": _(
-        "The owner took capacity of pool {pool} back from this project; it is lent to again "
-        "from {until}."
+    "lending.after_take_back": _(
+        "The owner took capacity of pool {pool} back from this project: until {until} it comes "
+        "after all others, as number {turn} in turn."
     ),
     "lending.unsuitable": _("Pool {pool} does not offer an accelerator the project can use."),
-    "lending.left_waitlist": _("The project no longer waits for capacity."),
+    "lending.left": _("The project neither waits for capacity nor holds an allocation."),
     "lending.disabled": _("The programme does not lend idle capacity."),
 }
