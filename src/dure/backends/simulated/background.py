@@ -5,9 +5,8 @@
 - An owner never holds more than the entitlement. Where the share is not a whole number of nodes,
   the last part of the interval is idle instead.
 - What is guaranteed to an allocation without an activity is kept free for its submitted jobs.
-- Lent work takes what no owner holds, in equal parts: of those shares whose project holds nothing
-  here. An
-  owner's activity is all the work that the owner has.
+- Lent work takes what no owner holds, in equal parts: that of the shares whose project holds
+  nothing here. An owner's activity is all the work that the owner has.
 """
 
 from __future__ import annotations
