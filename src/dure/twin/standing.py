@@ -15,7 +15,10 @@ from dure.twin.setting import Setting
 
 @dataclass(slots=True)
 class Standing:
-    """One project now. Amounts in accelerator-seconds, times in seconds of the play."""
+    """One project now. Amounts in accelerator-seconds, times in seconds of the play.
+
+    `state`: its facts for reclaim as they stood when it was last promised something or changed.
+    """
 
     project: Project
     servers: int
@@ -28,6 +31,7 @@ class Standing:
     notice: reclaim.Notice | None = None
     pulled_back: tuple[str, ...] = ()
     position: int = 0
+    state: reclaim.AllocationState | None = None
 
     def holds_at(self, now_s: int) -> bool:
         """Whether it has servers at this instant."""
@@ -39,7 +43,7 @@ class Standing:
         self.from_s, self.until_s = from_s, from_s + months * MONTH_S
         self.awarded = servers * per_server * months * MONTH_S
         self.used = self.taken = 0
-        self.notice, self.pulled_back = None, ()
+        self.notice, self.pulled_back, self.state = None, (), None
 
 
 @dataclass(frozen=True, slots=True)

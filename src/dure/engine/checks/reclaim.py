@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from dure.engine.reclaim import (
     AllocationState,
     ExecutedRule,
+    Leave,
     Notify,
     PullBack,
     ReclaimPlan,
@@ -47,18 +48,19 @@ def _problems(
     executed = {rule.id: rule for rule in rules if isinstance(rule, ExecutedRule)}
     yield from _coverage(plan, states, executed)
     for intent in plan.intents:
+        if isinstance(intent, Leave):
+            continue
         state, rule = states.get(intent.allocation), executed.get(intent.rule)
         if state is None:
             continue
         if isinstance(intent, Withdraw):
             yield from _withdrawn(intent, state)
-        if rule is None or not isinstance(intent, Notify | PullBack):
-            continue
-        yield from _founded(intent, state, rule, plan.header.now, ZoneInfo(snapshot.zone))
-        if isinstance(intent, Notify):
-            yield from _noticed(intent, state, executed, plan.header.now)
-        else:
-            yield from _executed(intent, state, rule, plan.header.now)
+        elif rule is not None:
+            yield from _founded(intent, state, rule, plan.header.now, ZoneInfo(snapshot.zone))
+            if isinstance(intent, Notify):
+                yield from _noticed(intent, state, executed, plan.header.now)
+            else:
+                yield from _executed(intent, state, rule, plan.header.now)
 
 
 def _coverage(
@@ -71,9 +73,10 @@ def _coverage(
         yield _found("undecided", f"{pair} has no intent")
     for pair in sorted(said.keys() - due - notices):
         yield _found("unknown", f"{pair} is not to be decided here")
-    for pair, times in said.items():
-        if times > 1:
-            yield _found("once", f"{pair} has {times} intents")
+    if len(said) < len(plan.intents):
+        for pair, times in said.items():
+            if times > 1:
+                yield _found("once", f"{pair} has {times} intents")
     acts = Counter(i.allocation for i in plan.intents if isinstance(i, Notify | PullBack))
     for name, times in acts.items():
         if times > 1:

@@ -35,7 +35,7 @@ from dure.engine.reclaim.facts import (
     ReclaimSnapshot,
     Withdraw,
 )
-from dure.engine.reclaim.judgement import RECOVERED, Finding, Now, judge
+from dure.engine.reclaim.judgement import RECOVERED, Finding, Now, judge, plain
 from dure.vocabulary.plans import Header, Reason
 from dure.vocabulary.programme.reclaim import LowOccupancy, ReclaimRule
 
@@ -63,7 +63,7 @@ def _one(
     """
     answers_to = state.notice.rule if state.notice else None
     if answers_to is not None and answers_to not in {rule.id for rule in rules}:
-        reason = Reason(code="reclaim.rule_gone")
+        reason = plain("reclaim.rule_gone")
         yield Withdraw(allocation=state.allocation, rule=answers_to, reason=reason)
         answers_to = None
     for rule in rules:
@@ -114,7 +114,7 @@ def _under_notice(
     if isinstance(found, Reason):
         recovered = found.code in RECOVERED
         kind = Withdraw if recovered else Leave
-        reason = Reason(code="reclaim.recovered") if recovered else found
+        reason = plain("reclaim.recovered") if recovered else found
         return kind(allocation=state.allocation, rule=rule.id, reason=reason)
     if now.instant < notice.deadline:
         return _leave(state, rule, "notice_running", deadline=now.written(notice.deadline))
@@ -139,9 +139,9 @@ def _pull_back(
 def _spared(state: AllocationState, rule: ExecutedRule, now: Now) -> Reason | None:
     """Why the rule does not look at the allocation at all."""
     if not state.starts <= now.instant < state.ends:
-        return Reason(code="reclaim.not_running")
+        return plain("reclaim.not_running")
     if rule.id in state.exempt_rules:
-        return Reason(code="reclaim.exempt")
+        return plain("reclaim.exempt")
     until = state.starts + timedelta(days=rule.exempt_first_days)
     if now.instant < until:
         return Reason(code="reclaim.first_days", params={"until": now.written(until)})
@@ -154,7 +154,7 @@ def _found_now(state: AllocationState, rule: ExecutedRule, now: Now) -> Finding 
         return judge(state, rule, now.today, now)
     checkpoint = latest(rule, starts=now.day(state.starts), until=now.today)
     if checkpoint is None or (now.today - checkpoint).days > CHECKPOINT_OPEN_DAYS:
-        return Reason(code="reclaim.not_due")
+        return plain("reclaim.not_due")
     if _done(state, rule, checkpoint):
         return Reason(code="reclaim.already_done", params={"occasion": checkpoint.isoformat()})
     return judge(state, rule, checkpoint, now)
@@ -173,5 +173,6 @@ def _done(state: AllocationState, rule: ExecutedRule, occasion: date) -> bool:
 
 
 def _leave(state: AllocationState, rule: ExecutedRule, why: str, **params: str) -> Leave:
-    reason = Reason(code=f"reclaim.{why}", params=dict(params))
+    code = f"reclaim.{why}"
+    reason = Reason(code=code, params=dict(params)) if params else plain(code)
     return Leave(allocation=state.allocation, rule=rule.id, reason=reason)

@@ -81,7 +81,8 @@ class ReclaimSnapshot(Frozen):
 
     @model_validator(mode="after")
     def _named_once(self) -> ReclaimSnapshot:
-        require_distinct("allocation", (one.allocation for one in self.allocations))
+        if len({one.allocation for one in self.allocations}) < len(self.allocations):
+            require_distinct("allocation", (one.allocation for one in self.allocations))
         return self
 
 

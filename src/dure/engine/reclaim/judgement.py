@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from fractions import Fraction
+from functools import cache, cached_property
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -16,7 +18,6 @@ from pydantic import JsonValue
 
 from dure.engine.reclaim.checkpoints import midnight
 from dure.engine.reclaim.facts import AllocationState, ExecutedRule
-from dure.quantities import Period
 from dure.quantities.accelerator_seconds import SECONDS_PER_HOUR
 from dure.vocabulary.plans import Reason
 from dure.vocabulary.programme.reclaim import (
@@ -32,13 +33,23 @@ RECOVERED = frozenset({"reclaim.enough_use", "reclaim.nothing_to_remove"})
 """The findings that end a notice; a missing metric or plan only holds it."""
 
 
-class Now(NamedTuple):
-    """The instant of the decision, in the programme's zone."""
+class Window(NamedTuple):
+    """The last whole days before now: when they begin and end, in seconds of the epoch."""
+
+    days: tuple[date, ...]
+    opens_s: float
+    closes_s: float
+
+
+@dataclass(frozen=True)
+class Now:
+    """The instant of the decision, in the programme's zone. What hangs on it alone is made once."""
 
     instant: datetime
     zone: ZoneInfo
+    _windows: dict[int, Window] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def today(self) -> date:
         return self.day(self.instant)
 
@@ -47,6 +58,20 @@ class Now(NamedTuple):
 
     def written(self, instant: datetime) -> str:
         return instant.astimezone(self.zone).isoformat(timespec="minutes")
+
+    def window(self, length: int) -> Window:
+        """The last `length` days before today."""
+        if length not in self._windows:
+            days = [self.today - timedelta(days=ago) for ago in range(length, 0, -1)]
+            opens, closes = (midnight(day, self.zone) for day in (days[0], self.today))
+            self._windows[length] = Window(tuple(days), opens.timestamp(), closes.timestamp())
+        return self._windows[length]
+
+
+@cache
+def plain(code: str) -> Reason:
+    """A reason that its code says wholly: thousands of allocations get the same one every day."""
+    return Reason(code=code)
 
 
 class Finding(NamedTuple):
@@ -63,13 +88,13 @@ def judge(state: AllocationState, rule: ExecutedRule, occasion: date, now: Now) 
     if isinstance(rule, LowOccupancy):
         found = _occupancy(state, rule, now)
     elif state.used is None:
-        return Reason(code="reclaim.no_metric")
+        return plain("reclaim.no_metric")
     elif isinstance(rule, LinearExpiry):
         found = _line(state, rule, state.used, occasion, now.zone)
     else:
         found = _bands(state, rule, state.used)
     if isinstance(found, Finding) and not found.amount and not found.servers:
-        return Reason(code="reclaim.nothing_to_remove")
+        return plain("reclaim.nothing_to_remove")
     return found
 
 
@@ -101,24 +126,25 @@ def removal(
 
 
 def _occupancy(state: AllocationState, rule: LowOccupancy, now: Now) -> Finding | Reason:
-    today = now.today
-    window = [today - timedelta(days=ago) for ago in range(rule.window_days, 0, -1)]
-    if window[0] < _window_opens(state, rule, now):
+    window = now.window(rule.window_days)
+    if window.days[0] < _window_opens(state, rule, now):
         return Reason(code="reclaim.window_not_full", params={"days": rule.window_days})
     known = {one.day: one.used for one in state.days}
-    uses = [used for day in window if (used := known.get(day)) is not None]
-    if len(uses) < len(window):
-        return Reason(code="reclaim.no_metric")
-    ran_s = _seconds_within(state, window[0], now)
-    entitled = ran_s * state.servers * state.accelerators_per_server
-    if sum(uses) >= rule.below * entitled:
-        return Reason(code="reclaim.enough_use")
+    used = 0
+    for day in window.days:
+        of_day = known.get(day)
+        if of_day is None:
+            return plain("reclaim.no_metric")
+        used += of_day
+    entitled = _seconds_within(state, window) * state.servers * state.accelerators_per_server
+    if used * rule.below.denominator >= rule.below.numerator * entitled:
+        return plain("reclaim.enough_use")
     freed = int(state.servers * min(rule.remove, rule.max_removed))
     seconds_left = (state.ends - now.instant) // _SECOND
     amount = min(max(0, state.balance), freed * state.accelerators_per_server * seconds_left)
     params: dict[str, JsonValue] = {
         "days": rule.window_days,
-        "use": _percent(Fraction(sum(uses), entitled)),
+        "use": _percent(Fraction(used, entitled)),
         "below": _percent(rule.below),
         "servers": freed,
         "of_servers": state.servers,
@@ -128,19 +154,21 @@ def _occupancy(state: AllocationState, rule: LowOccupancy, now: Now) -> Finding 
 
 def _window_opens(state: AllocationState, rule: LowOccupancy, now: Now) -> date:
     """The first day that may count: the allocation's start, or the rule's last take-back."""
-    done = [
+    started = now.day(state.starts)
+    if not state.pulled_back:
+        return started
+    done = (
         date.fromisoformat(occasion)
         for name, _, occasion in (key.rpartition("@") for key in state.pulled_back)
         if name == rule.id
-    ]
-    return max([now.day(state.starts), *done])
+    )
+    return max([started, *done])
 
 
-def _seconds_within(state: AllocationState, first: date, now: Now) -> int:
-    """Seconds from `first` up to today in which the allocation ran."""
-    days = Period(midnight(first, now.zone), midnight(now.today, now.zone))
-    ran = days.meet(Period(state.starts, state.ends))
-    return ran.seconds if ran else 0
+def _seconds_within(state: AllocationState, window: Window) -> int:
+    """Seconds of the window in which the allocation ran."""
+    begins, ends = state.starts.timestamp(), state.ends.timestamp()
+    return max(0, int(min(ends, window.closes_s) - max(begins, window.opens_s)))
 
 
 def _bands(
@@ -149,9 +177,9 @@ def _bands(
     on_plan = isinstance(rule, UseAgainstPlan)
     whole = state.planned_to_date if on_plan else state.awarded
     if not whole:
-        return Reason(code="reclaim.no_plan" if on_plan else "reclaim.nothing_to_remove")
+        return plain("reclaim.no_plan" if on_plan else "reclaim.nothing_to_remove")
     if not _band(rule, used, whole):
-        return Reason(code="reclaim.enough_use")
+        return plain("reclaim.enough_use")
     amount = removal(
         rule,
         awarded=state.awarded,
@@ -173,7 +201,7 @@ def _line(
     line = state.awarded * Fraction(left // _SECOND, (state.ends - state.starts) // _SECOND)
     balance = min(state.balance, state.awarded - used)
     if balance <= line:
-        return Reason(code="reclaim.enough_use")
+        return plain("reclaim.enough_use")
     amount = _capped(
         balance - line, rule.max_removed, awarded=state.awarded, used=used, balance=balance
     )
