@@ -36,7 +36,7 @@ def cases(draw: st.DrawFn, /, **fixed: Any) -> dict[str, Any]:
     """A small world: some nodes, accounts and jobs, and the rules asked for."""
     nodes, size = draw(st.integers(1, 5)), draw(st.sampled_from([1, 2, 4]))
     accounts = fixed.get("accounts") or draw(st.integers(1, 3))
-    count = draw(st.integers(1, 14))
+    count = draw(fixed.get("count", st.integers(1, 14)))
 
     def column(values: st.SearchStrategy[int], length: int = count) -> Any:
         return ints(*draw(st.lists(values, min_size=length, max_size=length)))
@@ -176,6 +176,20 @@ def test_one_queue_is_served_as_by_the_slow_twin(case: dict[str, Any]) -> None:
 @given(case=cases(rules={"lending": 1}, sound=True))
 def test_lending_and_taking_back_are_as_in_the_slow_twin(case: dict[str, Any]) -> None:
     compare(run(case, 300), slowly(case, 300))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    case=cases(
+        accounts=1,
+        count=st.integers(10, 30),
+        kinds=st.sampled_from([jr.LENT, jr.LENT, jr.EITHER]),
+        rules={"lending": 1, "depth": 2, "backoff_s": 0},
+        sound=True,
+    )
+)
+def test_lending_looks_as_far_into_a_queue_as_the_slow_twin(case: dict[str, Any]) -> None:
+    compare(run(case, 600), slowly(case, 600))
 
 
 @settings(max_examples=250, deadline=None)

@@ -42,7 +42,11 @@ LENT_AS_RANKED: Final = 27  # LENT_AS when the order was made last
 
 REFUSED: Final = 28  # 1: the nodes refused a job of it, so that it looks again when they change
 
-ROWS: Final = 29
+# No job of its queue would borrow less: of those that lending looks at, and of all.
+LEAST: Final = 29
+LEAST_OF_ALL: Final = 30
+
+ROWS: Final = 31
 
 CLEAN: Final = 0
 ONE_ARRIVED: Final = 1

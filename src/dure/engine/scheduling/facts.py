@@ -93,6 +93,8 @@ class Core(NamedTuple):
     bits: Ints  # [family, home, level, word]: nodes by what is free
     level: Ints  # [family, home, level]: how many
     queue: Ints  # the jobs of each account's queue, in order
+    want: Ints  # beside each: what it would borrow, 0 nothing
+    busy: Ints  # bits by account: a pass may find something new in its queue
     timer: Ints  # [HEAP, PLACE, WHEN] by item: jobs, then accounts, then the count of shares
     due: Ints  # [home, 0]: guaranteed jobs in the order of [home, 1], when their limits end
     plan: Ints  # scratch: the nodes of a placement, and accelerators on each

@@ -8,8 +8,8 @@
 from __future__ import annotations
 
 from dure.engine.scheduling import account_rows as ar
+from dure.engine.scheduling import busy, dues, levels, runs
 from dure.engine.scheduling import counters as cr
-from dure.engine.scheduling import dues, levels, runs
 from dure.engine.scheduling import job_rows as jr
 from dure.engine.scheduling import node_rows as nr
 from dure.engine.scheduling.compiled import compiled
@@ -38,7 +38,7 @@ def _stop_holding(core: Core, one: int, now: int) -> None:
     dues.remove(core.due, core.home, job, account[ar.HOME, of], one)
     runs.vacate(core, one, now)
     job[jr.MISSING, one] = 0
-    account[ar.DIRTY, of] = ar.CHANGED
+    busy.mark(core, of)
     runs.enter_queue(core, one)
 
 
@@ -51,7 +51,6 @@ def _take_in(core: Core, on: int) -> None:
     core.counter[cr.DOWN] -= size
     core.home[nr.FREE_TOTAL, home] += size
     core.home[nr.CHANGED, home] = 1
-    core.home[nr.LENDABLE, home] = 1
 
 
 @compiled

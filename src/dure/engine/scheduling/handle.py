@@ -27,6 +27,8 @@ _DIMENSIONS: Final = dict.fromkeys(Core._fields, 2) | {
     "bits": 4,
     "level": 3,
     "queue": 1,
+    "want": 1,
+    "busy": 1,
     "due": 3,
     "counter": 1,
 }

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 from dure.engine.scheduling import account_rows as ar
-from dure.engine.scheduling import counters as cr
 from dure.engine.scheduling import (
+    busy,
     dues,
     failing,
     lending,
@@ -25,6 +25,7 @@ from dure.engine.scheduling import (
     taking,
     timers,
 )
+from dure.engine.scheduling import counters as cr
 from dure.engine.scheduling import job_rows as jr
 from dure.engine.scheduling import node_rows as nr
 from dure.engine.scheduling.compiled import compiled, outermost, stamp
@@ -57,8 +58,6 @@ def _count_shares(core: Core, policy: Policy, decay: float, now: int) -> None:
         sharing.count(core, decay, now)
     lending.count_shares(core, decay, now)
     lending.make_order(core, policy.lent_by)
-    for home in range(core.home.shape[1]):
-        core.home[nr.LENDABLE, home] = 1
     item = core.job.shape[1] + core.account.shape[1]
     timers.set_for(core.timer, core.counter, item, now + policy.fair_every_s)
 
@@ -70,7 +69,7 @@ def _handle(core: Core, item: int, policy: Policy, decay: float, now: int) -> No
     if item >= jobs + core.account.shape[1]:
         _count_shares(core, policy, decay, now)
     elif item >= jobs:
-        core.account[ar.DIRTY, item - jobs] = ar.CHANGED
+        busy.mark(core, item - jobs)
     elif core.job[jr.STATUS, item] == jr.RUNNING:
         runs.finish(core, item, now)
     elif core.job[jr.STATUS, item] == jr.LEAVING:
@@ -131,20 +130,20 @@ def _serve(core: Core, of: int, policy: Policy, now: int) -> None:
 @compiled
 def _pass(core: Core, policy: Policy, now: int) -> None:
     """What can start starts."""
-    account, homes = core.account, core.home
+    homes = core.home
     core.counter[cr.PASSES] += 1
     for home in range(homes.shape[1]):
         if homes[nr.OWNER, home] >= 0:
             _serve(core, core.job[jr.ACCOUNT, homes[nr.OWNER, home]], policy, now)
-    for of in range(account.shape[1]):
+    of = busy.following(core, -1)
+    while of >= 0:
         _serve(core, of, policy, now)
+        of = busy.following(core, of)
     if policy.lending:
         lending.lend(core, policy, now)
-    for of in range(account.shape[1]):
-        account[ar.DIRTY, of] = ar.CLEAN
+    busy.settle(core)
     for home in range(homes.shape[1]):
         homes[nr.CHANGED, home] = 0
-        homes[nr.LENDABLE, home] = 0
 
 
 @compiled
@@ -175,7 +174,8 @@ def _begin_step(core: Core, policy: Policy, decay: float, now: int) -> None:
             account[ar.ASIDE, of] += not runs.asks(core, core.queue[place])
         if policy.lending:
             modes.demote_surplus(core, of, now)
-        account[ar.DIRTY, of] = ar.CHANGED
+        runs.look_at_all(core, of)
+        busy.mark(core, of)
     lending.make_order(core, policy.lent_by)
     if not policy.fair_share:
         sharing.end(core)
@@ -186,7 +186,6 @@ def _begin_step(core: Core, policy: Policy, decay: float, now: int) -> None:
         timers.cancel(core.timer, core.counter, item)
     for home in range(core.home.shape[1]):
         core.home[nr.CHANGED, home] = 1
-        core.home[nr.LENDABLE, home] = 1
         core.home[nr.STALE, home] = 1
 
 

@@ -3,6 +3,8 @@
 - After all guaranteed work: account by account in the lending order, each in its queue's order,
   whatever fits, up to each account's ceiling; the headroom stays idle.
 - The order is given, or it goes by decayed use over weight, counted anew at stated times.
+- Of each account and home the least is known that a waiting job would borrow: where less could be
+  lent, no queue is looked at.
 """
 
 from __future__ import annotations
@@ -10,85 +12,102 @@ from __future__ import annotations
 from dure.engine.scheduling import account_rows as ar
 from dure.engine.scheduling import counters as cr
 from dure.engine.scheduling import job_rows as jr
+from dure.engine.scheduling import levels, placing, queues, runs
 from dure.engine.scheduling import node_rows as nr
-from dure.engine.scheduling import placing, runs
 from dure.engine.scheduling.compiled import compiled
 from dure.engine.scheduling.facts import Core, Policy
 
 
 @compiled
-def _lend(core: Core, of: int, one: int, policy: Policy, now: int) -> bool:
-    """Whether the job runs on what is idle."""
-    account, home = core.account, core.account[ar.HOME, of]
-    width = core.job[jr.WIDTH, one]
-    if (
-        account[ar.LENT, of] + width > account[ar.CEILING, of]
-        or core.home[nr.FREE_TOTAL, home] - width < policy.headroom
-        or not placing.fits(core, nr.FREE, home, width)
-    ):
-        return False
-    nodes = placing.find(core, home, width, False, policy.placement)
+def _widest(core: Core, of: int, policy: Policy) -> int:
+    """No job wider than this could be lent to the account now; a gang may need more of a rest."""
+    account, home, size = core.account, core.account[ar.HOME, of], core.counter[cr.PER_NODE]
+    empties = core.level[nr.FREE, home, size]
+    widest = levels.fullest(core.level, nr.FREE, home)
+    if empties:
+        widest = empties * size + size - 1
+    left = account[ar.CEILING, of] - account[ar.LENT, of]
+    return int(min(widest, left, core.home[nr.FREE_TOTAL, home] - policy.headroom))
+
+
+@compiled
+def _lend(core: Core, of: int, place: int, policy: Policy, now: int) -> bool:
+    """Whether the job at this place of the queue, for which there may be room, runs as lent."""
+    account, one = core.account, core.queue[place]
+    nodes = placing.find(core, account[ar.HOME, of], core.want[place], False, policy.placement)
     if nodes == 0:
         return False
     account[ar.WAITING, of] -= 1
-    if core.job[jr.KIND, one] == jr.LENT:
-        runs.leave_queue(core, one)
+    core.want[place] = 0
     placing.start(core, one, jr.LENT, nodes, now, False)
     return True
 
 
 @compiled
-def _may_borrow(core: Core, one: int) -> bool:
-    return bool(core.job[jr.STATUS, one] == jr.WAITING and core.job[jr.KIND, one] != jr.GUARANTEED)
+def _next_place(core: Core, of: int, place: int) -> int:
+    """The place of the job behind this one, which has just been lent to."""
+    if core.job[jr.KIND, core.queue[place]] != jr.LENT:
+        return place + 1
+    core.account[ar.ASIDE, of] -= 1
+    return queues.remove(core.queue, core.want, core.account, of, place)
 
 
 @compiled
 def _lend_to(core: Core, of: int, policy: Policy, now: int) -> None:
-    account = core.account
-    home = account[ar.HOME, of]
-    looked = 0
+    """Until nothing is left that any of them could have, or all are looked at."""
+    account, want = core.account, core.want
+    widest, least, looked = _widest(core, of, policy), cr.FOREVER, 0
     place = account[ar.HEAD, of]
-    while place < account[ar.TAIL, of] and (policy.depth == 0 or looked < policy.depth):
-        if core.home[nr.FREE_TOTAL, home] <= policy.headroom:
-            return
-        one = core.queue[place]
-        tail = account[ar.TAIL, of]
-        if not _may_borrow(core, one):
+    while place < account[ar.TAIL, of]:
+        if want[place] == 0:
             place += 1
-        elif not _lend(core, of, one, policy, now):
+        elif want[place] <= widest and _lend(core, of, place, policy, now):
+            place = _next_place(core, of, place)
+            widest = _widest(core, of, policy)
+            account[ar.LEAST, of] = account[ar.LEAST_OF_ALL, of]  # others are looked at now
+            if widest < account[ar.LEAST, of]:
+                return
+        else:
+            least = min(least, want[place])
             looked += 1
+            if looked == policy.depth:
+                account[ar.LEAST, of] = least
+                return
             place += 1
-        elif account[ar.TAIL, of] == tail:
-            place += 1
+    account[ar.LEAST, of] = least
+    account[ar.LEAST_OF_ALL, of] = least
 
 
 @compiled
-def _is_open(core: Core, of: int, policy: Policy, now: int) -> bool:
-    """Whether anything may be lent to the account now."""
-    account, home = core.account, core.account[ar.HOME, of]
-    return bool(
-        account[ar.WAITING, of] > 0
-        and account[ar.LENT, of] < account[ar.CEILING, of]
-        and not account[ar.FROZEN, of]
-        and account[ar.BACKOFF, of] <= now
-        and core.home[nr.FREE_TOTAL, home] > policy.headroom
-    )
+def _may_find(core: Core, policy: Policy) -> bool:
+    """Whether any account could find something."""
+    for home in range(core.home.shape[1]):
+        free, size = core.home[nr.FREE_TOTAL, home], core.counter[cr.PER_NODE]
+        least = core.home[nr.LEAST, home]
+        if free - policy.headroom >= max(1, least) and (
+            levels.fullest(core.level, nr.FREE, home) >= min(least, size)
+        ):
+            return True
+    return False
 
 
 @compiled
 def lend(core: Core, policy: Policy, now: int) -> None:
-    """What is idle is lent, to those for whom something changed."""
-    account = core.account
+    """What is idle is lent, to those who would have it."""
+    account, homes = core.account, core.home
+    if not _may_find(core, policy):
+        return
+    homes[nr.LEAST, :] = cr.FOREVER
     for place in range(account.shape[1]):
         of = account[ar.SEQUENCE, place]
-        lendable = core.home[nr.LENDABLE, account[ar.HOME, of]]
-        if not (lendable or account[ar.DIRTY, of]) or not _is_open(core, of, policy, now):
-            continue
-        queued = account[ar.TAIL, of] - account[ar.HEAD, of]
-        if lendable or account[ar.DIRTY, of] == ar.CHANGED or 0 < policy.depth <= queued:
+        if (
+            account[ar.LEAST, of] <= _widest(core, of, policy)
+            and not account[ar.FROZEN, of]
+            and account[ar.BACKOFF, of] <= now
+        ):
             _lend_to(core, of, policy, now)
-        elif _may_borrow(core, account[ar.ARRIVED, of]):
-            _lend(core, of, account[ar.ARRIVED, of], policy, now)
+        home = account[ar.HOME, of]
+        homes[nr.LEAST, home] = min(homes[nr.LEAST, home], account[ar.LEAST, of])
 
 
 @compiled

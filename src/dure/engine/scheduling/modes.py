@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from dure.engine.scheduling import account_rows as ar
-from dure.engine.scheduling import dues, levels, placing, reservations, runs
+from dure.engine.scheduling import dues, levels, placing, queues, reservations, runs
 from dure.engine.scheduling import job_rows as jr
 from dure.engine.scheduling import node_rows as nr
 from dure.engine.scheduling.compiled import compiled
@@ -40,7 +40,6 @@ def promote(core: Core, one: int, now: int, bound: bool) -> bool:
         at = slot[nr.NEXT_OF_JOB, at]
     home = account[ar.HOME, of]
     core.home[nr.STALE, home] = 1
-    core.home[nr.LENDABLE, home] = 1
     placing.charge(core, one, job[jr.DUE, one])
     return True
 
@@ -63,6 +62,7 @@ def _demote(core: Core, one: int, now: int) -> None:
         levels.shift(core.node, core.bits, core.level, nr.CLAIM, on, amount)
         at = slot[nr.NEXT_OF_JOB, at]
     runs.enter_queue(core, one)
+    core.want[queues.place_of(core.queue, account, job, of, one)] = 0
     job[jr.STATUS, one] = jr.RUNNING
     account[ar.WAITING, of] -= 1
 

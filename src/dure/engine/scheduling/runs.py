@@ -10,8 +10,8 @@
 from __future__ import annotations
 
 from dure.engine.scheduling import account_rows as ar
+from dure.engine.scheduling import busy, dues, levels, queues, slots, timers
 from dure.engine.scheduling import counters as cr
-from dure.engine.scheduling import dues, levels, queues, slots, timers
 from dure.engine.scheduling import job_rows as jr
 from dure.engine.scheduling import node_rows as nr
 from dure.engine.scheduling.compiled import compiled
@@ -56,7 +56,7 @@ def begin_run(core: Core, one: int, now: int) -> None:
             dues.remove(core.due, core.home, job, home, one)
             job[jr.DUE, one] = due
             dues.insert(core.due, core.home, job, home, one)
-            account[ar.DIRTY, of] = ar.CHANGED
+            busy.mark(core, of)
         if job[jr.HELD, one] < 0:
             job[jr.HELD, one] = now
     job[jr.OVERHEAD, one] = job[jr.RESTART, one] if job[jr.START, one] >= 0 else 0
@@ -111,7 +111,6 @@ def free(core: Core, on: int, amount: int, now: int) -> None:
         home = core.node[nr.HOME, on]
         core.home[nr.FREE_TOTAL, home] += amount
         core.home[nr.CHANGED, home] = 1
-        core.home[nr.LENDABLE, home] = 1
         core.counter[cr.IDLE] += amount
     levels.shift(core.node, core.bits, core.level, nr.FREE, on, amount)
 
@@ -149,6 +148,14 @@ def asks(core: Core, one: int) -> bool:
 
 
 @compiled
+def look_at_all(core: Core, of: int) -> None:
+    """Any job of the account's queue may be one that lending looks at."""
+    least, home = core.account[ar.LEAST_OF_ALL, of], core.account[ar.HOME, of]
+    core.account[ar.LEAST, of] = least
+    core.home[nr.LEAST, home] = min(core.home[nr.LEAST, home], least)
+
+
+@compiled
 def enter_queue(core: Core, one: int) -> None:
     """The job waits in its account's queue."""
     job, account = core.job, core.account
@@ -157,14 +164,14 @@ def enter_queue(core: Core, one: int) -> None:
     job[jr.RANK, one] = core.standing[0, job[jr.USER, one]]
     restore = job[jr.RESTART, one] if job[jr.START, one] >= 0 else 0
     job[jr.NEED, one] = job[jr.LIMIT, one] - job[jr.WORK, one] + job[jr.LEFT, one] + restore
-    queues.insert(core.queue, account, job, of, one)
+    amount = 0 if job[jr.KIND, one] == jr.GUARANTEED else job[jr.WIDTH, one]
+    queues.insert(core.queue, core.want, account, job, of, one, amount)
+    if amount:
+        account[ar.LEAST_OF_ALL, of] = min(account[ar.LEAST_OF_ALL, of], amount)
+        look_at_all(core, of)
     account[ar.WAITING, of] += 1
     account[ar.ASIDE, of] += not asks(core, one)
-    if account[ar.DIRTY, of] == ar.CLEAN:
-        account[ar.DIRTY, of] = ar.ONE_ARRIVED
-        account[ar.ARRIVED, of] = one
-    else:
-        account[ar.DIRTY, of] = ar.CHANGED
+    busy.mark_arrival(core, of, one)
 
 
 @compiled
@@ -172,8 +179,10 @@ def leave_queue(core: Core, one: int) -> None:
     """The job, which stands in its queue, stands there no more."""
     of = core.job[jr.ACCOUNT, one]
     place = queues.place_of(core.queue, core.account, core.job, of, one)
+    if core.want[place]:
+        look_at_all(core, of)
     core.account[ar.ASIDE, of] -= not asks(core, one)
-    queues.remove(core.queue, core.account, of, place)
+    queues.remove(core.queue, core.want, core.account, of, place)
 
 
 @compiled
@@ -191,7 +200,7 @@ def _stop(core: Core, one: int, now: int, how: int) -> None:
     log_stretch(core, one, now, how)
     count_use(core, one, now)
     settle(account, of, now)
-    account[ar.DIRTY, of] = ar.CHANGED
+    busy.mark(core, of)
     if job[jr.MODE, one] == jr.GUARANTEED:
         account[ar.RUNNING, of] -= width
         account[ar.USED, of] -= width

@@ -8,9 +8,9 @@
 from __future__ import annotations
 
 from dure.engine.scheduling import account_rows as ar
+from dure.engine.scheduling import busy, queues, runs, timers
 from dure.engine.scheduling import counters as cr
 from dure.engine.scheduling import job_rows as jr
-from dure.engine.scheduling import queues, runs, timers
 from dure.engine.scheduling.compiled import compiled
 from dure.engine.scheduling.facts import Core
 
@@ -53,8 +53,9 @@ def _sort_queues(core: Core) -> None:
         for place in range(core.account[ar.HEAD, of], core.account[ar.TAIL, of]):
             one = core.queue[place]
             core.job[jr.RANK, one] = core.standing[0, core.job[jr.USER, one]]
-        queues.sort(core.queue, core.account, core.job, of)
-        core.account[ar.DIRTY, of] = ar.CHANGED
+        queues.sort(core.queue, core.want, core.account, core.job, of)
+        runs.look_at_all(core, of)
+        busy.mark(core, of)
 
 
 @compiled

@@ -176,10 +176,11 @@ def _cheapest_part(
 
 
 @compiled
-def _whole_price(core: Core, on: int, policy: Policy, now: int) -> int:
+def _whole_price(core: Core, on: int, policy: Policy, now: int, most: int) -> int:
+    """What it costs to clear the node, or `most` at least if it costs that."""
     price = 0
     at = core.node[nr.SLOT, on]
-    while at >= 0:
+    while at >= 0 and price < most:
         one = core.slot[nr.JOB, at]
         if core.job[jr.STATUS, one] == jr.RUNNING:
             price += cost(core.job, one, policy, now)
@@ -202,7 +203,10 @@ def _cheapest_wholes(
     on = levels.following(core.bits, nr.CLAIM, home, size, -1)
     while on >= 0:
         if reservations.allows(core, on, size, bound):
-            price = _whole_price(core, on, policy, now)
+            most = cr.FOREVER
+            if found == whole and policy.victims != cr.GIVEN_KEY:  # a key may be below zero
+                most = plan[3, whole - 1]
+            price = _whole_price(core, on, policy, now, most)
             place = found
             while place > 0 and plan[3, place - 1] > price:
                 if place < whole:

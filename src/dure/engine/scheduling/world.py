@@ -150,6 +150,8 @@ def _empty_core(
         bits=np.zeros((nr.FAMILIES, homes, pool.per_node + 1, words), np.int64),
         level=np.zeros((nr.FAMILIES, homes, pool.per_node + 1), np.int64),
         queue=np.zeros(count, np.int64),
+        want=np.zeros(count, np.int64),
+        busy=np.zeros((len(accounts.entitled) + 63) // 64, np.int64),
         timer=timer,
         due=np.zeros((homes, 2, size), np.int64),
         plan=np.zeros((4, pool.nodes + 2 * pool.per_node + 2), np.int64),
