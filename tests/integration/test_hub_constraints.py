@@ -41,6 +41,7 @@ from dure.hub.reviews.models import (
     Stage,
     Verdict,
 )
+from dure.hub.studies.models import Study, StudyFile
 from dure.hub.supply.models import Cluster, EnrolmentToken, Pool, Provider, SiteCredential
 from dure.hub.supply.operations import enrol_agent, issue_enrolment_token
 from dure.hub.tenders.models import Bid, BidReview, SupplyCall
@@ -94,6 +95,12 @@ CHECKED: Final[dict[str, tuple[type[models.Model], Change]]] = {
     "scenario_planned_or_refused": (Scenario, {"refusal": {"code": "scenario.conflict"}}),
     "site_credential_expires": (SiteCredential, {"expires_at": F("created_at")}),
     "stage_is_due_later": (Stage, {"due_at": F("opened_at")}),
+    "study_done_has_its_result": (Study, {"result": None}),
+    "study_ends_when_it_is_over": (Study, {"ended_at": None}),
+    "study_failed_says_why": (Study, {"failure": {"code": "study.broken"}}),
+    "study_file_holds_something": (StudyFile, {"size": 0}),
+    "study_plays_something": (Study, {"seeds": 0}),
+    "study_running_is_claimed": (Study, {"claim": "somebody's"}),
     "stretch_ends_later": (Stretch, {"ends_at": F("starts_at")}),
     "stretch_has_servers": (Stretch, {"servers": 0}),
     "usage_goes_forward": (UsageSegment, {"ends_at": F("starts_at")}),
@@ -127,6 +134,7 @@ COPIED: Final[dict[str, tuple[type[models.Model], Change]]] = {
     "stage_once_a_call": (Stage, {"closed_at": DECIDED}),
     "stage_one_open_a_call": (Stage, {"key": "copy"}),
     "stretch_starts_once": (Stretch, {}),
+    "study_file_named_once": (StudyFile, {}),
     "usage_segment_once": (UsageSegment, {}),
     "verdict_once_a_stage": (Verdict, {}),
 }
@@ -209,6 +217,23 @@ def a_world_with_a_row_of_everything() -> None:
         report={},
     )
     _a_bid(world)
+    _a_study(world)
+
+
+def _a_study(world: small.World) -> None:
+    study = Study.objects.create(
+        name="x",
+        scenario="x",
+        policies=["pool"],
+        seeds=1,
+        days=1,
+        asked_by=world.operator,
+        asked_at=NOW,
+        state="done",
+        ended_at=DECIDED,
+        result={},
+    )
+    StudyFile.objects.create(study=study, name="x", size=1, sha256="x", content=b"x")
 
 
 def _a_bid(world: small.World) -> None:

@@ -32,6 +32,8 @@ from dure.hub.people.models import PersonalToken, Role, User
 from dure.hub.reports import operations as reports
 from dure.hub.reviews import operations as reviews
 from dure.hub.reviews.models import Assignment
+from dure.hub.studies import operations as studies
+from dure.hub.studies.models import Study
 from dure.hub.supply import operations as supply
 from dure.hub.supply.queries import rules
 from dure.vocabulary.scenario import Change
@@ -39,7 +41,7 @@ from dure.vocabulary.scenario import Change
 pytestmark = pytest.mark.django_db
 
 MODULES: Final[tuple[ModuleType, ...]] = (
-    people, supply, calls, reviews, allocations, members, scenarios, reports, programmes,
+    people, supply, calls, reviews, allocations, members, scenarios, reports, programmes, studies,
 )  # fmt: skip
 
 Try = Callable[[World, User], object]
@@ -120,6 +122,12 @@ OPERATORS_ONLY: Final[dict[str, Try]] = {
     "allocations.propose_scenario": lambda w, by: scenarios.propose_scenario(
         scenario=_scenario(w), by=by, now=NOW
     ),
+    "studies.ask_study": lambda _w, by: studies.ask_study(
+        asked=studies.Asked(name="x", scenario=""), by=by, now=NOW
+    ),
+    "studies.cancel_study": lambda _w, by: studies.cancel_study(study=Study(), by=by, now=NOW),
+    "studies.remove_study": lambda _w, by: studies.remove_study(study=Study(), by=by, now=NOW),
+    "studies.expire_studies": lambda _w, by: studies.expire_studies(by=by, now=NOW),
     "reclaiming.exempt": lambda w, by: reclaiming.exempt(
         allocation=w.allocation("ann"), rule="poor-use", by=by, now=NOW
     ),
@@ -274,10 +282,19 @@ ENDPOINTS: Final[dict[tuple[str, str], int]] = {
     ("get", "/api/v1/supply-calls/{call}/choice"): 404,
     ("post", "/api/v1/supply-calls/{call}/choose"): 404,
     ("post", "/api/v1/supply-calls/{call}/approve"): 404,
+    ("get", "/api/v1/studies"): 404,
+    ("post", "/api/v1/studies"): 404,
+    ("get", "/api/v1/studies/{study}"): 404,
+    ("delete", "/api/v1/studies/{study}"): 404,
+    ("post", "/api/v1/studies/{study}/cancel"): 404,
+    ("get", "/api/v1/studies/{study}/files/{name}"): 404,
     ("get", "/api/v1/allocations"): 200,
     ("get", "/api/v1/ledger"): 404,
     ("get", "/api/v1/audit/verify"): 404,
 }
+A_BODY: Final = {"change": {"name": "x"}, "name": "x", "scenario": ""}
+"""What endpoints ask for, so that it is the gate that answers."""
+
 PUBLIC: Final = {"/api/v1/site/enrol"}  # asks for no bearer; others refuse a bad one, even if open
 
 
@@ -291,6 +308,7 @@ def ask(method: str, path: str, token: str = "", **body: object) -> tuple[int, o
             name="x",
             number=body.get("plan", 1),
             token=body.get("held", 0),
+            study=1,
         ),
         json.dumps(body) if method == "post" else b"",
         "application/json",
@@ -321,7 +339,7 @@ def test_no_endpoint_lets_a_stranger_through(world: World) -> None:
     token(world["ann"])
     anns = PersonalToken.objects.get(user=world["ann"]).pk
     answers = {
-        (method, path): ask(method, path, bobs, plan=plan, held=anns, change={"name": "x"})[0]
+        (method, path): ask(method, path, bobs, plan=plan, held=anns, **A_BODY)[0]
         for method, path in ENDPOINTS
     }
     assert answers == ENDPOINTS

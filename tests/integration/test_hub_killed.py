@@ -69,7 +69,7 @@ class Hub:
 
     def start(self) -> None:
         self.server = subprocess.Popen(
-            [sys.executable, "-c", SERVE, "hub", "serve", "--port", str(self.port)],
+            [sys.executable, "-c", SERVE, "hub", "serve", "--no-studies", "--port", str(self.port)],
             env=self.environment, start_new_session=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip

@@ -18,6 +18,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from pytest_django import Settings
+from tests.integration.asked import played_study
 from tests.integration.operated import LATER, STARTED, Operated, ranked_world, running_world
 
 from dure.hub import clock
@@ -39,6 +40,7 @@ BUDGET = 12
 
 POSTED = (
     "round-solve", "scenario-remove", "decision-withdraw", "decision-replay", "cluster-enrolment",
+    "study-cancel", "study-remove",
 )  # fmt: skip
 """Addresses that only take a click; the others are looked at."""
 
@@ -90,7 +92,7 @@ def test_each_role_may_do_what_the_golden_matrix_says() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["allocations", "ledger", "clusters", "operate", "audit", "months"]
+    "page", ["allocations", "ledger", "clusters", "operate", "audit", "months", "studies"]
 )
 def test_a_list_costs_the_same_few_queries_however_long_it_is(
     page: str, django_assert_max_num_queries: AssertQueries
@@ -317,7 +319,7 @@ def _addresses() -> Iterator[tuple[str, str]]:
     offered = Allocation.objects.get(state=Allocation.State.OFFERED).key
     call, programme = "kr-2026-r1", "kr-gpu-2026"
     number = str(Decision.objects.get(kind="round").number)
-    scenario = str(_scenario().pk)
+    scenario, study = str(_scenario().pk), str(played_study().pk)
     named: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("operate", ()),
         ("call-step", (call, "close")),
@@ -354,6 +356,15 @@ def _addresses() -> Iterator[tuple[str, str]]:
         ("month-csv", ("2026", "3")),
         ("month-xlsx", ("2026", "3")),
         ("month-close", ()),
+        ("studies", ()),
+        ("study-ask", ()),
+        ("study-ask-text", ()),
+        ("study", (study,)),
+        ("study-progress", (study,)),
+        ("study-report", (study, "ko")),
+        ("study-file", (study, "report-ko.html")),
+        ("study-cancel", (study,)),
+        ("study-remove", (study,)),
         ("audit", ()),
         ("organisations", ()),
         ("organisations-twice", ()),
@@ -361,8 +372,8 @@ def _addresses() -> Iterator[tuple[str, str]]:
         ("members", (Allocation.objects.get(key=offered).project.key,)),
     )
     for name, args in named:
-        # A scenario is addressed by its row, whose number differs from one database to another.
-        said = ("SCENARIO" if arg is scenario else arg for arg in args)
+        # Some are addressed by their row, whose number differs from one database to another.
+        said = ("SCENARIO" if arg is scenario else "STUDY" if arg is study else arg for arg in args)
         yield " ".join((name, *said)), reverse(name, args=args)
 
 

@@ -50,8 +50,9 @@ def served(home: Path) -> Iterator[tuple[str, Path]]:
     port, log = free_port(), home / "log"
     with log.open("w") as out:
         process = subprocess.Popen(
-            command("serve", "--port", str(port)), env=environment(home), stdout=out, stderr=out
-        )
+            command("serve", "--no-studies", "--port", str(port)),
+            env=environment(home), stdout=out, stderr=out,
+        )  # fmt: skip
         try:
             address = f"http://127.0.0.1:{port}"
             _until_it_answers(address)

@@ -74,6 +74,9 @@ def serve(
     port: Annotated[int, typer.Option(min=1, max=65535, help="TCP port.")] = 8000,
     address: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     workers: Annotated[int, typer.Option(min=1)] = 1,
+    studies: Annotated[
+        bool, typer.Option(help="Play what-if studies here too, where the twin is installed.")
+    ] = True,
 ) -> None:
     """Serve the portal and the API, until interrupted."""
     with opened():
@@ -85,7 +88,7 @@ def serve(
         except server.DatabaseBehind as error:
             end(f"The database is not ready ({error}). Run `dure hub migrate` first.", FAILED)
         typer.echo(f"Serving http://{address}:{port}/ (Ctrl-C ends it)")
-        server.serve(address=address, port=port, workers=workers)
+        server.serve(address=address, port=port, workers=workers, studies=studies)
 
 
 @app.command("create-enrolment")
@@ -131,6 +134,26 @@ def steward(
             if once:
                 raise typer.Exit(FAILED if done.failed else 0)
             time.sleep(every_s)
+
+
+@app.command("study-worker")
+def study_worker(
+    *,
+    once: Annotated[bool, typer.Option(help="Play what is queued, then end.")] = False,
+    parent: Annotated[
+        int | None, typer.Option(help="End when this process is gone.", hidden=True)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Play the what-if studies that are asked in the portal, one at a time. Safe to kill."""
+    with opened():
+        from dure.hub.studies import installed, worker  # noqa: PLC0415
+
+        if installed.missing():
+            named = ", ".join(installed.missing())
+            end(f"The twin needs {named}: {installed.COMMAND}.", UNUSABLE)
+        played = worker.work(once=once, parent=parent)
+    say({"played": played}, as_json=as_json, sentence=f"Studies played: {played}")
 
 
 @app.command("close-month")

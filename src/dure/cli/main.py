@@ -19,6 +19,7 @@ import dure.cli.round_commands
 import dure.cli.scenario_commands
 import dure.cli.score_commands
 import dure.cli.screening_command
+import dure.cli.study_commands
 import dure.cli.supply_commands
 import dure.cli.twin_commands
 from dure.cli.hub_commands import app as hub
@@ -42,6 +43,7 @@ dure.cli.round_commands.app.command()(dure.cli.score_commands.sensitivity)
 app.add_typer(dure.cli.round_commands.app, name="round")
 app.add_typer(dure.cli.supply_commands.app, name="supply")
 app.add_typer(dure.cli.twin_commands.app, name="twin")
+app.add_typer(dure.cli.study_commands.app, name="study")
 
 
 @app.command()

@@ -31,6 +31,7 @@ from dure.client.models import (
 from dure.client.reviewers import ReplacementView, ReviewersView
 from dure.client.scenarios import ScenarioAsked, ScenariosView, ScenarioView
 from dure.client.scores import ScoresView, SensitivityView
+from dure.client.studies import StudiesView, StudyAsked, StudyView
 from dure.client.transport import Connection, read
 
 _PROGRAMME: Final = TypeAdapter(ProgrammeView)
@@ -52,9 +53,14 @@ _ALLOCATIONS: Final = TypeAdapter(tuple[AllocationView, ...])
 _LEDGER: Final = TypeAdapter(tuple[LedgerEntryView, ...])
 _CLUSTERS: Final = TypeAdapter(tuple[ClusterView, ...])
 _AUDIT: Final = TypeAdapter(AuditView)
+_STUDY: Final = TypeAdapter(StudyView)
+_STUDIES: Final = TypeAdapter(StudiesView)
 
 SOLVE_TIMEOUT_S: Final = 120.0
 """A round of 20,000 applications may take its bound of 60 s; twice that is a hub in trouble."""
+
+CHECK_TIMEOUT_S: Final = 60.0
+"""As long as the hub itself waits for the twin to check a scenario."""
 
 
 class HubClient(Connection):
@@ -196,6 +202,36 @@ class HubClient(Connection):
     def clusters(self) -> tuple[ClusterView, ...]:
         """Every cluster with what its agent last said."""
         return read(_CLUSTERS, self._get("/api/v1/clusters"))
+
+    def studies(self, *, before: int | None = None) -> StudiesView:
+        """The latest what-if studies; those before a study's id, where one is named."""
+        return read(
+            _STUDIES, self._get("/api/v1/studies", {} if before is None else {"before": before})
+        )
+
+    def ask_study(self, asked: StudyAsked) -> StudyView:
+        """Queues a study. Blocks while the scenario is checked; `Refused` (422) says its faults."""
+        answer = self.ask(
+            "POST", "/api/v1/studies", repeatable=False, body=asked, extra_wait_s=CHECK_TIMEOUT_S
+        )
+        return read(_STUDY, answer)
+
+    def study(self, study: int) -> StudyView:
+        """One study, with its answer and files once it is done."""
+        return read(_STUDY, self._get(f"/api/v1/studies/{study}"))
+
+    def cancel_study(self, study: int) -> StudyView:
+        """Ends a study; one that is over stays as it is. Twice is once."""
+        path = f"/api/v1/studies/{study}/cancel"
+        return read(_STUDY, self.ask("POST", path, repeatable=True))
+
+    def remove_study(self, study: int) -> None:
+        """Takes a study and its files away. Cannot be undone."""
+        self.ask("DELETE", f"/api/v1/studies/{study}", repeatable=False)
+
+    def study_file(self, study: int, name: str) -> bytes:
+        """A file of a study, as it is."""
+        return self._get(_path("studies", str(study), "files", name)).content
 
     def verify_audit(self) -> AuditView:
         """Has the hub walk its audit chain."""

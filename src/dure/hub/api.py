@@ -13,6 +13,7 @@ from dure.hub.calls.screening_api import router as screening
 from dure.hub.people.api import router as people
 from dure.hub.reviews.api import router as reviews
 from dure.hub.reviews.reviewers_api import router as reviewers
+from dure.hub.studies.api import router as studies
 from dure.hub.supply.api import router as supply
 from dure.hub.supply.site_api import router as site
 from dure.hub.tenders.api import router as tenders
@@ -26,8 +27,8 @@ api = NinjaAPI(
     openapi_url="openapi.json",
 )
 for router in (
-    site, supply, calls, screening, reviewers, reviews, allocations, scenarios, tenders, usage,
-    audit, people,
+    site, supply, calls, screening, reviewers, reviews, allocations, scenarios, tenders, studies,
+    usage, audit, people,
 ):  # fmt: skip
     api.add_router("", router)
 problems.install(api)

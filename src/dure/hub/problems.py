@@ -19,6 +19,8 @@ from dure.hub.calls.windows import NotAtThisStage
 from dure.hub.people.gate import NotPermitted
 from dure.hub.portal.reasons import sentence
 from dure.hub.reviews.stages import ReviewsOutstanding
+from dure.hub.studies.operations import QueueFull, ScenarioRefused
+from dure.hub.studies.twin_process import TwinSilent
 from dure.hub.supply.operations import TokenRefused
 from dure.hub.usage.operations import OtherCluster, ReportRefused
 
@@ -54,10 +56,13 @@ KNOWN: Final[dict[type[Exception], tuple[int, str, str]]] = {
     NotAtThisStage: (409, "not-at-this-stage", "This step comes at another stage"),
     ReviewsOutstanding: (409, "reviews-outstanding", "The stage waits for reviews"),
     NoRoom: (409, "no-room", "The pool has too few free servers"),
+    ScenarioRefused: (422, "scenario-refused", "The text is no scenario that can be played"),
+    QueueFull: (409, "queue-full", "Too many studies wait already"),
+    TwinSilent: (503, "twin-silent", "The twin is not installed, or does not answer"),
     ReportRefused: (422, "report-refused", "A record of the report cannot be true here"),
 }
 
-SILENT: Final = frozenset({404, 401})
+SILENT: Final = frozenset({404, 401, 503})
 """Answers whose detail would say more than the asker may know."""
 
 

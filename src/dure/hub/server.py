@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import socket
+from contextlib import nullcontext
 from typing import Any, Final
 
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from granian import Granian
 from granian.constants import Interfaces
+
+from dure.hub.studies.beside import playing_studies
 
 WAITING_AGENTS = 32
 """Threads: each long poll of an agent holds one for up to 25 s. They sleep most of it, so they may
@@ -61,8 +64,13 @@ def check_free(*, address: str, port: int) -> None:
         raise OSError(error.errno, why, f"{address}:{port}") from error
 
 
-def serve(*, address: str, port: int, workers: int = 1) -> None:
-    """Serves until SIGTERM or SIGINT."""
+def serve(*, address: str, port: int, workers: int = 1, studies: bool = True) -> None:
+    """Serves until SIGTERM or SIGINT; with `studies`, plays what-if studies beside it."""
+    with playing_studies() if studies else nullcontext():
+        _serve(address=address, port=port, workers=workers)
+
+
+def _serve(*, address: str, port: int, workers: int) -> None:
     Granian(
         target="dure.hub.wsgi:application",
         address=address,

@@ -6,6 +6,7 @@
 - `DURE_ALLOWED_HOSTS`: comma-separated; default loopback only.
 - `DURE_INSECURE_COOKIES=1`: lets sessions travel over plain HTTP, for loopback demos.
 - `DURE_CLOCK_OFFSET_S`: seconds added to the clock, for rehearsals.
+- `DURE_STUDY_MINUTES`, `DURE_STUDY_MEMORY_MIB`: the most that one study may take (60, 6144).
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ def _secret_key() -> str:
     return key
 
 
-def _seconds(name: str) -> int:
-    written = os.environ.get(name, "0")
+def _whole(name: str, what: str, *, default: int = 0) -> int:
+    written = os.environ.get(name, str(default))
     try:
         return int(written)
     except ValueError as error:
-        raise ImproperlyConfigured(f"{name} is a number of seconds, not {written!r}") from error
+        raise ImproperlyConfigured(f"{name} is a number of {what}, not {written!r}") from error
 
 
 def _database(url: str | None) -> dict[str, object]:
@@ -100,6 +101,7 @@ INSTALLED_APPS = [
     "dure.hub.usage",
     "dure.hub.reports",
     "dure.hub.market",
+    "dure.hub.studies",
     "dure.hub.notices",
     "dure.hub.portal",
 ]
@@ -180,9 +182,13 @@ SESSION_COOKIE_HTTPONLY = True
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+FILE_UPLOAD_HANDLERS = ["dure.hub.portal.uploads.BoundedUpload"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024  # one report of an agent: about 20,000 segments
 
-DURE_CLOCK_OFFSET_S = _seconds("DURE_CLOCK_OFFSET_S")
+DURE_CLOCK_OFFSET_S = _whole("DURE_CLOCK_OFFSET_S", "seconds")
+DURE_STUDY_MINUTES = _whole("DURE_STUDY_MINUTES", "minutes", default=60)
+# Address space, not what is resident: a small play maps 1.7 GiB, a national year holds 2 GiB more.
+DURE_STUDY_MEMORY_MIB = _whole("DURE_STUDY_MEMORY_MIB", "mebibytes", default=6144)
 
 _LINE = {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}
 LOGGING = {

@@ -86,7 +86,10 @@ class ResultRow(Frozen):
 
 
 class StudyResult(Frozen):
-    """What a comparison came to: the table of its report, the answer, and every raw figure."""
+    """What a comparison came to: the table of its report, the answer, and every raw figure.
+
+    The raw ones are left out where only the table is kept.
+    """
 
     version: Literal["dure.study/1"] = "dure.study/1"
     scenario: Text
@@ -95,5 +98,5 @@ class StudyResult(Frozen):
     policies: tuple[OfferedPolicy, ...]
     seeds: tuple[int, ...]
     rows: tuple[ResultRow, ...]
-    comparison: JsonValue
-    plays: JsonValue
+    comparison: JsonValue = None
+    plays: JsonValue = None

@@ -50,11 +50,15 @@ def checked(name: str, *, programmes: setting.LoadProgramme) -> ScenarioChecked:
         )  # fmt: skip
         return ScenarioChecked(problems=tuple(found))
     except setting.UnableToSet as error:
-        whole = FileProblem(line=0, column=0, field="", message=str(error))
-        return ScenarioChecked(problems=(whole,))
+        return refused(str(error))
     return ScenarioChecked(
         name=scenario.name, days=scenario.days, policies=scenario.policies, seeds=scenario.seeds
     )
+
+
+def refused(message: str, *, field: str = "") -> ScenarioChecked:
+    """A scenario that has one thing wrong, with no line to look at."""
+    return ScenarioChecked(problems=(FileProblem(line=0, column=0, field=field, message=message),))
 
 
 def result(study: Study) -> StudyResult:

@@ -19,6 +19,7 @@ from dure.vocabulary.reason_texts import (
     scoring,
     screening,
     stewardship,
+    study,
     tender,
     waitlist,
 )
@@ -40,6 +41,7 @@ _MODULES: Final = (
     jobs,
     month,
     tender,
+    study,
 )
 
 CATALOGUE: Final[dict[str, str]] = {

@@ -114,7 +114,7 @@ class LocalSite:
             )
         )
         with ExitStack() as running:
-            serve = ["hub", "serve", "--port", str(port)]
+            serve = ["hub", "serve", "--no-studies", "--port", str(port)]
             running.enter_context(process(serve, log=self._logs / "hub.log", offset_s=offset))
             wait_for("the hub's server", lambda: _listens(port))
             self._enrol(address, by)

@@ -39,6 +39,8 @@ class Action(StrEnum):
     BID = "bid"
     SEE_BID = "see bid"
     EDIT_BID = "edit bid"
+    SEE_STUDY = "see study"
+    ASK_STUDY = "ask study"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,8 @@ POLICY: Final[dict[Action, Callable[[User, Owned | None], bool]]] = {
     Action.BID: _role(Role.PROVIDER),
     Action.SEE_BID: _role_or_owner(Role.OPERATOR, Role.AUDITOR),
     Action.EDIT_BID: _owner(Role.PROVIDER),
+    Action.SEE_STUDY: _OVERSEERS,
+    Action.ASK_STUDY: _OPERATOR,
 }
 
 
