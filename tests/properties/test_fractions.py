@@ -86,6 +86,14 @@ def test_work_without_accelerators_leaves_the_processors_of_free_ones() -> None:
     assert fractions.place(left, kinds, ints(0, 1), fractions.FRAGMENTATION).tolist() == [1, 0]
 
 
+def test_work_with_few_processors_goes_where_processors_are_few() -> None:
+    """Fragmentation alone sees no difference: the next request would fit either node."""
+    kinds = shapes((1_000, 1, 1000), (12_000, 1, 1000), expected=(0.1, 0.9))
+    left = nodes((1000, 1000, 1000), (1000, 1000, 1000))
+    left.cpu[1] = 25_000
+    assert fractions.place(left, kinds, ints(0, 1), fractions.FRAGMENTATION).tolist() == [1, 0]
+
+
 def test_a_model_that_is_not_accepted_is_not_given() -> None:
     kinds = shapes((0, 1, 500))._replace(models=ints(2))
     assert fractions.place(nodes((1000,)), kinds, ints(0), fractions.BEST_FIT).tolist() == [-1]
