@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,16 +18,17 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from rich.table import Column, Table
 
+from dure.cli import twin_tables
 from dure.cli.api_door import wide_console
 from dure.cli.programme_library import ProgrammeNotFoundError, load_programme
-from dure.cli.terminal import Language
+from dure.cli.terminal import Language, language
 from dure.cli.twin_progress import Progressing, told_as
 from dure.vocabulary.programme_file import ProgrammeFileError
 
 if TYPE_CHECKING:
-    from dure.twin.compare import Comparison, Figure
     from dure.twin.scenario import Scenario
     from dure.twin.study import Study
+    from dure.twin.words import Say
 
 PROBLEMS: Final = 1
 UNREADABLE: Final = 2
@@ -58,6 +60,15 @@ Told = Annotated[
     typer.Option("--progress", help="How progress is told on stderr: to a person or a program."),
 ]
 
+Accounts = Annotated[
+    bool | None,
+    typer.Option(
+        "--accounts/--no-accounts",
+        help="Let metering count where every accelerator-hour went, by month.",
+        show_default="where a play is small; a million jobs take it half a minute or more",
+    ),
+]
+
 
 @app.command()
 def run(
@@ -66,16 +77,23 @@ def run(
     policy: Policies = None,
     seeds: Seeds = None,
     out: Out = None,
+    accounts: Accounts = None,
     progress: Told = "bar",
     as_json: AsJson = False,
 ) -> None:
     """Play a scenario and print what each policy comes to."""
-    study = _studied(scenario, policy, seeds, out, progress)
+    study = _studied(scenario, policy, seeds, out, accounts=accounts, progress=progress)
     if as_json:
         typer.echo(json.dumps(_written(study), ensure_ascii=False))
     else:
-        _print_plays(study)
-        _print_notes(study)
+        say = _speaker()
+        for told in (
+            twin_tables.plays,
+            twin_tables.months,
+            twin_tables.notes,
+            twin_tables.deciding,
+        ):
+            told(study, say)
 
 
 @app.command()
@@ -85,16 +103,18 @@ def compare(
     policy: Policies = None,
     seeds: Seeds = None,
     out: Out = None,
+    accounts: Accounts = None,
     progress: Told = "bar",
     as_json: AsJson = False,
 ) -> None:
     """Play a scenario under several policies and print the differences with their uncertainty."""
-    study = _studied(scenario, policy, seeds, out, progress)
+    study = _studied(scenario, policy, seeds, out, accounts=accounts, progress=progress)
     if as_json:
         typer.echo(study.comparison.model_dump_json())
     else:
-        _print_comparison(study.comparison)
-        _print_notes(study)
+        say = _speaker()
+        for told in (twin_tables.comparison, twin_tables.notes):
+            told(study, say)
 
 
 @app.command(name="list")
@@ -177,6 +197,12 @@ def import_records(
     typer.echo(f"{kept.kept} jobs written to {to}")
 
 
+def _speaker() -> Say:
+    from dure.twin.words import speaker  # noqa: PLC0415  # needs the extra
+
+    return speaker(language(None, os.environ))
+
+
 def _require_extra() -> None:
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
@@ -207,12 +233,15 @@ def _studied(
     policy: list[str] | None,
     seeds: int | None,
     out: Path | None,
+    *,
+    accounts: bool | None,
     progress: Progressing,
 ) -> Study:
     """The whole study; otherwise says what is wrong and ends."""
     _require_extra()
     from dure.twin import scenario_file, setting, study, workload  # noqa: PLC0415  # needs the extra
     from dure.twin.control import PlanRefused  # noqa: PLC0415  # needs the extra
+    from dure.twin.metrics import UnableToAccount  # noqa: PLC0415  # needs the extra
     from dure.twin.policies import POLICIES  # noqa: PLC0415  # needs the extra
 
     unknown = sorted(set(policy or ()) - set(POLICIES))
@@ -226,6 +255,7 @@ def _studied(
         workload.UnableToReadTrace,
         workload.UnableToGenerate,
         PlanRefused,
+        UnableToAccount,
     )
     with _asking(name):
         try:
@@ -239,6 +269,7 @@ def _studied(
                     policies=tuple(dict.fromkeys(policy or ())),
                     seeds=seeds,
                     keep=out,
+                    count_months=accounts,
                     told=told,
                 )
             if out is not None:
@@ -255,9 +286,9 @@ def _keep_report(study: Study, folder: Path) -> None:
     from dure.twin import report, summary  # noqa: PLC0415  # needs the extra
 
     languages: tuple[Language, ...] = ("ko", "en")
-    for language in languages:
-        path = folder / f"report-{language}.html"
-        path.write_text(report.html(study, language), encoding="utf-8")
+    for spoken in languages:
+        path = folder / f"report-{spoken}.html"
+        path.write_text(report.html(study, spoken), encoding="utf-8")
         typer.echo(f"{path}", err=True)
     written = summary.result(study).model_dump_json()
     (folder / "result.json").write_text(written, encoding="utf-8")
@@ -274,54 +305,3 @@ def _written(study: Study) -> dict[str, object]:
         "comparison": study.comparison.model_dump(mode="json"),
         "notes": [note.said() for note in study.notes],
     }
-
-
-def _print_plays(study: Study) -> None:
-    right = ("Useful", "Of bound", "Lent h", "Lost h", "Mean wait h", "Take-back p99 s", "Misses")
-    table = Table("Policy", "Seed", *(Column(name, justify="right") for name in right))
-    for one in study.metrics:
-        table.add_row(
-            one.policy,
-            str(one.seed),
-            _share(one.useful_occupancy),
-            _share(one.bound_share),
-            f"{one.lent_hours:,.0f}",
-            f"{one.lost_hours:,.1f}",
-            _number(one.wait_mean_h),
-            _number(one.take_back_p99_s),
-            f"{one.guarantee_misses:,}",
-        )
-    wide_console().print(table)
-
-
-def _print_notes(study: Study) -> None:
-    """What was not played; lines of their own, so that no table cuts them."""
-    for note in study.notes:
-        typer.echo(note.said())
-
-
-def _print_comparison(comparison: Comparison) -> None:
-    seeds = len(comparison.seeds)
-    table = Table("Figure", *(Column(name, justify="right") for name in comparison.policies))
-    for name, by_policy in comparison.figures.items():
-        table.add_row(name, *(_told(by_policy[policy]) for policy in comparison.policies))
-    wide_console().print(table)
-    typer.echo(f"Means over {seeds} seeds; in brackets the difference to the first, ± 95 %.")
-
-
-def _told(figure: Figure) -> str:
-    if figure.mean is None:
-        return "–"
-    said = f"{figure.mean:,.3f}"
-    if figure.difference is None:
-        return said
-    within = "" if figure.within is None else f" ± {figure.within:,.3f}"
-    return f"{said} ({figure.difference:+,.3f}{within})"
-
-
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f} %"
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.2f}"

@@ -12,6 +12,7 @@ from math import sqrt
 from statistics import fmean, stdev
 from typing import Final
 
+from dure.twin.figures import ROWS
 from dure.twin.metrics import Metrics
 from dure.vocabulary.frozen import Frozen
 
@@ -22,28 +23,7 @@ _T: Final = (
     2.052, 2.048, 2.045, 2.042,
 )  # fmt: skip
 
-COMPARED: Final = (
-    "occupancy",
-    "useful_occupancy",
-    "bound_share",
-    "lent_hours",
-    "lost_hours",
-    "wait_mean_h",
-    "wait_p95_h",
-    "never_started",
-    "take_back_p50_s",
-    "take_back_p95_s",
-    "take_back_p99_s",
-    "guarantee_p99_s",
-    "guarantee_misses",
-    "take_backs",
-    "repeat_victims",
-    "effective_training_time",
-    "fairness",
-    "fragmentation",
-    "pull_backs",
-    "promotions",
-)
+COMPARED: Final = tuple(metric for metric, _label, _form in ROWS)
 
 
 class Figure(Frozen):

@@ -9,12 +9,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from html import escape
 from typing import Final
 
-from dure.twin import plots
+from dure.twin import plots, report_months
 from dure.twin.compare import Figure
+from dure.twin.figures import Form, percent, shown, tenths, whole
 from dure.twin.metrics import CLASSES
 from dure.twin.plots import Bar, Lane
 from dure.twin.policies import POLICIES
@@ -44,48 +45,6 @@ _CLASSES: Final = (
     _("more than 8 nodes"),
 )
 
-Format = Callable[[float], str]
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.1f} %"
-
-
-def _whole(value: float) -> str:
-    return f"{value:,.0f}"
-
-
-def _tenths(value: float) -> str:
-    return f"{value:,.1f}"
-
-
-def _thousandths(value: float) -> str:
-    return f"{value:.3f}"
-
-
-_ROWS: Final[tuple[tuple[str, str, Format], ...]] = (
-    ("useful_occupancy", _("Useful occupancy"), _percent),
-    ("occupancy", _("Occupancy"), _percent),
-    ("bound_share", _("Share of what no scheduler could exceed"), _percent),
-    ("wait_mean_h", _("Mean wait, hours"), _tenths),
-    ("wait_p95_h", _("Wait of the slowest twentieth, hours"), _tenths),
-    ("never_started", _("Jobs never started"), _whole),
-    ("lent_hours", _("Lent accelerator-hours"), _whole),
-    ("lost_hours", _("Work lost, accelerator-hours"), _whole),
-    ("take_backs", _("Take-backs"), _whole),
-    ("repeat_victims", _("Jobs taken back more than once"), _whole),
-    ("take_back_p50_s", _("Take-back, half within, seconds"), _whole),
-    ("take_back_p95_s", _("Take-back, 95 % within, seconds"), _whole),
-    ("take_back_p99_s", _("Take-back, 99 % within, seconds"), _whole),
-    ("guarantee_p99_s", _("Guaranteed start, 99 % within, seconds"), _whole),
-    ("guarantee_misses", _("Guaranteed starts that were late"), _whole),
-    ("effective_training_time", _("Effective training time"), _percent),
-    ("fairness", _("Fairness (Jain)"), _thousandths),
-    ("fragmentation", _("Free accelerators on partly used nodes"), _percent),
-    ("pull_backs", _("Allocations reduced by rule"), _tenths),
-    ("promotions", _("Promoted from the waitlist"), _tenths),
-)
-
 _STYLE: Final = """
 body{font:16px/1.6 'Noto Sans KR','Pretendard GOV',system-ui,sans-serif;color:#1e2124;margin:0 auto;
 max-width:1080px;padding:24px}h1{font-size:28px;line-height:1.3}h2{margin-top:40px;font-size:21px}
@@ -93,7 +52,8 @@ h3{margin:20px 0 4px;font-size:16px}.answer{background:#eef4fb;border-left:6px s
 padding:14px 20px;font-size:18px}img{width:100%;max-width:960px;height:auto;display:block}
 table{border-collapse:collapse;width:100%;font-size:14px}.scroll{overflow-x:auto}
 th,td{border-bottom:1px solid #cdd1d5;padding:6px 8px;text-align:right;vertical-align:top}
-th:first-child,td:first-child{text-align:left}small{color:#464c53;display:block;white-space:nowrap}
+th:first-child,td:first-child{text-align:left}tbody th{font-weight:400}summary{cursor:pointer;
+padding:6px 0;font-weight:600}small{color:#464c53;display:block;white-space:nowrap}
 .key span{display:inline-block;width:14px;height:14px;margin:0 6px 0 16px;vertical-align:-2px;
 border:1px solid #8a949e}
 """
@@ -113,6 +73,7 @@ def html(study: Study, language: Language) -> str:
             _occupancy(study, say),
             _waits(study, say),
             _table(study, say),
+            _months(study, say),
             _gantt(study, setting, say),
             _notes(study, say),
         )
@@ -171,12 +132,12 @@ def _answer(study: Study, say: Say) -> str:
     figures = study.comparison.figures
     parts = {
         "policy": say(POLICIES[best].label),
-        "useful": _percent(figures["useful_occupancy"][best].mean or 0),
+        "useful": percent(figures["useful_occupancy"][best].mean or 0),
         "first": say(POLICIES[first].label),
-        "before": _percent(figures["useful_occupancy"][first].mean or 0),
-        "wait": _tenths(figures["wait_mean_h"][best].mean or 0),
-        "wait_before": _tenths(figures["wait_mean_h"][first].mean or 0),
-        "late": _percent(_late(study, best)),
+        "before": percent(figures["useful_occupancy"][first].mean or 0),
+        "wait": tenths(figures["wait_mean_h"][best].mean or 0),
+        "wait_before": tenths(figures["wait_mean_h"][first].mean or 0),
+        "late": percent(_late(study, best)),
     }
     return say(
         _(
@@ -194,7 +155,7 @@ def answer(study: Study, language: Language) -> str:
 
 def rows(study: Study) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """(label, (figure, difference to the first policy) of each policy), as the page writes them."""
-    for metric, label, form in _ROWS:
+    for metric, label, form in shown(study.comparison):
         by_policy = study.comparison.figures[metric]
         yield label, [_told(by_policy[p], form) for p in study.comparison.policies]
 
@@ -210,9 +171,9 @@ def _policies(study: Study, say: Say) -> str:
 
 def _bars(study: Study, say: Say) -> str:
     shown = (
-        ("useful_occupancy", _percent, _("Useful occupancy"), "#0072b2"),
-        ("wait_mean_h", _tenths, _("Mean wait, hours"), "#d55e00"),
-        ("lost_hours", _whole, _("Work lost, accelerator-hours"), "#7f3b08"),
+        ("useful_occupancy", percent, _("Useful occupancy"), "#0072b2"),
+        ("wait_mean_h", tenths, _("Mean wait, hours"), "#d55e00"),
+        ("lost_hours", whole, _("Work lost, accelerator-hours"), "#7f3b08"),
     )
     parts = [_heading(say(_("Side by side")))]
     for metric, form, title, colour in shown:
@@ -233,7 +194,7 @@ def _bars(study: Study, say: Say) -> str:
     return "".join(parts)
 
 
-def _bar(label: str, figure: Figure, form: Format) -> Bar:
+def _bar(label: str, figure: Figure, form: Form) -> Bar:
     said = "" if figure.mean is None else form(figure.mean)
     return Bar(label, figure.mean, figure.low, figure.high, said)
 
@@ -277,8 +238,8 @@ def _wait_row(study: Study, policy: str, say: Say) -> str:
             cells.append("<td>–</td>")
             continue
         mean = sum(w.mean_h * w.started for w in waits) / max(1, started)
-        never = say(_("{share} never started")).format(share=_percent((jobs - started) / jobs))
-        cells.append(f"<td>{_tenths(mean) if started else '–'}<small>{escape(never)}</small></td>")
+        never = say(_("{share} never started")).format(share=percent((jobs - started) / jobs))
+        cells.append(f"<td>{tenths(mean) if started else '–'}<small>{escape(never)}</small></td>")
     return f"<tr><td>{escape(say(POLICIES[policy].label))}</td>{''.join(cells)}</tr>"
 
 
@@ -286,7 +247,7 @@ def _table(study: Study, say: Say) -> str:
     policies = study.comparison.policies
     head = "".join(f"<th>{escape(say(POLICIES[p].label))}</th>" for p in policies)
     rows = []
-    for metric, label, form in _ROWS:
+    for metric, label, form in shown(study.comparison):
         by_policy = study.comparison.figures[metric]
         cells = "".join(f"<td>{_cell(by_policy[p], form)}</td>" for p in policies)
         rows.append(f"<tr><td>{escape(say(label))}</td>{cells}</tr>")
@@ -298,17 +259,25 @@ def _table(study: Study, say: Say) -> str:
     )
 
 
-def _cell(figure: Figure, form: Format) -> str:
+def _cell(figure: Figure, form: Form) -> str:
     value, change = _told(figure, form)
     return f"{value}<small>{change}</small>" if change else value
 
 
-def _told(figure: Figure, form: Format) -> tuple[str, str]:
+def _told(figure: Figure, form: Form) -> tuple[str, str]:
     if figure.mean is None or figure.difference is None:
         return "–" if figure.mean is None else form(figure.mean), ""
     sign = "+" if figure.difference >= 0 else "−"
     within = "" if figure.within is None else f" ± {form(figure.within)}"
     return form(figure.mean), f"{sign}{form(abs(figure.difference))}{within}"
+
+
+def _months(study: Study, say: Say) -> str:
+    first = recommended(study) or study.comparison.policies[0]
+    labels = {policy: POLICIES[policy].label for policy in study.comparison.policies}
+    return _heading(say(_("Where every accelerator-hour went, by month"))) + report_months.section(
+        study.months, labels, first=first, say=say
+    )
 
 
 def _gantt(study: Study, setting: Setting, say: Say) -> str:

@@ -1,27 +1,32 @@
-"""A play's results as Parquet: one row a job, one row a project."""
+"""A play's results as Parquet: a row a job, a project, and a pool's month where it was counted."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dure.twin.accounts import MonthAccount
 from dure.twin.run import Play
 from dure.twin.setting import DAY_S
 
 
-def write(play: Play, folder: Path) -> tuple[Path, Path]:
-    """Writes jobs and allocations of the play; the files' names hold policy and seed."""
+def write(play: Play, folder: Path, months: Sequence[MonthAccount] = ()) -> tuple[Path, ...]:
+    """Writes jobs, allocations and months of the play; the files' names hold policy and seed."""
     import pyarrow as pa  # noqa: PLC0415  # heavy: only who keeps results pays
     import pyarrow.parquet as pq  # noqa: PLC0415  # the same
 
     folder.mkdir(parents=True, exist_ok=True)
-    name = f"{play.policy}-{play.seed}"
-    jobs, allocations = folder / f"jobs-{name}.parquet", folder / f"allocations-{name}.parquet"
-    pq.write_table(pa.table(_jobs(play)), jobs)
-    pq.write_table(pa.table(_allocations(play)), allocations)
-    return jobs, allocations
+    tables = {"jobs": _jobs(play), "allocations": _allocations(play)}
+    if months:
+        tables["months"] = _months(months)
+    written = []
+    for name, columns in tables.items():
+        written.append(folder / f"{name}-{play.policy}-{play.seed}.parquet")
+        pq.write_table(pa.table(columns), written[-1])
+    return tuple(written)
 
 
 _STATE = ("status", "start_s", "end_s", "turn_s", "asked_s", "held_s", "left_s", "lost_s")
@@ -65,4 +70,19 @@ def _allocations(play: Play) -> dict[str, object]:
                     "jobs_waiting": int(state.waiting[account]),
                 }
             )
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def _months(months: Sequence[MonthAccount]) -> dict[str, object]:
+    """The six are in accelerator-seconds."""
+    rows = [
+        {
+            "month": one.month,
+            "pool": one.account.pool,
+            "seconds": one.account.seconds,
+            "accelerators": one.account.accelerators,
+            **one.account.split.model_dump(),
+        }
+        for one in months
+    ]
     return {name: [row[name] for row in rows] for name in rows[0]}

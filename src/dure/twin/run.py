@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from time import process_time
 
 import numpy as np
 
@@ -32,7 +33,8 @@ Progress = Callable[[int], None]
 class Play:
     """What one run leaves: the sites with their worlds, the work they did, what was decided.
 
-    `notes`: what of the rules and the supply was not played.
+    `deciding`: CPU seconds of each control step's decisions. `notes`: what of the rules and the
+    supply was not played.
     """
 
     policy: str
@@ -43,6 +45,7 @@ class Play:
     register: standing.Register
     step_s: int
     bound_s: int
+    deciding: tuple[float, ...]
     notes: tuple[Note, ...] = ()
 
 
@@ -68,9 +71,11 @@ def play(
         seed=seed,
     )
     step_s = scenario.control_step_hours * 3600
-    before = _used(steered)
+    before, deciding = _used(steered), list[float]()
     for at_s in range(0, setting.days * DAY_S, step_s):
+        began = process_time()
         control.step(steered, at_s)
+        deciding.append(process_time() - began)
         for one in sites:
             one.advance(at_s + step_s)
         if (at_s + step_s) % DAY_S == 0:
@@ -85,6 +90,7 @@ def play(
         register=register,
         step_s=step_s,
         bound_s=setting.lending.grace_s + PROFILES[scenario.profile].sweep_s,
+        deciding=tuple(deciding),
         notes=(*setting.notes, MOVES),
     )
 
