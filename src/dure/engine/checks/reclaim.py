@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
@@ -115,20 +115,21 @@ def _founded(
 def _window(
     state: AllocationState, rule: LowOccupancy, now: datetime, zone: ZoneInfo
 ) -> Fraction | None:
-    """Occupancy of the window, day by day; None where a day has no metric."""
-    used = entitled = 0
-    for ago in range(1, rule.window_days + 1):
-        day = now.astimezone(zone).date() - timedelta(days=ago)
-        of_day = [one.used for one in state.days if one.day == day]
-        if len(of_day) != 1 or of_day[0] is None:
-            return None
-        used += of_day[0]
-        begins = datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()
-        after = day + timedelta(days=1)
-        finishes = datetime(after.year, after.month, after.day, tzinfo=zone).timestamp()
-        ran = min(finishes, state.ends.timestamp()) - max(begins, state.starts.timestamp())
-        entitled += max(0, int(ran)) * state.servers * state.accelerators_per_server
-    return Fraction(used, entitled) if entitled else Fraction(1)
+    """Occupancy of the window; None where a day has no metric."""
+    today = now.astimezone(zone).date()
+    first = today - timedelta(days=rule.window_days)
+    uses = [one.used for one in state.days if first <= one.day < today]
+    known = [used for used in uses if used is not None]
+    if len(known) < rule.window_days:
+        return None
+    begins, finishes = (_midnight(day, zone).timestamp() for day in (first, today))
+    ran = min(finishes, state.ends.timestamp()) - max(begins, state.starts.timestamp())
+    entitled = max(0, int(ran)) * state.servers * state.accelerators_per_server
+    return Fraction(sum(known), entitled) if entitled else Fraction(1)
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=zone)
 
 
 def _falls_short(state: AllocationState, rule: ExecutedRule, used: int, now: datetime) -> bool:

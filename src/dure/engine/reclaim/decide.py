@@ -20,7 +20,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
+
+from pydantic import JsonValue
 
 from dure.engine.reclaim.checkpoints import latest
 from dure.engine.reclaim.facts import (
@@ -35,7 +38,7 @@ from dure.engine.reclaim.facts import (
     ReclaimSnapshot,
     Withdraw,
 )
-from dure.engine.reclaim.judgement import RECOVERED, Finding, Now, judge, plain
+from dure.engine.reclaim.judgement import KEPT, RECOVERED, Finding, Now, judge, plain
 from dure.vocabulary.plans import Header, Reason
 from dure.vocabulary.programme.reclaim import LowOccupancy, ReclaimRule
 
@@ -81,7 +84,7 @@ def _without_notice(
 ) -> Notify | Leave:
     found = _spared(state, rule, now) or _found_now(state, rule, now)
     if isinstance(found, Reason):
-        return Leave(allocation=state.allocation, rule=rule.id, reason=found)
+        return _left(state, rule, found)
     if answers_to is not None:
         return _leave(state, rule, "other_notice", other=answers_to)
     deadline = now.instant + timedelta(days=rule.notice_days)
@@ -144,7 +147,7 @@ def _spared(state: AllocationState, rule: ExecutedRule, now: Now) -> Reason | No
         return plain("reclaim.exempt")
     until = state.starts + timedelta(days=rule.exempt_first_days)
     if now.instant < until:
-        return Reason(code="reclaim.first_days", params={"until": now.written(until)})
+        return plain("reclaim.first_days", until=now.written(until))
     return None
 
 
@@ -156,7 +159,7 @@ def _found_now(state: AllocationState, rule: ExecutedRule, now: Now) -> Finding 
     if checkpoint is None or (now.today - checkpoint).days > CHECKPOINT_OPEN_DAYS:
         return plain("reclaim.not_due")
     if _done(state, rule, checkpoint):
-        return Reason(code="reclaim.already_done", params={"occasion": checkpoint.isoformat()})
+        return plain("reclaim.already_done", occasion=checkpoint.isoformat())
     return judge(state, rule, checkpoint, now)
 
 
@@ -172,7 +175,18 @@ def _done(state: AllocationState, rule: ExecutedRule, occasion: date) -> bool:
     return f"{rule.id}@{occasion.isoformat()}" in state.pulled_back
 
 
+def _left(state: AllocationState, rule: ExecutedRule, why: Reason) -> Leave:
+    """Nearly every intent is such a one, and the same as the day before."""
+    params = tuple(why.params.items())
+    return _left_as(state.allocation, rule.id, why.code, params)
+
+
+@lru_cache(maxsize=KEPT)
+def _left_as(
+    allocation: str, rule: str, code: str, params: tuple[tuple[str, JsonValue], ...]
+) -> Leave:
+    return Leave(allocation=allocation, rule=rule, reason=Reason(code=code, params=dict(params)))
+
+
 def _leave(state: AllocationState, rule: ExecutedRule, why: str, **params: str) -> Leave:
-    code = f"reclaim.{why}"
-    reason = Reason(code=code, params=dict(params)) if params else plain(code)
-    return Leave(allocation=state.allocation, rule=rule.id, reason=reason)
+    return _left(state, rule, plain(f"reclaim.{why}", **params))

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from fractions import Fraction
-from functools import cache, cached_property
-from typing import Literal, NamedTuple
+from functools import cached_property, lru_cache
+from operator import attrgetter
+from typing import Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from pydantic import JsonValue
@@ -28,6 +29,11 @@ from dure.vocabulary.programme.reclaim import (
 )
 
 _SECOND = timedelta(seconds=1)
+_DAY: Final = attrgetter("day")
+_USED: Final = attrgetter("used")
+
+KEPT: Final = 8192
+"""Starts and ends of so many allocations are read once: they are the same every day."""
 
 RECOVERED = frozenset({"reclaim.enough_use", "reclaim.nothing_to_remove"})
 """The findings that end a notice; a missing metric or plan only holds it."""
@@ -54,7 +60,7 @@ class Now:
         return self.day(self.instant)
 
     def day(self, instant: datetime) -> date:
-        return instant.astimezone(self.zone).date()
+        return _day(instant, self.zone)
 
     def written(self, instant: datetime) -> str:
         return instant.astimezone(self.zone).isoformat(timespec="minutes")
@@ -68,10 +74,20 @@ class Now:
         return self._windows[length]
 
 
-@cache
-def plain(code: str) -> Reason:
-    """A reason that its code says wholly: thousands of allocations get the same one every day."""
-    return Reason(code=code)
+@lru_cache(maxsize=KEPT)
+def _day(instant: datetime, zone: ZoneInfo) -> date:
+    return instant.astimezone(zone).date()
+
+
+@lru_cache(maxsize=KEPT)
+def _epoch_s(instant: datetime) -> float:
+    return instant.timestamp()
+
+
+@lru_cache(maxsize=KEPT)
+def plain(code: str, **params: str | int) -> Reason:
+    """A reason that thousands of allocations get in the same words, or one gets every day."""
+    return Reason(code=code, params={**params})
 
 
 class Finding(NamedTuple):
@@ -128,14 +144,10 @@ def removal(
 def _occupancy(state: AllocationState, rule: LowOccupancy, now: Now) -> Finding | Reason:
     window = now.window(rule.window_days)
     if window.days[0] < _window_opens(state, rule, now):
-        return Reason(code="reclaim.window_not_full", params={"days": rule.window_days})
-    known = {one.day: one.used for one in state.days}
-    used = 0
-    for day in window.days:
-        of_day = known.get(day)
-        if of_day is None:
-            return plain("reclaim.no_metric")
-        used += of_day
+        return plain("reclaim.window_not_full", days=rule.window_days)
+    used = _used_in(state, window)
+    if used is None:
+        return plain("reclaim.no_metric")
     entitled = _seconds_within(state, window) * state.servers * state.accelerators_per_server
     if used * rule.below.denominator >= rule.below.numerator * entitled:
         return plain("reclaim.enough_use")
@@ -152,22 +164,37 @@ def _occupancy(state: AllocationState, rule: LowOccupancy, now: Now) -> Finding 
     return Finding("occupancy", freed, amount, params)
 
 
+def _used_in(state: AllocationState, window: Window) -> int | None:
+    """The use of the window's days; None where one of them has no metric."""
+    last = state.days[-len(window.days) :]
+    if tuple(map(_DAY, last)) == window.days:  # as they nearly always come
+        uses = tuple(map(_USED, last))
+        return None if None in uses else sum(uses)
+    known = {one.day: one.used for one in state.days}
+    found = [used for day in window.days if (used := known.get(day)) is not None]
+    return sum(found) if len(found) == len(window.days) else None
+
+
 def _window_opens(state: AllocationState, rule: LowOccupancy, now: Now) -> date:
     """The first day that may count: the allocation's start, or the rule's last take-back."""
     started = now.day(state.starts)
-    if not state.pulled_back:
-        return started
-    done = (
-        date.fromisoformat(occasion)
-        for name, _, occasion in (key.rpartition("@") for key in state.pulled_back)
-        if name == rule.id
+    last = _last_taken(state.pulled_back, rule.id)
+    return started if last is None else max(started, last)
+
+
+@lru_cache(maxsize=KEPT)
+def _last_taken(pulled_back: tuple[str, ...], rule: str) -> date | None:
+    occasions = (
+        occasion
+        for name, _, occasion in (key.rpartition("@") for key in pulled_back)
+        if name == rule
     )
-    return max([started, *done])
+    return max(map(date.fromisoformat, occasions), default=None)
 
 
 def _seconds_within(state: AllocationState, window: Window) -> int:
     """Seconds of the window in which the allocation ran."""
-    begins, ends = state.starts.timestamp(), state.ends.timestamp()
+    begins, ends = _epoch_s(state.starts), _epoch_s(state.ends)
     return max(0, int(min(ends, window.closes_s) - max(begins, window.opens_s)))
 
 
