@@ -84,7 +84,8 @@ def conduct(
 ) -> Study:
     """Plays every policy with every seed, 1 and up.
 
-    `count_months`: whether metering counts each month; None: where that costs little.
+    `count_months`: whether metering counts each month; None: of the first seed, where that costs
+    little.
     Raises UnableToSet, UnableToReadTrace, PlanRefused, UnableToAccount.
     """
     programmes = cache(programmes)
@@ -105,7 +106,7 @@ def conduct(
             play = run.play(scenario, place, work, policy=policy, seed=seed, progress=days)
             alone = fairness.ends_of(play) if policy == _ALONE else alone
             measured[policy] = metrics.measure(play, alone=alone)
-            counted = _counted(play, asked=count_months) if seed == 1 or keep is not None else ()
+            counted = _counted(play, asked=count_months) if seed == 1 or count_months else ()
             if seed == 1:
                 kept.keep(play, counted)
             if keep is not None:
