@@ -52,9 +52,9 @@ fix: $(VENV)/.dev ## let ruff mend what it can
 	$(BIN)/ruff check --fix src tests
 	$(BIN)/ruff format src tests
 
-bench: bench-assignment bench-scores bench-account bench-take-back bench-pages bench-rounds ## the side-by-side figures under bench/
+bench: bench-assignment bench-scores bench-account bench-take-back bench-pages bench-rounds bench-twin ## the side-by-side figures under bench/
 
-bench-%: $(VENV)/.dev ## one of them: bench-rounds, bench-assignment, bench-scores, bench-pages, bench-take-back, bench-account
+bench-%: $(VENV)/.dev ## one of them: bench-rounds, bench-assignment, bench-scores, bench-pages, bench-take-back, bench-account, bench-twin
 	@$(BIN)/python -m bench.$(subst -,_,$*)
 
 lock: $(BIN)/uv ## pin the dependencies anew, with hashes and without a registry's name
@@ -62,6 +62,7 @@ lock: $(BIN)/uv ## pin the dependencies anew, with hashes and without a registry
 	$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --extra hub --group build pyproject.toml -o requirements/hub.lock
 	$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --extra hub --extra twin --group build pyproject.toml -o requirements/twin.lock
 	$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --extra hub --extra twin --group build --group dev pyproject.toml -o requirements/dev.lock
+	$(UV) pip compile -q --generate-hashes --python-version 3.11 --no-header --no-annotate requirements/peers.in -o requirements/peers.lock
 
 translations: $(VENV)/.hub ## gather the sentences of code and pages, compile the translated ones (needs gettext)
 	cd src/dure && DURE_HOME=$(CURDIR)/.dure DJANGO_SETTINGS_MODULE=dure.hub.settings $(CURDIR)/$(BIN)/django-admin makemessages -l ko -l en --no-location --no-obsolete
