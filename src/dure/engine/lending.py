@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, model_validator
@@ -159,12 +160,16 @@ def _why_lent(borrower: Borrower, pool: str, turn: int, policy: Lending, now: da
     if until is not None and now < until:
         params: dict[str, str | int] = {"pool": pool, "turn": turn, "until": until.isoformat()}
         return Reason(code="lending.after_take_back", params=params)
-    if borrower.position is None:
+    return _standing_reason(pool, turn, borrower.position)
+
+
+@lru_cache(maxsize=8192)
+def _standing_reason(pool: str, turn: int, position: int | None) -> Reason:
+    """The same for whoever has this turn, today and tomorrow."""
+    if position is None:
         return Reason(code="lending.beyond_allocation", params={"pool": pool, "turn": turn})
-    return Reason(
-        code="lending.while_waiting",
-        params={"pool": pool, "turn": turn, "position": borrower.position},
-    )
+    params = {"pool": pool, "turn": turn, "position": position}
+    return Reason(code="lending.while_waiting", params={**params})
 
 
 def _why_stopped(project: str, pool: str, snapshot: LendingSnapshot, policy: Lending) -> Reason:
