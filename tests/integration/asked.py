@@ -36,6 +36,7 @@ RESULT: dict[str, object] = {
     "seeds": [1],
     "rows": [
         {
+            "figure": "useful_occupancy",
             "label": "Useful occupancy",
             "cells": [{"value": "48.5 %"}, {"value": "73.6 %", "change": "+25.1 %"}],
         }

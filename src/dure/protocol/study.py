@@ -79,8 +79,10 @@ class ResultCell(Frozen):
 
 
 class ResultRow(Frozen):
-    """One figure, a cell for each policy. `label` is a key of the catalogue."""
+    """One figure, a cell for each policy. `figure` is its name among the raw ones, `label` a key of
+    the catalogue."""
 
+    figure: str
     label: str
     cells: tuple[ResultCell, ...]
 

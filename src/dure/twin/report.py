@@ -153,11 +153,11 @@ def answer(study: Study, language: Language) -> str:
     return _answer(study, speaker(language))
 
 
-def rows(study: Study) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """(label, (figure, difference to the first policy) of each policy), as the page writes them."""
+def rows(study: Study) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
+    """(metric, label, (figure, difference to the first) of each policy), as the page writes it."""
     for metric, label, form in shown(study.comparison):
         by_policy = study.comparison.figures[metric]
-        yield label, [_told(by_policy[p], form) for p in study.comparison.policies]
+        yield metric, label, [_told(by_policy[p], form) for p in study.comparison.policies]
 
 
 def _policies(study: Study, say: Say) -> str:

@@ -71,10 +71,11 @@ def result(study: Study) -> StudyResult:
         seeds=study.comparison.seeds,
         rows=tuple(
             ResultRow(
+                figure=figure,
                 label=label,
                 cells=tuple(ResultCell(value=value, change=change) for value, change in cells),
             )
-            for label, cells in report.rows(study)
+            for figure, label, cells in report.rows(study)
         ),
         comparison=study.comparison.model_dump(mode="json"),
         plays=[one.model_dump(mode="json") for one in study.metrics],

@@ -24,7 +24,7 @@ FIRST_CHOSEN: Final = ("islands", "pool", "stewarded")
 
 MOST_DAYS: Final = 366
 MOST_LOAD: Final = 400
-"""Per cent of the capacity: the twin's own bound."""
+"""Per cent: the twin's own bound."""
 
 
 class StudyFilter(Filter):
@@ -98,8 +98,11 @@ class ChoiceForm(_Asking):
             required=False,
         )
         self.fields["load"] = forms.IntegerField(
-            label=gettext("Demand, in per cent of the capacity"),
-            help_text=gettext("Empty: as in the scenario; this programme: 80. 100 fills it."),
+            label=gettext("Demand, in per cent"),
+            help_text=gettext(
+                "Of what the projects hold or ask for; with jobs of your own, of the whole capacity."
+                " Empty: as in the scenario; this programme: 80."
+            ),
             min_value=1,
             max_value=MOST_LOAD,
             required=False,

@@ -178,9 +178,10 @@ def _strangers(asked: Asked) -> Iterator[FileProblem]:
 
 
 def _leads_elsewhere(path: Place, text: str, brought: str | None) -> bool:
-    if path[-1] == "file":
+    name = path[-1] if path else ""
+    if name == "file":
         return text != brought
-    if path[-1] in _WORDS:
+    if name in _WORDS:
         return False
     return ("/" in text or "\\" in text) and not _FRACTION.fullmatch(text)
 

@@ -59,7 +59,8 @@ def study(request: HttpRequest, by: User, pk: int) -> HttpResponse:
         **_standing(one),
         "table": queries.table(study=one, language=_language()),
         "why": queries.why_failed(one),
-        "files": files,
+        "files": [file for file in files if not _holds_rows(file)],
+        "rows": [file for file in files if _holds_rows(file)],
         "report": report if any(file.name == report for file in files) else "",
         "may_ask": may(by, Action.ASK_STUDY),
         "missing": installed.missing(),
@@ -114,6 +115,11 @@ def remove(request: HttpRequest, by: User, pk: int) -> HttpResponse:
     operations.remove_study(study=one, by=by, now=clock.now())
     messages.success(request, _("The study “%(name)s” is removed.") % {"name": one.name})
     return redirect("studies")
+
+
+def _holds_rows(file: StudyFile) -> bool:
+    """One of the many of a study's plays, which are shown when they are asked for."""
+    return file.name.endswith(".parquet") and not file.is_input
 
 
 def _standing(one: Study) -> dict[str, object]:

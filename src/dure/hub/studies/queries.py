@@ -12,11 +12,21 @@ from dure.hub.people.gate import Action, NotPermitted, require
 from dure.hub.people.models import User
 from dure.hub.portal.reasons import sentence
 from dure.hub.studies.models import Study, StudyFile
-from dure.protocol.study import StudyResult
+from dure.protocol.study import ResultRow, StudyResult
 
 REPORTS: Final = {"ko": "report-ko.html", "en": "report-en.html"}
 _LONG: Final = ("scenario", "result", "left_out")
 """What a list does not show."""
+
+
+KEY: Final = (
+    "useful_occupancy", "bound_share", "wait_mean_h", "wait_p95_h", "never_started", "lost_hours",
+    "take_back_p99_s", "guarantee_misses", "promotions",
+)  # fmt: skip
+"""What a choice hangs on: use, waits, the cost of lending, the promise to owners, who came in."""
+
+Row = tuple[str, tuple[tuple[str, str], ...]]
+"""A figure's name, and (value, difference to the first policy) of each policy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +40,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The policies side by side, in the reader's language."""
+    """The policies side by side, in the reader's language; the key figures first."""
 
     columns: tuple[Column, ...]
-    rows: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    key: tuple[Row, ...]
+    others: tuple[Row, ...]
     answer: str
     seeds: int
 
@@ -90,16 +101,18 @@ def table(*, study: Study, language: str) -> Table | None:
         Column(gettext(one.label), gettext(one.says), one.id == result.recommended)
         for one in result.policies
     )
-    rows = (
-        (gettext(row.label), tuple((cell.value, cell.change) for cell in row.cells))
-        for row in result.rows
-    )
+    parts = {row.figure: _row(row) for row in result.rows}
     return Table(
         columns=tuple(columns),
-        rows=tuple(rows),
+        key=tuple(parts[figure] for figure in KEY if figure in parts),
+        others=tuple(row for figure, row in parts.items() if figure not in KEY),
         answer=result.answer.ko if language == "ko" else result.answer.en,
         seeds=len(result.seeds),
     )
+
+
+def _row(row: ResultRow) -> Row:
+    return gettext(row.label), tuple((cell.value, cell.change) for cell in row.cells)
 
 
 def why_failed(study: Study) -> str:

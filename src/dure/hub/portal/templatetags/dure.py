@@ -32,12 +32,15 @@ TONES: Final = {
     "applied": "positive",
     "published": "positive",
     "promoted": "positive",
+    "done": "positive",
     "submitted": "info",
     "admitted": "info",
     "ranked": "info",
     "reviewing": "info",
     "screened": "info",
     "announced": "info",
+    "queued": "info",
+    "running": "info",
     "offered": "warning",
     "proposed": "warning",
     "waitlisted": "warning",
@@ -45,6 +48,7 @@ TONES: Final = {
     "refused": "negative",
     "rejected": "negative",
     "executed": "negative",
+    "failed": "negative",
 }
 """The badge of each state; states not named here are neutral."""
 
