@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 from tests.integration import small
-from tests.integration.small import STARTED
+from tests.integration.small import DECIDED, STARTED
 from tests.unit.twin import tiny
 
-from dure.engine import lending, reclaim, waitlist
+from dure.engine import allocation, lending, reclaim, waitlist
+from dure.engine.checks import allocation as round_check
 from dure.engine.checks import lending as check
+from dure.hub.allocations import decisions, rounds
 from dure.hub.loop import step
 from dure.twin.control import PlanRefused
+from dure.vocabulary.plans import Reason
 
 pytestmark = pytest.mark.django_db
 
@@ -27,6 +30,53 @@ def refusing(*_facts: Any) -> Any:
 
 def lends_nothing(_snapshot: Any, _policy: Any, header: Any) -> lending.LendingPlan:
     return lending.LendingPlan(header=header, intents=())
+
+
+ROUND = {"rounds": {"applications": 4, "servers": {1: 1}}}
+
+
+def awards_nobody(
+    snapshot: allocation.RoundSnapshot, _policy: Any, header: Any, **_how: Any
+) -> allocation.RoundPlan:
+    waiting = tuple(
+        allocation.Outcome(
+            application=request.application,
+            outcome="waitlisted",
+            pool=None,
+            servers=0,
+            place=place,
+            reason=Reason(code="round.no_pool", params={"models": "-"}),
+        )
+        for place, request in enumerate(sorted(snapshot.requests, key=lambda r: r.rank), start=1)
+    )
+    return allocation.RoundPlan(header=header, intents=waiting, objective=0, bound=0, optimal=True)
+
+
+def awarded(**changed: Any) -> int:
+    events = tiny.play("islands", allocations=ROUND, of=tiny.jobs((0, 60, 1, 0)), **changed)
+    return sum(event.servers for event in events.register.events if event.what == "award")
+
+
+def test_a_round_replaced_changes_hub_and_twin(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, proposed = small.proposed()
+    assert proposed.outcomes.filter(servers__gt=0).exists()
+    assert awarded() == 4
+    monkeypatch.setattr(allocation, "plan", awards_nobody)
+    monkeypatch.setattr(round_check, "violations", lambda *_facts: ())  # which would refuse that
+    made = rounds.solve_round(call=world.call, by=world.operator, now=DECIDED)
+    assert not made.outcomes.filter(servers__gt=0).exists()
+    assert awarded() == 0
+
+
+def test_a_round_that_its_check_refuses_is_applied_by_neither(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = small.ranked()
+    monkeypatch.setattr(allocation, "plan", awards_nobody)
+    with pytest.raises(decisions.PlanRefused):
+        rounds.solve_round(call=world.call, by=world.operator, now=DECIDED)
+    with pytest.raises(PlanRefused, match="the round plan was refused"):
+        awarded()
 
 
 def test_lending_replaced_changes_hub_and_twin(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,8 +90,6 @@ def _view(text: str, file: str) -> RoundView:
 def _sentence(error: ErrorDetails) -> tuple[str, str | None]:
     if error["type"] == "missing":
         return f"'{error['loc'][-1]}' is missing", None
-    if error["type"] == "extra_forbidden":
-        return f"there is no field '{error['loc'][-1]}' in a round", None
     return sentence(error)
 
 
