@@ -268,7 +268,7 @@ def _energy(play: Play) -> Energy:
     pools = []
     for site in play.sites:
         owner, lent, *rest = (int(x) for x in np.array(site.series, np.int64).sum(axis=0))
-        down = down_as(site.world)
+        down = down_as(site.world) if site.pool.energy else 0
         pools.append(
             Spent(
                 draw=site.pool.energy,

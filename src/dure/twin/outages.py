@@ -12,16 +12,16 @@ from dure.engine import scheduling as sched
 def outages(world: sched.World) -> list[tuple[int, int, int]]:
     """Node, from, to, in seconds of the play; what is down at its end is down until then."""
     since: dict[int, int] = {}
-    found = []
+    found, end_s = [], world.clock_s
     rows = (row.tolist() for row in world.core.event)
     for at, node, up in zip(*rows, strict=True):
-        if at >= world.clock_s:
+        if at >= end_s:
             break
         if not up:
             since.setdefault(node, at)
         elif node in since:
             found.append((node, since.pop(node), at))
-    found += [(node, at, world.clock_s) for node, at in since.items()]
+    found += [(node, at, end_s) for node, at in since.items()]
     return [one for one in found if one[1] < one[2]]
 
 
