@@ -17,6 +17,7 @@ from dure.engine.scheduling import (
     busy,
     dues,
     failing,
+    handle,
     lending,
     modes,
     runs,
@@ -202,16 +203,17 @@ def _settle_all(core: Core, now: int) -> None:
         runs.settle(core.account, of, now)
 
 
-STAMP = stamp(ar, cr, jr, nr, dues, timers)
+STAMP = stamp(ar, cr, jr, nr, dues, timers, handle)
 
 
-def _outermost() -> Callable[[Handle, Policy, float, int], int]:
+def _outermost() -> Callable[[Handle, float, int], int]:
     written = STAMP
 
     @outermost
-    def advance(core: Any, policy: Policy, decay: float, until: int) -> int:
+    def advance(core: Any, decay: float, until: int) -> int:
         """The world goes on until then; says whether it must be given a longer log first."""
-        count = core.counter[: cr.COUNTS + 0 * len(written)]  # so that the stamp is in its key
+        count, policy = core.counter, core.policy
+        _ = written  # so that the stamp is in its key
         while count[cr.CLOCK] < until:
             if not _has_room(core):
                 return cr.LOG_FULL

@@ -24,7 +24,7 @@ PARKED: Final = 10  # 1 for a spare that waits for a failure
 SEEN: Final = 11  # scratch: the search that touched it last
 GAIN: Final = 12  # scratch: accelerators that come free in that search
 EMPTIES: Final = 13  # scratch, by block: its empty nodes that a placement may use
-NODE_ROWS: Final = 14
+NODE_ROWS: Final = 16  # as many as fill two cache lines
 
 FAMILIES: Final = 2
 
@@ -36,7 +36,7 @@ SHORT: Final = 3  # accelerators of COUNT that are still others'
 NEXT_OF_JOB: Final = 4  # also chains the slots that are not in use
 NEXT_ON_NODE: Final = 5
 LAST_ON_NODE: Final = 6
-SLOT_ROWS: Final = 7
+SLOT_ROWS: Final = 8  # as many as fill a cache line
 
 # home
 FREE_TOTAL: Final = 0

@@ -76,5 +76,6 @@ def end(core: Core) -> None:
     """Fair share orders the queues no more."""
     if core.counter[cr.RANKED]:
         core.counter[cr.RANKED] = 0
-        core.standing[0, :] = 0
+        for user in range(core.standing.shape[1]):
+            core.standing[0, user] = 0
         _sort_queues(core)

@@ -14,6 +14,7 @@ from dure.engine.scheduling.facts import Ints
 HEAP: Final = 0
 PLACE: Final = 1
 WHEN: Final = 2
+ROWS: Final = 3
 
 
 @compiled

@@ -15,7 +15,7 @@ import numpy as np
 
 from dure.engine.scheduling import account_rows as ar
 from dure.engine.scheduling import counters as cr
-from dure.engine.scheduling import dues, kernel
+from dure.engine.scheduling import dues, kernel, timers
 from dure.engine.scheduling import job_rows as jr
 from dure.engine.scheduling import node_rows as nr
 from dure.engine.scheduling.facts import (
@@ -90,7 +90,7 @@ def _check_pool(pool: Pool, accounts: Accounts, events: NodeEvents, node_home: I
 
 
 def _job_rows(jobs: Jobs) -> Ints:
-    rows = np.zeros((jr.ROWS, len(jobs.submit_s)), np.int64)
+    rows = np.zeros((jr.ROWS, len(jobs.submit_s)), np.int64, order="F")
     for row, values in enumerate(jobs):
         rows[row] = values
     for row in (jr.START, jr.END, jr.TURN, jr.ASKED, jr.HELD, jr.SLOT):
@@ -101,7 +101,7 @@ def _job_rows(jobs: Jobs) -> Ints:
 
 def _account_rows(accounts: Accounts, jobs: Jobs, start_s: int) -> Ints:
     count = len(accounts.entitled)
-    rows = np.zeros((ar.ROWS, count), np.int64)
+    rows = np.zeros((ar.ROWS, count), np.int64, order="F")
     controls = (
         accounts.entitled,
         accounts.lent_ceiling,
@@ -128,16 +128,17 @@ def _empty_core(
     count, size = len(jobs.submit_s), pool.nodes * pool.per_node
     users = 1 + int(jobs.user.max(initial=0))
     homes = 1 + max(int(node_home.max()), int(accounts.home.max(initial=0)))
-    node = np.zeros((nr.NODE_ROWS, pool.nodes), np.int64)
+    node = np.zeros((nr.NODE_ROWS, pool.nodes), np.int64, order="F")
     node[nr.FREE] = node[nr.CLAIM] = pool.per_node
     node[nr.HOME], node[nr.BLOCK], node[nr.SLOT] = node_home, pool.block, -1
-    slot = np.full((nr.SLOT_ROWS, 2 * size + 1), -1, np.int64)
+    slot = np.full((nr.SLOT_ROWS, 2 * size + 1), -1, np.int64, order="F")
     slot[nr.NEXT_OF_JOB] = np.arange(1, 2 * size + 2)
-    home = np.zeros((nr.HOME_ROWS, homes), np.int64)
+    home = np.zeros((nr.HOME_ROWS, homes), np.int64, order="F")
     home[nr.NODES] = np.bincount(node_home, minlength=homes)
     home[nr.OWNER] = -1
     home[nr.DUES] = dues.NOT_KEPT
-    timer = np.full((3, count + len(accounts.entitled) + 1), -1, np.int64)
+    items = count + len(accounts.entitled) + 1
+    timer = np.full((timers.ROWS, items), -1, np.int64, order="F")
     numbers = np.zeros(cr.COUNTS, np.int64)
     numbers[cr.CLOCK], numbers[cr.PER_NODE] = start_s, pool.per_node
     words = (pool.nodes + 63) // 64
@@ -271,7 +272,7 @@ def advance(world: World, until_s: int) -> World:
     policy = world.policy
     decay = 0.5 ** (policy.fair_every_s / policy.half_life_s)
     core = world.core
-    while kernel.advance(Handle(core), policy, decay, until_s) == cr.LOG_FULL:
+    while kernel.advance(Handle(core, policy), decay, until_s) == cr.LOG_FULL:
         core = core._replace(log=np.concatenate([core.log, np.zeros_like(core.log)], axis=1))
     return world._replace(core=core)
 
@@ -283,7 +284,7 @@ def segments(world: World) -> Ints:
 
 def fork(world: World) -> World:
     """A copy that goes its own way."""
-    copies: dict[str, Any] = {name: array.copy() for name, array in world.core._asdict().items()}
+    copies: dict[str, Any] = {name: array.copy("K") for name, array in world.core._asdict().items()}
     return _view(world.pool, world.policy, Core(**copies))
 
 
