@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import gzip
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from dure.engine.scheduling import account_rows as ar
 from dure.engine.scheduling import counters as cr
 from dure.engine.scheduling import job_rows as jr
 from dure.engine.scheduling import node_rows as nr
+from dure.engine.scheduling.facts import Core
 
 MOST_TIME: Final = 60
 
@@ -34,7 +36,8 @@ def ints(*values: int) -> Any:
 @st.composite
 def cases(draw: st.DrawFn, /, **fixed: Any) -> dict[str, Any]:
     """A small world: some nodes, accounts and jobs, and the rules asked for."""
-    nodes, size = draw(st.integers(1, 5)), draw(st.sampled_from([1, 2, 4]))
+    nodes = draw(fixed.get("nodes", st.integers(1, 5)))
+    size = draw(st.sampled_from([1, 2, 4]))
     accounts = fixed.get("accounts") or draw(st.integers(1, 3))
     count = draw(fixed.get("count", st.integers(1, 14)))
 
@@ -110,17 +113,34 @@ def run(case: dict[str, Any], *steps: int) -> sched.World:
     return world
 
 
+def slots_of(core: Core, one: int) -> Iterator[int]:
+    at = core.job[jr.SLOT, one]
+    while at >= 0:
+        yield at
+        at = core.slot[nr.NEXT_OF_JOB, at]
+
+
+def nodes_of(core: Core, at: int) -> Iterator[tuple[int, int]]:
+    """What the slot has on each of its nodes now."""
+    on, nodes = core.slot[nr.NODE, at], int(core.slot[nr.NODES_OF_WORD, at])
+    if nodes == 0:
+        yield on, core.slot[nr.COUNT, at] - core.slot[nr.SHORT, at]
+    for bit in range(64):
+        if nodes >> bit & 1:
+            yield 64 * on + bit, core.counter[cr.PER_NODE]
+
+
 def check(world: sched.World) -> None:
     """No node gives more than it has, no gang has a part, nothing is counted twice."""
     core, state = world.core, world.state
     has = np.zeros(world.pool.nodes, np.int64)
     for one in range(len(state.status)):
-        at, mine, short = core.job[jr.SLOT, one], 0, 0
-        while at >= 0:
+        mine, short = 0, 0
+        for at in slots_of(core, one):
             mine += core.slot[nr.COUNT, at]
             short += core.slot[nr.SHORT, at]
-            has[core.slot[nr.NODE, at]] += core.slot[nr.COUNT, at] - core.slot[nr.SHORT, at]
-            at = core.slot[nr.NEXT_OF_JOB, at]
+            for on, amount in nodes_of(core, at):
+                has[on] += amount
         runs = state.status[one] in (jr.RUNNING, jr.LEAVING)
         if runs or state.status[one] == jr.HOLDING:
             assert mine == world.jobs.width[one]

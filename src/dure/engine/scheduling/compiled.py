@@ -25,11 +25,21 @@ _PART: Final = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 _written: Final[list[str]] = []
 
 
-def compiled(function: Kernel) -> Kernel:
-    """The function compiled as a part of the outermost kernel that calls it."""
+def _write(function: Callable[..., Any]) -> None:
     code = function.__code__
     _written.append(f"{code.co_name} {code.co_code.hex()} {code.co_consts} {code.co_names}")
+
+
+def compiled(function: Kernel) -> Kernel:
+    """The function compiled as a part of the outermost kernel that calls it."""
+    _write(function)
     return cast("Kernel", numba.njit(**_OPTIONS, **_PART)(function))
+
+
+def inlined(function: Kernel) -> Kernel:
+    """The same, where a call would cost more than what it does: it becomes part of its callers."""
+    _write(function)
+    return cast("Kernel", numba.njit(forceinline=True, **_OPTIONS, **_PART)(function))
 
 
 def outermost(function: Kernel) -> Kernel:

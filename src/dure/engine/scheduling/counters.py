@@ -25,10 +25,14 @@ PER_NODE: Final = 16
 STEPPED: Final = 17  # 1 once the controls of this step are counted
 COUNTED: Final = 18  # when use was counted last
 RANKED: Final = 19  # 1: fair share orders the queues
-COUNTS: Final = 20
+BY_WORDS: Final = 20  # 1: gangs have their whole nodes by words, not by slots
+COUNTS: Final = 21
 
 FOREVER: Final = 1 << 60
 """Later than any time: no sum of two such times leaves 64 bits."""
+
+GANG: Final = 3
+"""From so many whole nodes on a gang has them by words: with fewer, slots are as quick."""
 
 # backfill
 NONE: Final = 0

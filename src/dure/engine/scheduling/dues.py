@@ -11,6 +11,7 @@ from dure.engine.scheduling import job_rows as jr
 from dure.engine.scheduling import node_rows as nr
 from dure.engine.scheduling.compiled import compiled
 from dure.engine.scheduling.facts import Ints
+from dure.engine.scheduling.handle import move
 
 NOT_KEPT: Final = -1
 
@@ -36,9 +37,8 @@ def insert(due: Ints, homes: Ints, job: Ints, home: int, one: int) -> None:
         return
     at = job[jr.DUE, one]
     place = _place_of(due, size, home, at, one)
-    for after in range(size, place, -1):
-        due[home, 0, after] = due[home, 0, after - 1]
-        due[home, 1, after] = due[home, 1, after - 1]
+    for row in range(2):
+        move(due, (home, row, place + 1), (home, row, place), size - place)
     due[home, 0, place] = one
     due[home, 1, place] = at
     homes[nr.DUES, home] = size + 1
@@ -51,7 +51,6 @@ def remove(due: Ints, homes: Ints, job: Ints, home: int, one: int) -> None:
     if size == NOT_KEPT:
         return
     place = _place_of(due, size, home, job[jr.DUE, one], one)
-    for after in range(place + 1, size):
-        due[home, 0, after - 1] = due[home, 0, after]
-        due[home, 1, after - 1] = due[home, 1, after]
+    for row in range(2):
+        move(due, (home, row, place), (home, row, place + 1), size - place - 1)
     homes[nr.DUES, home] = size - 1

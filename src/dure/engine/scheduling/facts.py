@@ -93,12 +93,13 @@ class Core(NamedTuple):
     bits: Ints  # [family, home, level, word]: nodes by what is free
     level: Ints  # [family, home, level]: how many
     queue: Ints  # the jobs of each account's queue, in order
+    asked: Ints  # beside each: [its width, the seconds it needs]
     want: Ints  # beside each: what it would borrow, 0 nothing
     busy: Ints  # bits by account: a pass may find something new in its queue
     timer: Ints  # [HEAP, PLACE, WHEN] by item: jobs, then accounts, then the count of shares
     due: Ints  # [home, 0]: guaranteed jobs in the order of [home, 1], when their limits end
-    plan: Ints  # scratch: the nodes of a placement, and accelerators on each
-    reserved: Ints  # [home]: the nodes of its reservation
+    plan: Ints  # scratch: the nodes of a placement, accelerators on each; see `placing`
+    reserved: Ints  # [home, word]: the nodes of its reservation; then scratch
     event: Ints  # [at, node, up]
     log: Ints  # [job, from, to, mode, end]
     counter: Ints

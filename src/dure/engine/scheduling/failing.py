@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from dure.engine.scheduling import account_rows as ar
-from dure.engine.scheduling import busy, dues, levels, runs
+from dure.engine.scheduling import busy, dues, gangs, levels, runs
 from dure.engine.scheduling import counters as cr
 from dure.engine.scheduling import job_rows as jr
 from dure.engine.scheduling import node_rows as nr
@@ -92,6 +92,8 @@ def fail(core: Core, on: int, policy: Policy, now: int) -> None:
         return
     if not core.node[nr.UP, on]:
         return
+    if core.node[nr.SLOT, on] >= 0:
+        gangs.split(core, core.slot[nr.JOB, core.node[nr.SLOT, on]])
     _take_out(core, on)
     one = _first_on(core, on, True)
     while one >= 0:

@@ -19,6 +19,7 @@ import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.imputils import lower_builtin, lower_getattr, lower_getattr_generic
+from numba.core.types.containers import UniTuple
 from numba.core.typing import signature
 from numba.core.typing.templates import (
     AbstractTemplate,
@@ -26,12 +27,19 @@ from numba.core.typing.templates import (
     infer_getattr,
     infer_global,
 )
-from numba.extending import NativeValue, models, register_model, typeof_impl, unbox
+from numba.extending import (
+    NativeValue,
+    intrinsic,
+    models,
+    register_model,
+    typeof_impl,
+    unbox,
+)
 
 from dure.engine.scheduling import account_rows, job_rows, node_rows, timers
 from dure.engine.scheduling.facts import Core, Policy
 
-LOWERED: Final = 4
+LOWERED: Final = 5
 """Raised whenever this module lowers otherwise: what was compiled before is of no use then."""
 
 _NUMBER: Final = ir.IntType(64)
@@ -180,7 +188,7 @@ class _Shape(AttributeTemplate):  # type: ignore[misc]  # numba's classes are An
     key = _TableType
 
     def resolve_shape(self, of: _TableType) -> Any:
-        return types.UniTuple(types.int64, of.ndim)
+        return UniTuple(types.int64, of.ndim)
 
 
 @lower_getattr(_TableType, "shape")  # type: ignore[untyped-decorator]
@@ -189,7 +197,7 @@ def _shape(_context: Any, builder: Any, of: _TableType, row: Any) -> Any:
 
 
 def _indices(of: _TableType) -> Any:
-    return types.int64 if of.ndim == 1 else types.UniTuple(types.int64, of.ndim)
+    return types.int64 if of.ndim == 1 else UniTuple(types.int64, of.ndim)
 
 
 @infer_global(operator.getitem)
@@ -231,3 +239,17 @@ def _write(context: Any, builder: Any, of: Any, args: Any) -> Any:
     row, index, value = args
     builder.store(value, _place(context, builder, of.args[0], row, index))
     return context.get_dummy_value()
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def move(_typing: Any, of: Any, to: Any, at: Any, count: Any) -> Any:  # noqa: ARG001 - typed by numba
+    """So many numbers from the index `at` on are copied to the index `to`; they may overlap."""
+
+    def lower(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        row, there, here, numbers = args
+        source = _place(context, builder, of, row, here)
+        target = _place(context, builder, of, row, there)
+        cgutils.raw_memmove(builder, target, source, numbers, 8)
+        return context.get_dummy_value()
+
+    return types.none(of, _indices(of), _indices(of), types.int64), lower

@@ -17,9 +17,11 @@ from dure.engine.scheduling import (
     busy,
     dues,
     failing,
+    gangs,
     handle,
     lending,
     modes,
+    queues,
     runs,
     serving,
     sharing,
@@ -169,6 +171,9 @@ def _begin_step(core: Core, policy: Policy, decay: float, now: int) -> None:
     """The controls are read: everybody is looked at anew."""
     account = core.account
     _keep_dues(core, policy.backfill != cr.NONE or policy.lending != 0 or account.shape[1] > 1)
+    core.counter[cr.BY_WORDS] = policy.lending == 0 and policy.placement == cr.LOWEST
+    if policy.lending:
+        gangs.split_all(core)
     for of in range(account.shape[1]):
         account[ar.ASIDE, of] = 0
         for place in range(account[ar.HEAD, of], account[ar.TAIL, of]):
@@ -203,7 +208,7 @@ def _settle_all(core: Core, now: int) -> None:
         runs.settle(core.account, of, now)
 
 
-STAMP = stamp(ar, cr, jr, nr, dues, timers, handle)
+STAMP = stamp(ar, cr, jr, nr, dues, timers, queues, serving, handle)
 
 
 def _outermost() -> Callable[[Handle, float, int], int]:

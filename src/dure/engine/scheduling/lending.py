@@ -49,7 +49,7 @@ def _next_place(core: Core, of: int, place: int) -> int:
     if core.job[jr.KIND, core.queue[place]] != jr.LENT:
         return place + 1
     core.account[ar.ASIDE, of] -= 1
-    return queues.remove(core.queue, core.want, core.account, of, place)
+    return queues.remove(core, of, place)
 
 
 @compiled
@@ -97,7 +97,8 @@ def lend(core: Core, policy: Policy, now: int) -> None:
     account, homes = core.account, core.home
     if not _may_find(core, policy):
         return
-    homes[nr.LEAST, :] = cr.FOREVER
+    for home in range(homes.shape[1]):
+        homes[nr.LEAST, home] = cr.FOREVER
     for place in range(account.shape[1]):
         of = account[ar.SEQUENCE, place]
         if (

@@ -9,17 +9,17 @@ from __future__ import annotations
 from numba.cpython.unsafe import numbers
 
 from dure.engine.scheduling import node_rows as nr
-from dure.engine.scheduling.compiled import compiled
+from dure.engine.scheduling.compiled import compiled, inlined
 from dure.engine.scheduling.facts import Ints
 
 
-@compiled
+@inlined
 def _flip(bits: Ints, level: Ints, family: int, home: int, at: int, node: int, by: int) -> None:
     bits[family, home, at, node >> 6] ^= 1 << (node & 63)
     level[family, home, at] += by
 
 
-@compiled
+@inlined
 def shift(node: Ints, bits: Ints, level: Ints, family: int, one: int, by: int) -> None:
     """The node's FREE or CLAIM (`family`) grows by so much."""
     old = node[family, one]
@@ -28,6 +28,18 @@ def shift(node: Ints, bits: Ints, level: Ints, family: int, one: int, by: int) -
         home = node[nr.HOME, one]
         _flip(bits, level, family, home, old, one, -1)
         _flip(bits, level, family, home, old + by, one, 1)
+
+
+@inlined
+def shift_word(
+    bits: Ints, level: Ints, home: int, old: int, new: int, word: int, nodes: int, count: int
+) -> None:
+    """The FREE and CLAIM of these nodes of a word, all `old` before, are `new`."""
+    for family in range(nr.FAMILIES):
+        bits[family, home, old, word] ^= nodes
+        bits[family, home, new, word] ^= nodes
+        level[family, home, old] -= count
+        level[family, home, new] += count
 
 
 @compiled

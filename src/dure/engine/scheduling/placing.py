@@ -4,17 +4,19 @@
 - With blocks: whole nodes come from the block with the fewest empty ones that has enough, or else
   from the blocks with the most; a part that breaks an empty node breaks one of the block with the
   fewest. Ties go to the lowest block.
-- Nothing is placed in part: the plan holds all nodes of a job, or none.
+- Nothing is placed in part: the plan holds all nodes of a job, or none. `plan[0]` has the nodes and
+  `plan[1]` what is used of each; a gang's whole nodes stand there by words, with their bits in
+  `plan[2]`, where `counters.BY_WORDS` says so.
 """
 
 from __future__ import annotations
 
 from dure.engine.scheduling import account_rows as ar
 from dure.engine.scheduling import counters as cr
-from dure.engine.scheduling import dues, levels, reservations, runs, slots
+from dure.engine.scheduling import dues, gangs, levels, reservations, runs, slots, words
 from dure.engine.scheduling import job_rows as jr
 from dure.engine.scheduling import node_rows as nr
-from dure.engine.scheduling.compiled import compiled
+from dure.engine.scheduling.compiled import compiled, inlined
 from dure.engine.scheduling.facts import Core
 
 
@@ -32,7 +34,7 @@ def _best_fit(core: Core, home: int, amount: int, top: int, bound: bool) -> int:
     return -1
 
 
-@compiled
+@inlined
 def fits(core: Core, family: int, home: int, width: int) -> bool:
     """Whether the width could stand on the home's nodes by FREE or CLAIM, reservations aside."""
     size = core.counter[cr.PER_NODE]
@@ -41,7 +43,7 @@ def fits(core: Core, family: int, home: int, width: int) -> bool:
     return bool(core.level[family, home, size] >= width // size)
 
 
-@compiled
+@inlined
 def _next_empty(core: Core, home: int, after: int, amount: int, bound: bool) -> int:
     """The first empty node after this one of which so much may be used; -1 none."""
     size = core.counter[cr.PER_NODE]
@@ -130,13 +132,59 @@ def _wholes_lowest(core: Core, home: int, whole: int, bound: bool) -> bool:
     return True
 
 
+@inlined
+def _is_by_words(core: Core, whole: int) -> bool:
+    return bool(whole >= cr.GANG and core.counter[cr.BY_WORDS])
+
+
+@compiled
+def _words_lowest(core: Core, home: int, whole: int, bound: bool) -> int:
+    """How many words of whole nodes were planned, those with the lowest index; 0: too few."""
+    size, planned = core.counter[cr.PER_NODE], 0
+    for word in range(core.bits.shape[3]):
+        nodes = core.bits[nr.FREE, home, size, word]
+        if bound:
+            nodes &= ~core.reserved[home, word]
+        if nodes:
+            count = words.count(nodes)
+            if count > whole:
+                nodes, count = words.lowest(nodes, whole), whole
+            core.plan[0, planned] = word
+            core.plan[1, planned] = count * size
+            core.plan[2, planned] = nodes
+            planned += 1
+            whole -= count
+            if whole == 0:
+                return int(planned)
+    return 0
+
+
+@compiled
+def _find_gang(core: Core, home: int, width: int, bound: bool) -> int:
+    """`find` for a gang by words."""
+    size = core.counter[cr.PER_NODE]
+    whole, rest = width // size, width % size
+    planned = _words_lowest(core, home, whole, bound)
+    if planned == 0 or rest == 0:
+        return int(planned)
+    part = _best_fit(core, home, rest, size - 1, bound)
+    if part < 0:
+        last = core.plan[0, planned - 1] * 64 + words.last(core.plan[2, planned - 1])
+        part = _next_empty(core, home, last, rest, bound)
+    core.plan[0, planned] = part
+    core.plan[1, planned] = rest
+    return int(planned + 1 if part >= 0 else 0)
+
+
 @compiled
 def find(core: Core, home: int, width: int, bound: bool, placement: int) -> int:
-    """How many nodes the job would stand on now; they are in the plan. 0: it cannot."""
+    """How many entries the plan has, where the job would stand now. 0: it cannot."""
     size = core.counter[cr.PER_NODE]
     whole, rest = width // size, width % size
     if core.level[nr.FREE, home, size] < whole:
         return 0
+    if _is_by_words(core, whole):
+        return _find_gang(core, home, width, bound)
     if placement == cr.BLOCKS:
         core.counter[cr.SEARCHES] += 1
         if not _wholes_by_block(core, home, whole, bound):
@@ -155,11 +203,12 @@ def find(core: Core, home: int, width: int, bound: bool, placement: int) -> int:
     return int(whole + 1 if part >= 0 else 0)
 
 
-@compiled
+@inlined
 def use_reserved(core: Core, on: int, amount: int, bound: bool) -> None:
-    """The node's spare is less by what one that is `bound` uses of it."""
-    if bound and core.node[nr.RESERVED, on]:
-        core.node[nr.SPARE, on] -= amount
+    """The reservation's spare is less by what one that is `bound` uses of its node."""
+    home = core.node[nr.HOME, on]
+    if bound and core.home[nr.PART_NODE, home] == on:
+        core.home[nr.PART_SPARE, home] -= amount
 
 
 @compiled
@@ -175,7 +224,7 @@ def occupy(core: Core, one: int, on: int, amount: int, short: int) -> None:
         core.home[nr.STALE, core.node[nr.HOME, on]] = 1
 
 
-@compiled
+@inlined
 def charge(core: Core, one: int, due: int) -> None:
     """The job counts in its account's entitlement, and until `due` in what is foreseen."""
     of = core.job[jr.ACCOUNT, one]
@@ -184,7 +233,7 @@ def charge(core: Core, one: int, due: int) -> None:
     dues.insert(core.due, core.home, core.job, core.account[ar.HOME, of], one)
 
 
-@compiled
+@inlined
 def spend_wholes(core: Core, one: int, bound: bool) -> None:
     """What the reservation leaves is less by the whole nodes of one that is `bound`."""
     if bound:
@@ -196,7 +245,11 @@ def spend_wholes(core: Core, one: int, bound: bool) -> None:
 def start(core: Core, one: int, mode: int, nodes: int, now: int, bound: bool) -> None:
     """The job runs on the nodes of the plan."""
     core.job[jr.MODE, one] = mode
-    for at in range(nodes):
+    size, width = core.counter[cr.PER_NODE], core.job[jr.WIDTH, one]
+    in_words = nodes - (width % size > 0) if _is_by_words(core, width // size) else 0
+    for at in range(in_words):
+        gangs.take(core, one, core.plan[0, at], core.plan[2, at])
+    for at in range(in_words, nodes):
         on, amount = core.plan[0, at], core.plan[1, at]
         occupy(core, one, on, amount, 0)
         use_reserved(core, on, amount, bound)

@@ -4,17 +4,25 @@
 - EITHER work that runs lent keeps its place, so that its turn is known when it comes.
 - Beside each job of the queue stands how much it would borrow: its width, 0 if it may not or does
   not wait. So lending need not look at the jobs themselves.
+- Its width and what it needs stand there too, so that backfill passes most of a long queue over.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 from dure.engine.scheduling import account_rows as ar
 from dure.engine.scheduling import job_rows as jr
-from dure.engine.scheduling.compiled import compiled
-from dure.engine.scheduling.facts import Ints
+from dure.engine.scheduling.compiled import compiled, inlined
+from dure.engine.scheduling.facts import Core, Ints
+from dure.engine.scheduling.handle import move
+
+# Core.asked
+WIDTH: Final = 0
+NEED: Final = 1
 
 
-@compiled
+@inlined
 def _comes_first(job: Ints, one: int, other: int) -> bool:
     if job[jr.RANK, one] != job[jr.RANK, other]:
         return bool(job[jr.RANK, one] < job[jr.RANK, other])
@@ -26,7 +34,11 @@ def _comes_first(job: Ints, one: int, other: int) -> bool:
 def place_of(queue: Ints, account: Ints, job: Ints, of: int, one: int) -> int:
     """Where in the queue the job stands, or would."""
     low, high = account[ar.HEAD, of], account[ar.TAIL, of]
-    if low < high and _comes_first(job, queue[high - 1], one):
+    if low == high or queue[low] == one:
+        return int(low)
+    if queue[high - 1] == one:
+        return int(high - 1)
+    if _comes_first(job, queue[high - 1], one):
         return int(high)
     while low < high:
         middle = (low + high) >> 1
@@ -45,56 +57,64 @@ def _end_of(queue: Ints, account: Ints, of: int) -> int:
     return int(queue.shape[0])
 
 
+@inlined
+def _move(core: Core, to: int, at: int, count: int) -> None:
+    """So many jobs from this place on stand from that place on."""
+    if count > 0:
+        move(core.queue, to, at, count)
+        move(core.want, to, at, count)
+        for row in range(2):
+            move(core.asked, (row, to), (row, at), count)
+
+
+@inlined
+def _set(core: Core, place: int, one: int, amount: int) -> None:
+    core.queue[place] = one
+    core.want[place] = amount
+    core.asked[WIDTH, place] = core.job[jr.WIDTH, one]
+    core.asked[NEED, place] = core.job[jr.NEED, one]
+
+
 @compiled
-def insert(
-    queue: Ints, want: Ints, account: Ints, job: Ints, of: int, one: int, amount: int
-) -> None:
+def insert(core: Core, of: int, one: int, amount: int) -> None:
     """The job comes into its place, and `amount` is what it would borrow."""
-    place = place_of(queue, account, job, of, one)
+    account = core.account
+    place = place_of(core.queue, account, core.job, of, one)
     head, tail = account[ar.HEAD, of], account[ar.TAIL, of]
-    full = tail == _end_of(queue, account, of)
+    full = tail == _end_of(core.queue, account, of)
     if head > account[ar.FIRST, of] and (full or place - head < tail - place):
-        for at in range(head, place):
-            queue[at - 1] = queue[at]
-            want[at - 1] = want[at]
+        _move(core, head - 1, head, place - head)
         account[ar.HEAD, of] = head - 1
         place -= 1
     else:
-        for at in range(tail, place, -1):
-            queue[at] = queue[at - 1]
-            want[at] = want[at - 1]
+        _move(core, place + 1, place, tail - place)
         account[ar.TAIL, of] = tail + 1
-    queue[place] = one
-    want[place] = amount
+    _set(core, place, one, amount)
 
 
 @compiled
-def remove(queue: Ints, want: Ints, account: Ints, of: int, place: int) -> int:
+def remove(core: Core, of: int, place: int) -> int:
     """The job at this place leaves; returned is the place of the one that came after it."""
+    account = core.account
     head, tail = account[ar.HEAD, of], account[ar.TAIL, of]
     if place - head <= tail - 1 - place:
-        for at in range(place, head, -1):
-            queue[at] = queue[at - 1]
-            want[at] = want[at - 1]
+        _move(core, head + 1, head, place - head)
         account[ar.HEAD, of] = head + 1
         return place + 1
-    for at in range(place + 1, tail):
-        queue[at - 1] = queue[at]
-        want[at - 1] = want[at]
+    _move(core, place, place + 1, tail - place - 1)
     account[ar.TAIL, of] = tail - 1
     return place
 
 
 @compiled
-def sort(queue: Ints, want: Ints, account: Ints, job: Ints, of: int) -> None:
+def sort(core: Core, of: int) -> None:
     """Ranks have changed: the queue is put in order, by insertion, as few changed places."""
+    account, queue = core.account, core.queue
     head, tail = account[ar.HEAD, of], account[ar.TAIL, of]
     for next_one in range(head + 1, tail):
-        one, amount = queue[next_one], want[next_one]
+        one, amount = queue[next_one], core.want[next_one]
         account[ar.TAIL, of] = next_one
-        place = place_of(queue, account, job, of, one)
-        for at in range(next_one, place, -1):
-            queue[at] = queue[at - 1]
-            want[at] = want[at - 1]
-        queue[place], want[place] = one, amount
+        place = place_of(queue, account, core.job, of, one)
+        _move(core, place + 1, place, next_one - place)
+        _set(core, place, one, amount)
     account[ar.TAIL, of] = tail

@@ -10,15 +10,15 @@
 from __future__ import annotations
 
 from dure.engine.scheduling import account_rows as ar
-from dure.engine.scheduling import busy, dues, levels, queues, slots, timers
+from dure.engine.scheduling import busy, dues, gangs, levels, queues, slots, timers
 from dure.engine.scheduling import counters as cr
 from dure.engine.scheduling import job_rows as jr
 from dure.engine.scheduling import node_rows as nr
-from dure.engine.scheduling.compiled import compiled
+from dure.engine.scheduling.compiled import compiled, inlined
 from dure.engine.scheduling.facts import Core, Ints
 
 
-@compiled
+@inlined
 def settle(account: Ints, of: int, now: int) -> None:
     """The account's accelerator-seconds are counted up to now."""
     passed = now - account[ar.SETTLED, of]
@@ -27,7 +27,7 @@ def settle(account: Ints, of: int, now: int) -> None:
     account[ar.SETTLED, of] = now
 
 
-@compiled
+@inlined
 def log_stretch(core: Core, one: int, now: int, how: int) -> None:
     """The job's stretch in its present mode ends."""
     row = core.counter[cr.SEGMENTS]
@@ -122,6 +122,9 @@ def vacate(core: Core, one: int, now: int) -> None:
     held = 0
     while job[jr.SLOT, one] >= 0:
         at = job[jr.SLOT, one]
+        if slot[nr.NODES_OF_WORD, at]:
+            gangs.give_up_first(core, one)
+            continue
         on, amount, short = slot[nr.NODE, at], slot[nr.COUNT, at], slot[nr.SHORT, at]
         slots.drop_first(slot, node, job, core.counter, one)
         if job[jr.MODE, one] == jr.GUARANTEED:
@@ -135,7 +138,7 @@ def vacate(core: Core, one: int, now: int) -> None:
         core.counter[cr.HELD] -= held
 
 
-@compiled
+@inlined
 def asks(core: Core, one: int) -> bool:
     """Whether the job's account could ever start it as guaranteed, as things are in this step."""
     job, account = core.job, core.account
@@ -165,7 +168,7 @@ def enter_queue(core: Core, one: int) -> None:
     restore = job[jr.RESTART, one] if job[jr.START, one] >= 0 else 0
     job[jr.NEED, one] = job[jr.LIMIT, one] - job[jr.WORK, one] + job[jr.LEFT, one] + restore
     amount = 0 if job[jr.KIND, one] == jr.GUARANTEED else job[jr.WIDTH, one]
-    queues.insert(core.queue, core.want, account, job, of, one, amount)
+    queues.insert(core, of, one, amount)
     if amount:
         account[ar.LEAST_OF_ALL, of] = min(account[ar.LEAST_OF_ALL, of], amount)
         look_at_all(core, of)
@@ -182,10 +185,10 @@ def leave_queue(core: Core, one: int) -> None:
     if core.want[place]:
         look_at_all(core, of)
     core.account[ar.ASIDE, of] -= not asks(core, one)
-    queues.remove(core.queue, core.want, core.account, of, place)
+    queues.remove(core, of, place)
 
 
-@compiled
+@inlined
 def count_use(core: Core, one: int, now: int) -> None:
     """What the running job used since use was counted last is its user's."""
     since = max(core.job[jr.SINCE, one], core.counter[cr.COUNTED])
@@ -223,13 +226,13 @@ def finish(core: Core, one: int, now: int) -> None:
     core.job[jr.END, one] = now
 
 
-@compiled
+@inlined
 def progress(job: Ints, one: int, now: int) -> int:
     """Seconds of work that this run has done."""
     return int(max(0, now - job[jr.SINCE, one] - job[jr.OVERHEAD, one]))
 
 
-@compiled
+@inlined
 def kept(job: Ints, one: int, now: int) -> int:
     """The part of this run's progress that its checkpoints hold."""
     every = job[jr.CHECKPOINT, one]

@@ -12,30 +12,35 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from dure.engine.scheduling import account_rows as ar
 from dure.engine.scheduling import counters as cr
 from dure.engine.scheduling import job_rows as jr
 from dure.engine.scheduling import levels, modes, placing, queues, reservations, runs, taking
 from dure.engine.scheduling import node_rows as nr
-from dure.engine.scheduling.compiled import compiled
+from dure.engine.scheduling.compiled import compiled, inlined
 from dure.engine.scheduling.facts import Core, Policy
 
+BLOCK: Final = 64
+"""Jobs of a queue that are looked at together: some vectors of numbers, and soon done."""
 
-@compiled
+
+@inlined
 def _has_all(core: Core, of: int) -> bool:
     """Whether the account is given all its home's nodes."""
     capacity = core.home[nr.NODES, core.account[ar.HOME, of]] * core.counter[cr.PER_NODE]
     return bool(core.account[ar.ENTITLED, of] >= capacity)
 
 
-@compiled
+@inlined
 def _is_within(core: Core, of: int, one: int) -> bool:
     """Whether the entitlement has room for the job."""
     used = core.account[ar.USED, of] + core.job[jr.WIDTH, one]
     return bool(used <= core.account[ar.ENTITLED, of] or _has_all(core, of))
 
 
-@compiled
+@inlined
 def _due(core: Core, one: int, now: int) -> int:
     """When the job's limit would end if it were guaranteed from now on."""
     if core.job[jr.STATUS, one] == jr.RUNNING:
@@ -152,45 +157,123 @@ def _backfill(core: Core, of: int, one: int, policy: Policy, now: int) -> bool:
 
 
 @compiled
-def _widest_part(core: Core, home: int) -> int:
-    """The widest job that one node could take."""
+def _widest(core: Core, home: int) -> int:
+    """No wider job could stand on the home's nodes; a gang may need more of a rest."""
+    size = core.counter[cr.PER_NODE]
+    empties = core.level[nr.CLAIM, home, size]
+    if empties:
+        return int((empties + 1) * size - 1)
     return levels.fullest(core.level, nr.CLAIM, home)
 
 
 @compiled
-def _widest_gang(core: Core, home: int) -> int:
-    """A bound on the widest gang that the home's empty nodes could take."""
-    size = core.counter[cr.PER_NODE]
-    empty = core.level[nr.CLAIM, home, size]
-    return int((empty + 1) * size - 1 if empty else 0)
-
-
-@compiled
-def _backfill_all(core: Core, of: int, policy: Policy, now: int) -> None:
-    """The jobs behind the blocked one, those only that could stand somewhere."""
+def _backfill_any(core: Core, of: int, policy: Policy, now: int) -> None:
+    """Job by job: some may run lent, or ask for nothing, and the account may not be refused yet."""
     account, job, queue = core.account, core.job, core.queue
-    home, size = account[ar.HOME, of], core.counter[cr.PER_NODE]
-    part, gang = _widest_part(core, home), _widest_gang(core, home)
-    if part == 0:
-        account[ar.REFUSED, of] = 1
-        if account[ar.LENT, of] == 0:
-            return
-    looked = 0
+    home = account[ar.HOME, of]
+    widest, looked = _widest(core, home), 0
     place = _next_place(core, of, account[ar.BLOCKED_JOB, of])
     while place < account[ar.TAIL, of] and (policy.depth == 0 or looked < policy.depth):
         one = queue[place]
         place += 1
         if account[ar.ASIDE, of] and not runs.asks(core, one):
             continue
-        width = job[jr.WIDTH, one]
-        if width > (part if width <= size else gang) and job[jr.STATUS, one] == jr.WAITING:
+        if job[jr.WIDTH, one] > widest and job[jr.STATUS, one] == jr.WAITING:
             account[ar.REFUSED, of] = 1
             looked += 1
         elif _backfill(core, of, one, policy, now):
             place = _next_place(core, of, one)
-            part, gang = _widest_part(core, home), _widest_gang(core, home)
+            widest = _widest(core, home)
         else:
             looked += 1
+
+
+@compiled
+def _first_that_may(
+    core: Core, place: int, end: int, widest: int, bound: int, ends_in: int, extra: int, soon: int
+) -> int:
+    """The first place before `end` of a job within these bounds, by blocks; `end` if none is.
+
+    No wider than `widest`; `bound` where it needs longer than `ends_in`, `extra` than `soon`.
+    """
+    asked = core.asked
+    while place < end:
+        stop = min(place + BLOCK, end)
+        able = 0
+        for at in range(place, stop):
+            width, need = asked[queues.WIDTH, at], asked[queues.NEED, at]
+            able += (
+                (width <= widest)
+                & ((width <= bound) | (need <= ends_in))
+                & ((width <= extra) | (need <= soon))
+            )
+        if able:
+            break
+        place = stop
+    while place < end:
+        width, need = asked[queues.WIDTH, place], asked[queues.NEED, place]
+        if (
+            width <= widest
+            and (width <= bound or need <= ends_in)
+            and (width <= extra or need <= soon)
+        ):
+            break
+        place += 1
+    return int(place)
+
+
+@compiled
+def _backfill_waiting(core: Core, of: int, policy: Policy, now: int) -> None:
+    """All wait and ask, and the nodes have refused one: only who may find a place is looked at.
+
+    Who was refused a place is not the only one: nobody as wide, and bound as he, would find one.
+    """
+    account, size = core.account, core.counter[cr.PER_NODE]
+    home = account[ar.HOME, of]
+    ends_in = core.home[nr.OWNER_AT, home] - now
+    if core.home[nr.OWNER, home] < 0:
+        ends_in = cr.FOREVER
+    soon = account[ar.SHADOW, of] - now
+    widest, bound, looked = cr.FOREVER, cr.FOREVER, 0
+    place = _next_place(core, of, account[ar.BLOCKED_JOB, of])
+    while True:
+        widest = min(widest, _widest(core, home))
+        bound = min(bound, core.home[nr.SPARE_WHOLES, home] * size + size - 1)
+        end = account[ar.TAIL, of]
+        if policy.depth:
+            end = min(end, place + policy.depth - looked)
+        extra = account[ar.EXTRA, of]
+        at = _first_that_may(core, place, end, widest, bound, ends_in, extra, soon)
+        if at == end:
+            return
+        one = core.queue[at]
+        looked += at - place
+        if _backfill(core, of, one, policy, now):
+            place = _next_place(core, of, one)
+            continue
+        looked += 1
+        place = at + 1
+        width = core.job[jr.WIDTH, one]
+        if core.job[jr.NEED, one] > ends_in:
+            bound = min(bound, width - 1)
+        elif _is_within(core, of, one):
+            widest = min(widest, width - 1)
+
+
+@compiled
+def _backfill_all(core: Core, of: int, policy: Policy, now: int) -> None:
+    """The jobs behind the blocked one, those only that could stand somewhere."""
+    account = core.account
+    if _widest(core, account[ar.HOME, of]) == 0:
+        account[ar.REFUSED, of] = 1
+        if account[ar.LENT, of] == 0:
+            return
+    if account[ar.REFUSED, of] and not (
+        account[ar.LENT, of] or account[ar.ASIDE, of] or policy.lending
+    ):
+        _backfill_waiting(core, of, policy, now)
+    else:
+        _backfill_any(core, of, policy, now)
 
 
 @compiled

@@ -53,7 +53,7 @@ def _sort_queues(core: Core) -> None:
         for place in range(core.account[ar.HEAD, of], core.account[ar.TAIL, of]):
             one = core.queue[place]
             core.job[jr.RANK, one] = core.standing[0, core.job[jr.USER, one]]
-        queues.sort(core.queue, core.want, core.account, core.job, of)
+        queues.sort(core, of)
         runs.look_at_all(core, of)
         busy.mark(core, of)
 

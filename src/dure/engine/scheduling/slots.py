@@ -5,11 +5,11 @@ from __future__ import annotations
 from dure.engine.scheduling import counters as cr
 from dure.engine.scheduling import job_rows as jr
 from dure.engine.scheduling import node_rows as nr
-from dure.engine.scheduling.compiled import compiled
+from dure.engine.scheduling.compiled import inlined
 from dure.engine.scheduling.facts import Ints
 
 
-@compiled
+@inlined
 def take(
     slot: Ints, node: Ints, job: Ints, count: Ints, one: int, on: int, amount: int, short: int
 ) -> None:
@@ -20,6 +20,7 @@ def take(
     slot[nr.NODE, new] = on
     slot[nr.COUNT, new] = amount
     slot[nr.SHORT, new] = short
+    slot[nr.NODES_OF_WORD, new] = 0
     slot[nr.NEXT_OF_JOB, new] = job[jr.SLOT, one]
     job[jr.SLOT, one] = new
     first = node[nr.SLOT, on]
@@ -30,7 +31,7 @@ def take(
     node[nr.SLOT, on] = new
 
 
-@compiled
+@inlined
 def drop_first(slot: Ints, node: Ints, job: Ints, count: Ints, one: int) -> None:
     """The job's first slot is given up."""
     old = job[jr.SLOT, one]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from dure.engine.scheduling import counters as cr
-from dure.engine.scheduling.compiled import compiled
+from dure.engine.scheduling.compiled import compiled, inlined
 from dure.engine.scheduling.facts import Ints
 
 HEAP: Final = 0
@@ -17,13 +17,13 @@ WHEN: Final = 2
 ROWS: Final = 3
 
 
-@compiled
+@inlined
 def _comes_first(timer: Ints, one: int, other: int) -> bool:
     at, then = timer[WHEN, one], timer[WHEN, other]
     return bool(at < then or (at == then and one < other))
 
 
-@compiled
+@inlined
 def _rise(timer: Ints, place: int, item: int) -> int:
     """The place at which the item stands after those above it made room."""
     while place > 0:
@@ -84,7 +84,7 @@ def set_for(timer: Ints, count: Ints, item: int, at: int) -> None:
     timer[PLACE, item] = there
 
 
-@compiled
+@inlined
 def earliest(timer: Ints, count: Ints) -> int:
     """The next time at which an item is due."""
     if count[cr.HEAP] == 0:

@@ -38,6 +38,10 @@ MOST_USERS: Final = 1 << 20
 """What is kept of each user takes 32 bytes."""
 
 
+AT_ONCE: Final = 4096
+"""Jobs whose columns take a megabyte."""
+
+
 class UnusableInput(ValueError):
     """Input that cannot be scheduled: which field, where in it, and why."""
 
@@ -90,12 +94,18 @@ def _check_pool(pool: Pool, accounts: Accounts, events: NodeEvents, node_home: I
 
 
 def _job_rows(jobs: Jobs) -> Ints:
-    rows = np.zeros((jr.ROWS, len(jobs.submit_s)), np.int64, order="F")
-    for row, values in enumerate(jobs):
-        rows[row] = values
-    for row in (jr.START, jr.END, jr.TURN, jr.ASKED, jr.HELD, jr.SLOT):
-        rows[row] = -1
-    rows[jr.LEFT] = jobs.work_s
+    """A column for each job; some thousands at a time, which stay in the processor's cache."""
+    count = len(jobs.submit_s)
+    rows = np.empty((jr.ROWS, count), np.int64, order="F")
+    new = np.zeros((jr.ROWS, 1), np.int64)
+    new[[jr.START, jr.END, jr.TURN, jr.ASKED, jr.HELD, jr.SLOT]] = -1
+    given = {row: values for row, values in enumerate(jobs) if values.any()}
+    given[jr.LEFT] = jobs.work_s
+    for first in range(0, count, AT_ONCE):
+        part = slice(first, first + AT_ONCE)
+        rows[:, part] = new
+        for row, values in given.items():
+            rows[row, part] = values[part]
     return rows
 
 
@@ -135,7 +145,7 @@ def _empty_core(
     slot[nr.NEXT_OF_JOB] = np.arange(1, 2 * size + 2)
     home = np.zeros((nr.HOME_ROWS, homes), np.int64, order="F")
     home[nr.NODES] = np.bincount(node_home, minlength=homes)
-    home[nr.OWNER] = -1
+    home[nr.OWNER] = home[nr.PART_NODE] = -1
     home[nr.DUES] = dues.NOT_KEPT
     items = count + len(accounts.entitled) + 1
     timer = np.full((timers.ROWS, items), -1, np.int64, order="F")
@@ -151,12 +161,13 @@ def _empty_core(
         bits=np.zeros((nr.FAMILIES, homes, pool.per_node + 1, words), np.int64),
         level=np.zeros((nr.FAMILIES, homes, pool.per_node + 1), np.int64),
         queue=np.zeros(count, np.int64),
+        asked=np.zeros((2, count), np.int64),
         want=np.zeros(count, np.int64),
         busy=np.zeros((len(accounts.entitled) + 63) // 64, np.int64),
         timer=timer,
         due=np.zeros((homes, 2, size), np.int64),
         plan=np.zeros((4, pool.nodes + 2 * pool.per_node + 2), np.int64),
-        reserved=np.zeros((homes, pool.nodes), np.int64),
+        reserved=np.zeros((homes + 2, words), np.int64),
         event=np.stack([events.at_s, events.node, events.up]).astype(np.int64),
         log=np.zeros((5, count + 4 * size + 64), np.int64),
         counter=numbers,
@@ -214,13 +225,15 @@ def _view(pool: Pool, policy: Policy, core: Core) -> World:
     )
 
 
-def _include(core: Core, on: int) -> None:
-    """The node, which is empty, comes into the sets of its home."""
-    home, size = core.node[nr.HOME, on], core.counter[cr.PER_NODE]
-    core.node[nr.UP, on] = 1
-    core.bits[:, home, size, on >> 6] ^= np.int64(1) << np.int64(on & 63)
-    core.level[:, home, size] += 1
-    core.home[nr.FREE_TOTAL, home] += size
+def _include(core: Core, nodes: Ints) -> None:
+    """The nodes, which are empty, come into the sets of their homes."""
+    home, size = core.node[nr.HOME, nodes], core.counter[cr.PER_NODE]
+    core.node[nr.UP, nodes] = 1
+    bit = np.int64(1) << (nodes & 63)
+    for family in range(nr.FAMILIES):
+        np.bitwise_xor.at(core.bits[family], (home, size, nodes >> 6), bit)
+        np.add.at(core.level[family], (home, size), 1)
+    np.add.at(core.home[nr.FREE_TOTAL], home, size)
 
 
 def _exclude(core: Core, on: int) -> None:
@@ -251,15 +264,13 @@ def begin(
     _check_jobs(jobs, len(accounts.entitled), start_s)
     _check_pool(pool, accounts, events, node_home)
     core = _empty_core(pool, jobs, accounts, events, node_home, start_s)
-    parked = set(_parked(node_home, policy.spares))
-    core.counter[cr.DOWN] = len(parked) * pool.per_node
-    core.counter[cr.IDLE] = (pool.nodes - len(parked)) * pool.per_node
-    for on in range(pool.nodes):
-        home = node_home[on]
-        core.node[nr.PARKED, on] = on in parked
-        core.home[nr.PARKED_NODES, home] += on in parked
-        if on not in parked:
-            _include(core, on)
+    parked = np.zeros(pool.nodes, bool)
+    parked[list(_parked(node_home, policy.spares))] = True
+    core.counter[cr.DOWN] = parked.sum() * pool.per_node
+    core.counter[cr.IDLE] = (pool.nodes - parked.sum()) * pool.per_node
+    core.node[nr.PARKED] = parked
+    np.add.at(core.home[nr.PARKED_NODES], node_home, parked)
+    _include(core, np.flatnonzero(~parked))
     return _view(pool, policy, core)
 
 
@@ -301,7 +312,7 @@ def rehome(world: World, node_home: Ints) -> Ints:
         core.home[nr.NODES, node[nr.HOME, on]] -= 1
         _exclude(core, on)
         node[nr.HOME, on] = node_home[on]
-        _include(core, on)
+        _include(core, np.array([on]))
         core.home[nr.NODES, node_home[on]] += 1
     moved: Ints = moving.astype(np.int64)
     return moved
