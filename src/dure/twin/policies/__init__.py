@@ -40,4 +40,7 @@ _ALL: Final = (
 
 POLICIES: Final[dict[str, TwinPolicy]] = dict(zip(get_args(PolicyName), _ALL, strict=True))
 
-__all__ = ["POLICIES", "PolicyName", "TwinPolicy"]
+DEFAULT: Final[PolicyName] = "least-lost"
+"""What the evidence favours: see docs/explanations/twin-policies.md."""
+
+__all__ = ["DEFAULT", "POLICIES", "PolicyName", "TwinPolicy"]
