@@ -17,7 +17,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from dure.engine.allocation import Effort
 from dure.twin.energy import Draw
-from dure.twin.policies import PolicyName
+from dure.twin.policies import DEFAULT, PolicyName
 from dure.twin.profiles import ProfileName
 from dure.vocabulary.frozen import Frozen, Text
 from dure.vocabulary.programme.money import Lending
@@ -139,6 +139,8 @@ class Allocations(Frozen):
         sources = [self.equal_shares is not None, bool(self.given), self.round is not None]
         if sum(sources) > 1 or (not any(sources) and self.rounds is None):
             raise ValueError("write one of 'equal_shares', 'given' and 'round', or only 'rounds'")
+        if not (any(sources) or self.waiting or (self.rounds and self.rounds.applications)):
+            raise ValueError("'rounds' without 'applications' need somebody who waits")
         if self.equal_shares is not None and self.waiting:
             raise ValueError("with 'equal_shares', write how many wait inside it")
         return self
@@ -255,7 +257,7 @@ class Scenario(Frozen):
     demand: Demand
     failures: Failures | None = None
     profile: ProfileName = "ideal"
-    policies: Annotated[tuple[PolicyName, ...], Field(min_length=1)] = ("islands", "pool")
+    policies: Annotated[tuple[PolicyName, ...], Field(min_length=1)] = ("islands", DEFAULT)
     seeds: int = Field(default=3, gt=0, le=1000)
     lending: Lending | None = None
     reclaim: tuple[ReclaimRule, ...] | None = None

@@ -174,6 +174,8 @@ def test_a_trace_has_no_jobs_for_applicants() -> None:
 def test_allocations_need_a_source() -> None:
     with pytest.raises(ValueError, match="write one of 'equal_shares', 'given' and 'round'"):
         tiny.scenario(allocations={})
+    with pytest.raises(ValueError, match="need somebody who waits"):
+        tiny.scenario(allocations={"rounds": {"applications": 0}})
 
 
 def test_a_project_named_twice_is_refused() -> None:
