@@ -38,7 +38,7 @@ RESULT: dict[str, object] = {
         {
             "figure": "useful_occupancy",
             "label": "Useful occupancy",
-            "cells": [{"value": "48.5 %"}, {"value": "73.6 %", "change": "+25.1 %"}],
+            "cells": [{"value": "48.5 %", "change": ""}, {"value": "73.6 %", "change": "+25.1 %"}],
         }
     ],
 }

@@ -100,8 +100,8 @@ class ChoiceForm(_Asking):
         self.fields["load"] = forms.IntegerField(
             label=gettext("Demand, in per cent"),
             help_text=gettext(
-                "Of what the projects hold or ask for; with jobs of your own, of the whole capacity."
-                " Empty: as in the scenario; this programme: 80."
+                "Of what the projects hold or ask for; with jobs of your own, of the whole"
+                " capacity. Empty: as in the scenario; this programme: 80."
             ),
             min_value=1,
             max_value=MOST_LOAD,

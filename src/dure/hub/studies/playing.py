@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import signal
@@ -219,4 +218,4 @@ def _gathered(out: Path) -> Played:
         else:
             left_out.append(path.name)
     shown = result.model_dump(mode="json", exclude={"comparison", "plays"})
-    return Played(json.loads(json.dumps(shown)), tuple(kept), tuple(left_out))
+    return Played(shown, tuple(kept), tuple(left_out))
