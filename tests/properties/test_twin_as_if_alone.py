@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -58,7 +59,7 @@ def test_every_guaranteed_start_is_within_the_take_back_bound_of_its_turn(
     event(f"somebody was waited for: {bool(delay.any())}")
 
 
-def in_order_of_arrival(*args: object) -> sched.Policy:
+def in_order_of_arrival(*args: Any) -> sched.Policy:
     return RULES(*args)._replace(backfill=sched.NONE)
 
 
