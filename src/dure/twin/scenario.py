@@ -50,15 +50,21 @@ class SitePool(Frozen):
 
 
 class Supply(Frozen):
-    """Pools written here, or those of a programme file, which also brings its rules."""
+    """Pools written here, or those of a programme file, which also brings its rules.
+
+    `energy`: what the nodes of each pool of the programme draw, where it was measured.
+    """
 
     programme: str | None = None
     pools: tuple[SitePool, ...] = ()
+    energy: dict[Key, Draw] = {}
 
     @model_validator(mode="after")
     def _one_of_the_two(self) -> Supply:
         if (self.programme is None) == (not self.pools):
             raise ValueError("write either 'programme' or a list of 'pools'")
+        if self.energy and self.pools:
+            raise ValueError("write 'energy' at each pool")
         return self
 
 

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from dure.engine.allocation import Group, RoundPolicy
 from dure.twin import round_file
 from dure.twin.applicants import applicants
-from dure.twin.energy import of_data_sheet
+from dure.twin.energy import Draw, of_data_sheet
 from dure.twin.notes import Note, programme_notes, scenario_notes
 from dure.twin.project import DAY_S, MONTH_S, Project
 from dure.twin.scenario import (
@@ -79,7 +79,9 @@ def setting_of(
     programme = None
     if scenario.supply.programme is not None:
         programme = programmes(scenario.supply.programme)
-    pools = scenario.supply.pools or (tuple(_pools(programme)) if programme else ())
+    pools = scenario.supply.pools or (
+        tuple(_metered(_pools(programme), scenario.supply.energy)) if programme else ()
+    )
     zone = ZoneInfo(programme.time_zone if programme else scenario.time_zone)
     start = datetime.combine(scenario.starts, time(), tzinfo=zone)
     given = _given(scenario, pools, folder, start)
@@ -137,6 +139,16 @@ def _pools(programme: Programme) -> Iterator[SitePool]:
                             spare_nodes=pool.spare_nodes,
                             energy=of_data_sheet(models[pool.model], pool.accelerators_per_node),
                         )
+
+
+def _metered(pools: Iterator[SitePool], draws: dict[str, Draw]) -> Iterator[SitePool]:
+    """The pools with what they draw where that was measured. Raises UnableToSet."""
+    known = {pool.id: pool for pool in pools}
+    for name in sorted(draws.keys() - known.keys()):
+        msg = f"'energy' names pool {name!r}; the programme has {', '.join(sorted(known))}"
+        raise UnableToSet(msg)
+    for pool in known.values():
+        yield pool.model_copy(update={"energy": draws.get(pool.id, pool.energy)})
 
 
 def _given(

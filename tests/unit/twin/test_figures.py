@@ -135,11 +135,24 @@ def test_the_least_served_project_is_named_by_its_share() -> None:
     assert found.fairness == pytest.approx(0.5)
 
 
-def test_a_programme_gives_the_limit_of_its_accelerators_and_nothing_of_idle_ones() -> None:
+def of_programme(**supply: Any) -> setting.Setting:
     asked = tiny.scenario(
-        supply={"programme": "kr-gpu-2026"}, allocations={"equal_shares": {"projects": 1}}
+        supply={"programme": "kr-gpu-2026"} | supply,
+        allocations={"equal_shares": {"projects": 1}},
     )
-    place = setting.setting_of(asked, folder=Path(), programmes=load_programme)
-    draws = {pool.energy.busy_w: pool.energy.idle_w for pool in place.pools if pool.energy}
+    return setting.setting_of(asked, folder=Path(), programmes=load_programme)
+
+
+def test_a_programme_gives_the_limit_of_its_accelerators_and_nothing_of_idle_ones() -> None:
+    draws = {p.energy.busy_w: p.energy.idle_w for p in of_programme().pools if p.energy}
     assert set(draws) == {8 * 700, 8 * 1000}
     assert set(draws.values()) == {None}
+
+
+def test_what_was_measured_stands_instead_of_the_programmes_limit() -> None:
+    first, *others = [pool.id for pool in of_programme().pools]
+    found = {pool.id: pool.energy for pool in of_programme(energy={first: H100}).pools}
+    assert found[first] == Draw.model_validate(H100)
+    assert {draw.idle_w for name, draw in found.items() if name in others and draw} == {None}
+    with pytest.raises(setting.UnableToSet, match="'energy' names pool 'nowhere'"):
+        of_programme(energy={"nowhere": H100})
