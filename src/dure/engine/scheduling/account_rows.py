@@ -46,7 +46,9 @@ REFUSED: Final = 28  # 1: the nodes refused a job of it, so that it looks again 
 LEAST: Final = 29
 LEAST_OF_ALL: Final = 30
 
-ROWS: Final = 31
+MOVED: Final = 31  # the home's MOVED when it was served last: if it differs, who was refused looks
+
+ROWS: Final = 32
 
 CLEAN: Final = 0
 ONE_ARRIVED: Final = 1

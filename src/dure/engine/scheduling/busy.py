@@ -49,10 +49,9 @@ def following(core: Core, after: int) -> int:
 
 @compiled
 def settle(core: Core) -> None:
-    """A pass is over: only who was refused is looked at again."""
+    """A pass is over: who was refused is looked at again, and who was marked after his turn."""
     of = following(core, -1)
     while of >= 0:
-        core.account[ar.DIRTY, of] = ar.CLEAN
-        if not core.account[ar.REFUSED, of]:
+        if core.account[ar.DIRTY, of] == ar.CLEAN and not core.account[ar.REFUSED, of]:
             core.busy[of >> 6] ^= 1 << (of & 63)
         of = following(core, of)

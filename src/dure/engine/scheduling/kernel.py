@@ -121,13 +121,16 @@ def _serve(core: Core, of: int, policy: Policy, now: int) -> None:
         return
     owner = core.home[nr.OWNER, home]
     stale = core.home[nr.STALE, home] and owner >= 0 and core.job[jr.ACCOUNT, owner] == of
-    again = core.home[nr.CHANGED, home] and account[ar.REFUSED, of]
-    if account[ar.DIRTY, of] == ar.CHANGED or again or stale:
+    news = core.home[nr.CHANGED, home] or core.home[nr.MOVED, home] != account[ar.MOVED, of]
+    dirty = account[ar.DIRTY, of]
+    account[ar.DIRTY, of] = ar.CLEAN
+    if dirty == ar.CHANGED or (news and account[ar.REFUSED, of]) or stale:
         account[ar.SERVED, of] = core.counter[cr.PASSES]
         serving.serve(core, of, policy, now)
-    elif account[ar.DIRTY, of] == ar.ONE_ARRIVED:
+    elif dirty == ar.ONE_ARRIVED:
         account[ar.SERVED, of] = core.counter[cr.PASSES]
         serving.serve_arrival(core, of, policy, now)
+    account[ar.MOVED, of] = core.home[nr.MOVED, home]
 
 
 @compiled

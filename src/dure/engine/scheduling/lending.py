@@ -19,15 +19,22 @@ from dure.engine.scheduling.facts import Core, Policy
 
 
 @compiled
-def _widest(core: Core, of: int, policy: Policy) -> int:
-    """No job wider than this could be lent to the account now; a gang may need more of a rest."""
-    account, home, size = core.account, core.account[ar.HOME, of], core.counter[cr.PER_NODE]
+def _measure(core: Core, home: int, headroom: int) -> None:
+    """How wide a job could be lent to at most; a gang may need more of a rest."""
+    size = core.counter[cr.PER_NODE]
     empties = core.level[nr.FREE, home, size]
     widest = levels.fullest(core.level, nr.FREE, home)
     if empties:
         widest = empties * size + size - 1
+    core.home[nr.WIDEST, home] = min(widest, core.home[nr.FREE_TOTAL, home] - headroom)
+
+
+@compiled
+def _widest(core: Core, of: int) -> int:
+    """The same within the account's ceiling."""
+    account = core.account
     left = account[ar.CEILING, of] - account[ar.LENT, of]
-    return int(min(widest, left, core.home[nr.FREE_TOTAL, home] - policy.headroom))
+    return int(min(left, core.home[nr.WIDEST, account[ar.HOME, of]]))
 
 
 @compiled
@@ -56,14 +63,15 @@ def _next_place(core: Core, of: int, place: int) -> int:
 def _lend_to(core: Core, of: int, policy: Policy, now: int) -> None:
     """Until nothing is left that any of them could have, or all are looked at."""
     account, want = core.account, core.want
-    widest, least, looked = _widest(core, of, policy), cr.FOREVER, 0
+    widest, least, looked = _widest(core, of), cr.FOREVER, 0
     place = account[ar.HEAD, of]
     while place < account[ar.TAIL, of]:
         if want[place] == 0:
             place += 1
         elif want[place] <= widest and _lend(core, of, place, policy, now):
             place = _next_place(core, of, place)
-            widest = _widest(core, of, policy)
+            _measure(core, account[ar.HOME, of], policy.headroom)
+            widest = _widest(core, of)
             account[ar.LEAST, of] = account[ar.LEAST_OF_ALL, of]  # others are looked at now
             if widest < account[ar.LEAST, of]:
                 return
@@ -79,35 +87,36 @@ def _lend_to(core: Core, of: int, policy: Policy, now: int) -> None:
 
 
 @compiled
-def _may_find(core: Core, policy: Policy) -> bool:
+def _may_find(core: Core, headroom: int) -> bool:
     """Whether any account could find something."""
+    may = False
     for home in range(core.home.shape[1]):
-        free, size = core.home[nr.FREE_TOTAL, home], core.counter[cr.PER_NODE]
-        least = core.home[nr.LEAST, home]
-        if free - policy.headroom >= max(1, least) and (
-            levels.fullest(core.level, nr.FREE, home) >= min(least, size)
-        ):
-            return True
-    return False
+        if core.home[nr.FREE_TOTAL, home] <= headroom:
+            core.home[nr.WIDEST, home] = 0
+        else:
+            _measure(core, home, headroom)
+            may |= core.home[nr.LEAST, home] <= core.home[nr.WIDEST, home]
+    return may
 
 
 @compiled
 def lend(core: Core, policy: Policy, now: int) -> None:
     """What is idle is lent, to those who would have it."""
     account, homes = core.account, core.home
-    if not _may_find(core, policy):
+    if not _may_find(core, policy.headroom):
         return
     for home in range(homes.shape[1]):
         homes[nr.LEAST, home] = cr.FOREVER
     for place in range(account.shape[1]):
         of = account[ar.SEQUENCE, place]
+        home = account[ar.HOME, of]
         if (
-            account[ar.LEAST, of] <= _widest(core, of, policy)
+            account[ar.LEAST, of] <= homes[nr.WIDEST, home]
+            and account[ar.LEAST, of] <= _widest(core, of)
             and not account[ar.FROZEN, of]
             and account[ar.BACKOFF, of] <= now
         ):
             _lend_to(core, of, policy, now)
-        home = account[ar.HOME, of]
         homes[nr.LEAST, home] = min(homes[nr.LEAST, home], account[ar.LEAST, of])
 
 

@@ -40,7 +40,7 @@ SLOT_ROWS: Final = 8  # as many as fill a cache line
 # home
 FREE_TOTAL: Final = 0
 NODES: Final = 1  # up, down or parked
-CHANGED: Final = 2  # something ended or the reservation moved: blocked accounts look again
+CHANGED: Final = 2  # something ended: who was refused looks again
 LEAST: Final = 3  # no job of its accounts that lending looks at would borrow less
 OWNER: Final = 4  # the job with the reservation, -1 none
 OWNER_AT: Final = 5  # when it is to start
@@ -52,4 +52,6 @@ UNCHOSEN: Final = 10  # 1: the reservation has a time, and its nodes are not cho
 SPARE_WHOLES: Final = 11  # empty nodes that the reservation leaves at its time
 PART_NODE: Final = 12  # the node of which the reservation needs a part, -1 none
 PART_SPARE: Final = 13  # accelerators of it that the reservation leaves at its time
+MOVED: Final = 14  # how often the reservation came or went
+WIDEST: Final = 15  # no job wider than this could start on what is free
 HOME_ROWS: Final = 16

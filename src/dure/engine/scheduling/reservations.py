@@ -26,7 +26,7 @@ def lift(core: Core, home: int) -> None:
         for word in range(core.bits.shape[3]):
             core.reserved[home, word] = 0
     if homes[nr.OWNER, home] >= 0:
-        homes[nr.CHANGED, home] = 1
+        homes[nr.MOVED, home] += 1
     homes[nr.OWNER, home] = -1
     homes[nr.UNCHOSEN, home] = 0
 
@@ -208,7 +208,7 @@ def reserve(core: Core, home: int, one: int, now: int) -> None:
     at = _foresee(core, home, core.job[jr.WIDTH, one], now)
     core.home[nr.OWNER, home] = one
     core.home[nr.OWNER_AT, home] = at
-    core.home[nr.CHANGED, home] = 1
+    core.home[nr.MOVED, home] += 1
     core.home[nr.STALE, home] = 0
     core.home[nr.UNCHOSEN, home] = at < cr.FOREVER
 

@@ -12,9 +12,9 @@
 from __future__ import annotations
 
 from dure.engine.scheduling import account_rows as ar
+from dure.engine.scheduling import busy, levels, placing, reservations, runs, timers
 from dure.engine.scheduling import counters as cr
 from dure.engine.scheduling import job_rows as jr
-from dure.engine.scheduling import levels, placing, reservations, runs, timers
 from dure.engine.scheduling import node_rows as nr
 from dure.engine.scheduling.compiled import compiled
 from dure.engine.scheduling.facts import Core, Ints, Policy
@@ -59,6 +59,7 @@ def _told_to_leave(core: Core, one: int, policy: Policy, now: int) -> None:
     of = job[jr.ACCOUNT, one]
     if job[jr.KIND, one] == jr.EITHER:
         runs.leave_queue(core, one)
+        busy.mark(core, of)
     _pause(core, of, policy, now)
     job[jr.STATUS, one] = jr.LEAVING
     job[jr.NOTICE, one] = now
