@@ -15,6 +15,7 @@ from typing import Final
 import pytest
 from django.db import connection
 from tests.integration import small
+from tests.integration.asked import queued_study
 from tests.integration.small import APRIL, DECIDED, NOW, STARTED
 
 from dure.hub.allocations import capacity, decisions, operations, promotion, reclaiming, rounds
@@ -27,6 +28,8 @@ from dure.hub.calls import operations as calls
 from dure.hub.calls.models import Application
 from dure.hub.calls.windows import NotAtThisStage
 from dure.hub.people.gate import STEWARD
+from dure.hub.studies import queue
+from dure.hub.studies.models import Study
 from dure.hub.usage import operations as usage_operations
 from dure.hub.usage.models import UsageSegment
 
@@ -192,6 +195,18 @@ def test_one_declines_while_the_steward_promotes(monkeypatch: pytest.MonkeyPatch
         lambda: promotion.promote(programme=world.programme, by=STEWARD, now=DECIDED),
     )
     assert not failures(results), results
+    assert audit.verify().intact
+
+
+def test_two_workers_at_once_play_one_study_and_not_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    small.opened()
+    for name in ("first", "second"):
+        queued_study(name)
+    slowly(monkeypatch, queue, "tell")
+    results = together(*[lambda: queue.claim(now=NOW) for _ in range(2)])
+    assert not failures(results), results
+    (claimed,) = [one for one in results if one is not None]
+    assert list(Study.objects.filter(state="running")) == [claimed]
     assert audit.verify().intact
 
 

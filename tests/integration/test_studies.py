@@ -267,6 +267,9 @@ def test_the_programme_as_it_stands_is_a_scenario_with_its_allocations_and_who_w
         "pool-a": (8, 1),
         "pool-b": (4, 0),
     }
+    drawn = scenario.supply.pools[0].energy
+    assert drawn is not None
+    assert drawn.busy_w == 8 * 700
     given = {one.project: one for one in scenario.allocations.given}
     mine = running.allocation("ann")
     assert given[mine.key].servers == mine.servers

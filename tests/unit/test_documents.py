@@ -147,7 +147,7 @@ def test_every_make_target_named_exists() -> None:
 
 def test_every_setting_of_the_hub_stands_in_the_readme() -> None:
     settings = (ROOT / "src/dure/hub/settings.py").read_text()
-    read = set(re.findall(r"(?:environ\.get|_seconds)\(\s*\"(DURE_\w+)\"", settings))
+    read = set(re.findall(r"(?:environ\.get|_whole)\(\s*\"(DURE_\w+)\"", settings))
     told = set(re.findall(r"^\| `(DURE_\w+)`", (ROOT / "README.md").read_text(), re.MULTILINE))
     assert read == told
 

@@ -4,12 +4,13 @@
   active, each a project of its own there; who waits stands in line for the first model they asked
   for, on the pool of their call that has most free servers of it.
 - Days are the programme's own. A part of a day at the beginning or the end does not count.
+- Energy is the data sheet's, of the accelerators alone; measured figures can be written instead.
 - The programme's own rules of lending and reclaim stand in the text, where they can be changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -24,7 +25,7 @@ from dure.hub.people.models import User
 from dure.hub.studies.traces import Trace
 from dure.hub.supply.models import Pool
 from dure.hub.supply.queries import programme
-from dure.vocabulary.programme import Programme
+from dure.vocabulary.programme import AcceleratorModel, Programme
 
 SCHEMA: Final = "dure.twin/1"
 NODE_FAILURES: Final = {"node_days": 42}
@@ -66,6 +67,7 @@ def as_it_stands(chosen: Chosen, *, by: User, now: datetime) -> str:
         raise NothingStands
     today = timezone.localdate(now, document.zone)
     days = chosen.days or 90
+    models = {model.id: model for model in document.accelerators}
     given = list(_given(today, days, document))
     if not given:
         raise NothingStands
@@ -76,7 +78,7 @@ def as_it_stands(chosen: Chosen, *, by: User, now: datetime) -> str:
             "starts": today,
             "time_zone": document.time_zone,
             "days": days,
-            "supply": {"pools": [_pool(pool) for pool in _pools()]},
+            "supply": {"pools": [_pool(pool, models) for pool in _pools()]},
             "allocations": {"given": given, "waiting": list(_waiting(document))},
             "demand": _demand({"synthetic": {"load": "4/5"}}, chosen, document.time_zone),
             "failures": NODE_FAILURES,
@@ -108,13 +110,21 @@ def _pools() -> Iterator[Pool]:
             yield pool
 
 
-def _pool(pool: Pool) -> dict[str, object]:
+def _pool(pool: Pool, models: Mapping[str, AcceleratorModel]) -> dict[str, object]:
+    model = models.get(pool.model)
+    draw = {} if model is None else {"energy": _draw(model, pool.accelerators_per_node)}
     return {
         "id": pool.key,
         "nodes": pool.nodes - pool.own_use_nodes,
         "accelerators_per_node": pool.accelerators_per_node,
         "spare_nodes": pool.spare_nodes,
+        **draw,
     }
+
+
+def _draw(model: AcceleratorModel, per_node: int) -> dict[str, object]:
+    """The data sheet's limit of the accelerators, as the twin reads it from a programme file."""
+    return {"busy_w": model.tdp_w * per_node, "source": f"{model.name}: {model.source}"}
 
 
 def _given(today: date, days: int, document: Programme) -> Iterator[dict[str, object]]:

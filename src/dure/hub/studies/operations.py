@@ -39,7 +39,7 @@ KEPT_FOR: Final = timedelta(days=180)
 """Two rounds of a half-year: who decided by a study can still show it (our choice)."""
 
 _FRACTION: Final = re.compile(r"\s*\d+\s*/\s*\d+\s*")
-_WORDS: Final = frozenset({"ko", "en", "schema", "time_zone", "zone"})
+_WORDS: Final = frozenset({"ko", "en", "schema", "source", "time_zone", "zone"})
 """Fields in which a slash is no path."""
 
 
