@@ -1,6 +1,7 @@
 """The queue of each account: its jobs in the order of RANK, of KEY, then of their numbers.
 
-- Each account has its own range of one array, as long as it has jobs.
+- Each account has its own range of one array, as long as it has jobs. An empty queue begins anew at
+  the range's start, so that memory is touched only as far as queues grow.
 - EITHER work that runs lent keeps its place, so that its turn is known when it comes.
 - Beside each job of the queue stands how much it would borrow: its width, 0 if it may not or does
   not wait. So lending need not look at the jobs themselves.
@@ -97,6 +98,9 @@ def remove(core: Core, of: int, place: int) -> int:
     """The job at this place leaves; returned is the place of the one that came after it."""
     account = core.account
     head, tail = account[ar.HEAD, of], account[ar.TAIL, of]
+    if tail - head == 1:
+        account[ar.HEAD, of] = account[ar.TAIL, of] = account[ar.FIRST, of]
+        return place + 1
     if place - head <= tail - 1 - place:
         _move(core, head + 1, head, place - head)
         account[ar.HEAD, of] = head + 1
