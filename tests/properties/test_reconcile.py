@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import product
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +23,7 @@ from dure.backends.reconcile import diff
 from dure.protocol import Binding, Desired, LentShare
 
 POOLS = st.sampled_from(["h100", "b200"])
+JANUARY, FEBRUARY, MARCH = (datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2, 3))
 
 bindings = st.lists(
     st.builds(
@@ -33,8 +35,8 @@ bindings = st.lists(
         accelerators=st.integers(0, 72),
         state=st.sampled_from(["active", "frozen", "draining", "ended"]),
         members=st.just(()),
-        starts=st.just(datetime(2026, 1, 1, tzinfo=UTC)),
-        ends=st.just(datetime(2027, 1, 1, tzinfo=UTC)),
+        starts=st.sampled_from([JANUARY, FEBRUARY]),
+        ends=st.sampled_from([FEBRUARY, MARCH]),
         generation=st.integers(0, 3),
     ),
     unique_by=lambda b: (b.allocation, b.pool),
@@ -94,12 +96,17 @@ class Model:
             grace_s=self.grace_s,
         )
 
-    def promised(self) -> dict[str, Counter[str]]:
-        sums: dict[str, Counter[str]] = {"servers": Counter(), "accelerators": Counter()}
+    def promised(self) -> dict[str, Counter[tuple[str, datetime]]]:
+        """By pool and month."""
+        sums: dict[str, Counter[tuple[str, datetime]]] = {
+            "servers": Counter(),
+            "accelerators": Counter(),
+        }
         for binding in self.bindings.values():
-            if binding.state != "ended":
-                sums["servers"][binding.pool] += binding.servers
-                sums["accelerators"][binding.pool] += binding.accelerators
+            for month in (JANUARY, FEBRUARY):
+                if binding.state != "ended" and binding.starts <= month < binding.ends:
+                    sums["servers"][binding.pool, month] += binding.servers
+                    sums["accelerators"][binding.pool, month] += binding.accelerators
         return sums
 
 
@@ -129,9 +136,9 @@ def test_on_the_way_no_pool_promises_more_than_before_or_after(
 ) -> None:
     path = [model.promised() for model in _steps(desired, state)]
     for unit in ("servers", "accelerators"):
-        for pool in ("h100", "b200"):
-            bound = max(path[0][unit][pool], path[-1][unit][pool])
-            assert all(step[unit][pool] <= bound for step in path)
+        for when in product(("h100", "b200"), (JANUARY, FEBRUARY)):
+            bound = max(path[0][unit][when], path[-1][unit][when])
+            assert all(step[unit][when] <= bound for step in path)
 
 
 @given(documents, states)

@@ -1,12 +1,13 @@
 """What the engines we run ourselves accept: pure checks before anything is written.
 
-- A pool's bindings that are not ended never promise more than the pool has.
+- A pool's bindings that are not ended never promise more than the pool has, at any instant.
 - Membership is closed: who is not named may not submit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from dure.backends.contract import ChangeRefused, JobRefused, JobRequest
 from dure.protocol import Binding, LentShare, MemberAccess
@@ -17,7 +18,7 @@ def check_binding(binding: Binding, *, held: Iterable[Binding], capacity: int) -
 
     `held` are the bindings of the same pool.
     """
-    promised = 0
+    others: list[Binding] = []
     for other in held:
         if other.allocation == binding.allocation:
             if other.generation > binding.generation:
@@ -26,12 +27,21 @@ def check_binding(binding: Binding, *, held: Iterable[Binding], capacity: int) -
                     f"newer than {binding.generation}"
                 )
         elif other.state != "ended" and other.starts < binding.ends and binding.starts < other.ends:
-            promised += other.accelerators
+            others.append(other)
+    promised = _most_at_once(others, binding.starts)
     if binding.state != "ended" and promised + binding.accelerators > capacity:
         raise ChangeRefused(
             f"{binding.pool} has {capacity} accelerators; {promised} are promised to others, "
             f"{binding.accelerators} more do not fit"
         )
+
+
+def _most_at_once(bindings: list[Binding], since: datetime) -> int:
+    """The most that these promise at one instant from `since` on: some begin as others end."""
+    return max(
+        sum(one.accelerators for one in bindings if one.starts <= instant < one.ends)
+        for instant in {since, *(one.starts for one in bindings if one.starts > since)}
+    )
 
 
 def admit(request: JobRequest, *, bindings: Iterable[Binding], lent: Iterable[LentShare]) -> None:

@@ -2,7 +2,7 @@
 
 - All reductions come before all increases, so no pool is over-promised at any step.
 - A binding that shrinks in one way and grows in another is two changes: first the smaller of
-  both (still under its old generation), then the new one.
+  both (still under its old generation), then the new one. A longer period is growth too.
 - Only objects marked as ours are in `observed`, so no others are ever named.
 - Equal states need no change.
 """
@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Final
 
 from dure.backends.contract import (
@@ -57,13 +58,17 @@ def _bindings(
 
 
 def _step(want: Binding, have: Binding, down: list[Change], up: list[Change]) -> None:
-    smaller = have.model_copy(
-        update={
-            "servers": min(want.servers, have.servers),
-            "accelerators": min(want.accelerators, have.accelerators),
-            "state": min(want.state, have.state, key=_FREEDOM.__getitem__),
-        }
-    )
+    starts, ends = max(want.starts, have.starts), min(want.ends, have.ends)
+    least: dict[str, object] = {
+        "servers": min(want.servers, have.servers),
+        "accelerators": min(want.accelerators, have.accelerators),
+        "state": min(want.state, have.state, key=_FREEDOM.__getitem__),
+    }
+    if starts < ends:
+        least |= {"starts": starts, "ends": ends}
+    else:  # no instant is common: nothing is promised until the new period is
+        least |= {"servers": 0, "accelerators": 0}
+    smaller = have.model_copy(update=least)
     if _extent(want) == _extent(smaller):
         down.append(SetBinding(binding=want))
         return
@@ -72,8 +77,8 @@ def _step(want: Binding, have: Binding, down: list[Change], up: list[Change]) ->
     up.append(SetBinding(binding=want))
 
 
-def _extent(binding: Binding) -> tuple[int, int, AllocationState]:
-    return binding.servers, binding.accelerators, binding.state
+def _extent(binding: Binding) -> tuple[int, int, AllocationState, datetime, datetime]:
+    return binding.servers, binding.accelerators, binding.state, binding.starts, binding.ends
 
 
 def _lent(

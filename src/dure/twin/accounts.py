@@ -6,7 +6,7 @@
 - A lowered entitlement goes on for what still runs under it until that has left, as in the hub.
 - Months are the programme's; the first and the last are cut by the play.
 - What metering counted must be what the engine counted, or the account is refused.
-- Metering looks at each stretch by itself: 30 to 50 CPU seconds for a million, longer than the
+- Metering looks at each stretch by itself: 30 to 60 CPU seconds for a million, longer than the
   play. So it counts where a play is small, and where somebody asks for it.
 """
 
@@ -36,7 +36,7 @@ from dure.twin.site import Site
 from dure.vocabulary.frozen import Frozen
 
 SMALL: Final = 30_000
-"""Stretches that are counted without being asked: some 1 CPU second."""
+"""Stretches that are counted without being asked: one or two CPU seconds."""
 
 
 class MonthAccount(Frozen):

@@ -65,7 +65,7 @@ class Site:
     bindings: dict[str, Binding] = field(default_factory=dict)
     shares: dict[str, LentShare] = field(default_factory=dict)
     _said: Observed | None = None
-    _turn_s: int = 0
+    _turns: dict[str, int] = field(default_factory=dict)
     _moving: bool = False
     _before: tuple[int, ...] = (0, 0, 0, 0, 0)
 
@@ -133,6 +133,7 @@ class Site:
             case RemoveBinding(allocation=allocation):
                 gone = self.bindings.pop(allocation, None)
                 if gone is not None:
+                    self._turns.pop(allocation, None)
                     self._entitle(gone.project)
             case SetLent(share=share):
                 account = self._account(share.project, share.pool)
@@ -175,10 +176,12 @@ class Site:
             controls.entitled[account] = promised
             self.entitlements.append((now_s, account, promised))
             self._moving = self.islands
-        edges = [edge for one in held for edge in (one.starts, one.ends) if edge > now]
-        if edges:
-            turn_s = now_s + (min(edges) - now) // timedelta(seconds=1)
-            self._turn_s = min(turn_s, self._turn_s) if self._turn_s > now_s else turn_s
+        for one in held:
+            edges = [edge for edge in (one.starts, one.ends) if edge > now]
+            if edges:
+                self._turns[one.allocation] = now_s + (min(edges) - now) // timedelta(seconds=1)
+            else:
+                self._turns.pop(one.allocation, None)
 
     def _lend(self, account: int, order: int, most: int) -> None:
         self.world.accounts.lent_order[account] = order
@@ -186,10 +189,9 @@ class Site:
 
     def _settle(self) -> None:
         """Periods begin and end, and nodes that fell empty go to whom they are for."""
-        if 0 < self._turn_s <= self.world.clock_s:
-            self._turn_s = 0
-            for project in self.account:
-                self._entitle(project)
+        now_s = self.world.clock_s
+        for allocation in [name for name, turn_s in self._turns.items() if turn_s <= now_s]:
+            self._entitle(self.bindings[allocation].project)
         if self._moving:
             present = self.world.state.node_home
             servers = self.world.accounts.entitled[:-1] // self.pool.accelerators_per_node

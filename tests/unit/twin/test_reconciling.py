@@ -220,3 +220,16 @@ def test_grace_is_the_documents() -> None:
     make(one, document().model_copy(update={"grace_s": 90}))
     assert one.world.policy.grace_s == 90
     assert one.observed().grace_s == 90
+
+
+def test_one_may_begin_where_another_ends_though_a_third_spans_both() -> None:
+    one = site()
+    turn = 50 * tiny.DAY_S
+    make(one, document(bound("busy", 2, until_s=turn), bound("idle", 2, since_s=turn)))
+    make(
+        one,
+        document(bound("busy", 2, until_s=turn), bound("idle", 2, since_s=turn), bound("next", 2)),
+    )
+    assert len(one.observed().bindings) == 3
+    with pytest.raises(ChangeRefused, match="32 are promised to others, 8 more do not fit"):
+        one.apply(SetBinding(binding=bound("busy", 1, since_s=turn, generation=2)))
