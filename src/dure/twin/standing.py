@@ -62,7 +62,8 @@ class Event:
 @dataclass(slots=True)
 class Register:
     """By pool: `lent` and `rights`, who may borrow; `offices`, what its site was told; `borrowed`,
-    each account's accelerator-seconds on loan at the beginning of the last days.
+    each account's accelerator-seconds on loan at the beginning of the last weeks; `borrowing`, the
+    facts that lending was decided on.
     """
 
     standings: list[Standing]
@@ -70,6 +71,7 @@ class Register:
     rights: dict[int, tuple[Lend, ...]] = field(default_factory=dict)
     offices: dict[int, Office] = field(default_factory=dict)
     borrowed: dict[int, deque[Ints]] = field(default_factory=dict)
+    borrowing: dict[int, tuple[tuple[int, int, int, int], ...]] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     plans: dict[str, int] = field(default_factory=dict)
 

@@ -2,8 +2,8 @@
 
 - Who waits may borrow on the models that the application accepts; who holds an allocation, beyond
   it, on the models it holds; who does both, on all of these.
-- What was borrowed of late is counted in whole days of the programme, so that turns change once a
-  day at most and not with every job that ends.
+- What was borrowed of late is counted in whole weeks of the programme, so that turns change once a
+  week and not with every job that ends: engines order by use themselves in between.
 """
 
 from __future__ import annotations
@@ -28,9 +28,7 @@ from dure.hub.usage.models import UsageSegment
 REMEMBERED: Final = timedelta(days=1)
 """Take-backs older than the longest back-off in the field (1 h) by far no longer count."""
 
-REMEMBERED_USE: Final = timedelta(days=7)
-"""How long what was borrowed counts: a week, after which real engines count half (Slurm's default
-PriorityDecayHalfLife); a window because it is exact."""
+WEEK: Final = timedelta(days=7)
 
 
 class _Wish(NamedTuple):
@@ -173,15 +171,16 @@ def _holding(programme: Programme) -> dict[str, Counter[str]]:
 
 
 def _borrowed(programme: Programme, now: datetime) -> Counter[str]:
-    """By project: accelerator-seconds of lent work that ended in the last whole days."""
+    """By project: accelerator-seconds of lent work that ended in the last whole week."""
     zone = rules(programme).zone
-    until = datetime.combine(now.astimezone(zone), time(), tzinfo=zone)
+    today = datetime.combine(now.astimezone(zone), time(), tzinfo=zone)
+    monday = today - timedelta(days=today.weekday())
     rows = (
         UsageSegment.objects.filter(
             project__programme=programme,
             kind="lent",
-            ends_at__gt=until - REMEMBERED_USE,
-            ends_at__lte=until,
+            ends_at__gt=monday - WEEK,
+            ends_at__lte=monday,
         )
         .values_list("project__key", "accelerators")
         .annotate(lasted=Sum(F("ends_at") - F("starts_at"), output_field=DurationField()))
