@@ -152,6 +152,8 @@ def _occupancy(state: AllocationState, rule: LowOccupancy, now: Now) -> Finding 
     if used * rule.below.denominator >= rule.below.numerator * entitled:
         return plain("reclaim.enough_use")
     freed = int(state.servers * min(rule.remove, rule.max_removed))
+    if not freed:
+        return plain("reclaim.nothing_to_remove")
     seconds_left = (state.ends - now.instant) // _SECOND
     amount = min(max(0, state.balance), freed * state.accelerators_per_server * seconds_left)
     params: dict[str, JsonValue] = {
