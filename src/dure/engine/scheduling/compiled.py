@@ -42,9 +42,40 @@ def inlined(function: Kernel) -> Kernel:
     return cast("Kernel", numba.njit(forceinline=True, **_OPTIONS, **_PART)(function))
 
 
+class _AsItIs:
+    """numba's target as loading from disk needs it: before that it would make ready to compile."""
+
+    def __init__(self, target: Any) -> None:
+        self._target = target
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._target, name)
+
+    def refresh(self) -> None:
+        """Imports all that numba can compile, 0.3 CPU s: nothing that runs needs it."""
+
+
+class Outermost:
+    """A kernel that Python calls. On its first call it is loaded from disk, or else compiled."""
+
+    def __init__(self, dispatcher: Any) -> None:
+        self.dispatcher = dispatcher
+
+    def __call__(self, *args: Any) -> Any:
+        if not self.dispatcher.overloads:
+            self._load(tuple(self.dispatcher.typeof_pyval(one) for one in args))
+        return self.dispatcher(*args)
+
+    def _load(self, types: tuple[Any, ...]) -> None:
+        kept, target = self.dispatcher._cache, self.dispatcher.targetctx  # noqa: SLF001 - numba has no other door to it
+        found = kept.load_overload(types, _AsItIs(target))
+        if found is not None:
+            self.dispatcher.add_overload(found)
+
+
 def outermost(function: Kernel) -> Kernel:
     """The function compiled and kept on disk; it closes over its `stamp`."""
-    return cast("Kernel", numba.njit(cache=True, **_OPTIONS)(function))
+    return cast("Kernel", Outermost(numba.njit(cache=True, **_OPTIONS)(function)))
 
 
 def stamp(*constants: ModuleType) -> str:
