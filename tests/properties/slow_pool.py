@@ -195,6 +195,8 @@ class SlowPool(SlowNodes):
 
     def foresee(self, head: Job, by_nodes: bool) -> tuple[int, int]:
         """When the blocked job is to start, and what its account may use beside it then."""
+        if not by_nodes and self.policy.backfill == cr.PASS_OVER:
+            return NEVER, NEVER
         home = self.home_of(head.account)
         mine = [j for j in self.dues(home) if j.account == head.account]
         room = int(self.accounts.entitled[head.account]) - head.width

@@ -61,7 +61,7 @@ def cases(draw: st.DrawFn, /, **fixed: Any) -> dict[str, Any]:
                                       min_size=accounts, max_size=accounts))),
     )  # fmt: skip
     rules: dict[str, Any] = {
-        "backfill": draw(st.sampled_from([sched.NONE, sched.EASY])),
+        "backfill": draw(st.sampled_from([sched.NONE, sched.EASY, sched.PASS_OVER])),
         "depth": draw(st.sampled_from([0, 0, 1, 3])),
         "lending": draw(st.integers(0, 1)),
         "lent_by": draw(st.sampled_from([sched.GIVEN, sched.FAIR])),

@@ -264,7 +264,7 @@ def begin(
         sched.Pool(pool.nodes, pool.accelerators_per_node, np.zeros(pool.nodes, np.int64)),
         jobs,
         accounts,
-        _rules(pool, policy, profile, lending),
+        rules(pool, policy, profile, lending),
         events=events,
         node_home=nobody if policy.islands else None,
     )
@@ -279,9 +279,11 @@ def begin(
     )
 
 
-def _rules(pool: SitePool, policy: TwinPolicy, profile: Profile, lending: Lending) -> sched.Policy:
+def rules(pool: SitePool, policy: TwinPolicy, profile: Profile, lending: Lending) -> sched.Policy:
+    """What the pool's engine goes by: the policy, and what the profile's engine does of its own."""
     victims = sched.LEAST_LOST if policy.victims == "least_lost" else sched.YOUNGEST
     return sched.Policy(
+        backfill=sched.PASS_OVER if profile.passes_over else sched.EASY,
         lending=int(policy.lends and lending.enabled),
         headroom=int(pool.nodes * pool.accelerators_per_node * policy.headroom),
         victims=victims,

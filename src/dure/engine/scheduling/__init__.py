@@ -15,6 +15,7 @@ from dure.engine.scheduling.counters import (
     LEAST_LOST,
     LOWEST,
     NONE,
+    PASS_OVER,
     YOUNGEST,
 )
 from dure.engine.scheduling.facts import (
@@ -38,7 +39,7 @@ from dure.engine.scheduling.world import (
 
 __all__ = [
     "BLOCKS", "EASY", "EITHER", "FAIR", "FOREVER", "GIVEN", "GIVEN_KEY",
-    "GUARANTEED", "LEAST_LOST", "LENT", "LOWEST", "NONE", "YOUNGEST",
+    "GUARANTEED", "LEAST_LOST", "LENT", "LOWEST", "NONE", "PASS_OVER", "YOUNGEST",
     "Accounts", "Jobs", "NodeEvents", "Policy", "Pool", "State", "UnusableInput", "World",
     "advance", "begin", "fork", "rehome", "segments",
 ]  # fmt: skip

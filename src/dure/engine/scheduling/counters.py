@@ -37,6 +37,7 @@ GANG: Final = 3
 # backfill
 NONE: Final = 0
 EASY: Final = 1
+PASS_OVER: Final = 3  # 2 is not given
 
 # victims
 YOUNGEST: Final = 0

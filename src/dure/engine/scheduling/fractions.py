@@ -11,8 +11,8 @@
   lowest accelerator. Where processors are scarce, requests with few of them come; a gang that
   needs nearly all processors of an empty node may find none a little before the pool is full.
 - On Alibaba's openb (1,213 nodes, 151 kinds of requests, 130 % of load) this allocates 95.95 % in
-  the mean of seeds 42 to 51, FGD as published 95.4, best fit 94.09 and random 87.95 in the same run.
-  Nothing in it was tuned; its form was chosen on seeds 100 to 119.
+  the mean of seeds 42 to 51; in the same run best fit 94.09 and random 87.95; FGD published 95.4.
+  Nothing in it was tuned; its form was chosen on seeds 100 to 111.
 - Best fit leaves least free on the node; random takes any node that fits, by the caller's draws.
 - A node whose state did not change keeps its scores: only changed nodes are scored anew.
 """

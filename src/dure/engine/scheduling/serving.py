@@ -5,6 +5,7 @@
 - A job wider than the entitlement asks for nothing here, and blocks nobody.
 - Behind a blocked job, EASY backfill: who ends, by its limit, before the blocked job can start, or
   uses what that leaves. The job blocked by the nodes has the home's reservation if no other has.
+- PASS_OVER is EASY, but a job blocked by the entitlement is passed over and nothing is kept for it.
 - An account that is given all its home's nodes is bound by the nodes alone.
 - A service that would find nothing new is spared: one new job behind a blocked one is looked at
   alone.
@@ -110,7 +111,7 @@ def _next_place(core: Core, of: int, one: int) -> int:
 
 
 @compiled
-def _foresee(core: Core, of: int) -> None:
+def _foresee(core: Core, of: int, policy: Policy) -> None:
     """When the blocked job is to start, and what its account may use beside it then."""
     account, job = core.account, core.job
     home, head = account[ar.HOME, of], account[ar.BLOCKED_JOB, of]
@@ -120,7 +121,7 @@ def _foresee(core: Core, of: int) -> None:
         until = core.home[nr.OWNER_AT, home]
     account[ar.SHADOW, of] = until
     account[ar.EXTRA, of] = cr.FOREVER
-    if _has_all(core, of):
+    if _has_all(core, of) or (policy.backfill == cr.PASS_OVER and not by_nodes):
         return
     extra = account[ar.ENTITLED, of] - account[ar.USED, of] - job[jr.WIDTH, head]
     for place in range(core.home[nr.DUES, home]):
@@ -285,7 +286,7 @@ def _look_behind(core: Core, of: int, policy: Policy, now: int) -> None:
         reservations.reserve(core, home, account[ar.BLOCKED_JOB, of], now)
     if policy.backfill == cr.NONE:
         return
-    _foresee(core, of)
+    _foresee(core, of, policy)
     _backfill_all(core, of, policy, now)
 
 
