@@ -41,7 +41,10 @@ app = typer.Typer(
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 ScenarioName = Annotated[
-    str, typer.Argument(help="A scenario file, or the name of a shipped one: small-pool, national-year.")
+    str,
+    typer.Argument(
+        help="A scenario file, or the name of a shipped one: small-pool, national-year."
+    ),
 ]
 Policies = Annotated[
     list[str] | None,
