@@ -115,6 +115,7 @@ class SlowNodes:
         self.take_backs = [0] * len(self.queues)
         self.taken_at = [-1] * len(self.queues)
         self.reserved: dict[int, Reservation] = {}
+        self.promised: dict[int, int] = {}  # the time that a job was given first
         self.clock = 0
         self.holds = 0
         self.log: list[tuple[int, int, int, int, int]] = []

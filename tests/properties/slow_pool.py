@@ -83,10 +83,9 @@ class SlowPool(SlowNodes):
         full = sorted(
             (on for on in room if room[on] == self.size
              and self.allows(home, on, self.size, bound)),
-            key=lambda on: (
-                sum(self.cost(j, now) for j in self.on_node(on) if j.status == jr.RUNNING), on
-            ),
-        )[:whole]  # fmt: skip
+            key=lambda on: (self.whole_price(on, now), on),
+        )  # fmt: skip
+        full = self.cheapest_by_block(full, whole, now) if self.blocks else full[:whole]
         parts = [
             on for on in room
             if on not in full and room[on] >= rest and self.allows(home, on, rest, bound)
@@ -104,6 +103,24 @@ class SlowPool(SlowNodes):
             plan[on] = rest
         self.hold(job, plan, now)
         return True
+
+    def whole_price(self, on: int, now: int) -> int:
+        return sum(self.cost(j, now) for j in self.on_node(on) if j.status == jr.RUNNING)
+
+    def cheapest_by_block(self, nodes: list[int], whole: int, now: int) -> list[int]:
+        """So many of the nodes, which are sorted by price, from as few blocks as can be."""
+        if whole == 0 or not nodes:
+            return []
+        of_block = {b: [on for on in nodes if self.block[on] == b][:whole] for b in self.block}
+
+        def rank(block: int) -> tuple[int, int, int]:
+            has = of_block[block]
+            price = sum(self.whole_price(on, now) for on in has) if len(has) == whole else 0
+            return -len(has), price, block
+
+        best = min(of_block, key=rank)
+        rest = [on for on in nodes if self.block[on] != best]
+        return of_block[best] + self.cheapest_by_block(rest, whole - len(of_block[best]), now)
 
     def price(self, on: int, amount: int, now: int) -> tuple[int, int, int]:
         chosen = self.victims(on, amount, now)
@@ -190,7 +207,9 @@ class SlowPool(SlowNodes):
             return
         if by_nodes and home not in self.reserved:
             self.reserve(blocked, now)
-        if policy.backfill != cr.NONE:
+        if policy.backfill == cr.CONSERVATIVE:
+            self.give_times(blocked, now)
+        elif policy.backfill != cr.NONE:
             self.backfill(blocked, by_nodes, now)
 
     def foresee(self, head: Job, by_nodes: bool) -> tuple[int, int]:
@@ -226,6 +245,45 @@ class SlowPool(SlowNodes):
                 continue
             job.turn = now if job.turn < 0 else job.turn
             extra -= job.width if late and extra < NEVER else 0
+
+    def left(self, of: int, at: int, kept: list[tuple[int, int, int]]) -> int:
+        """What the account has left at that time, by the limits of those who run."""
+        home, then = self.home_of(of), [j for j in self.dues(self.home_of(of)) if j.due > at]
+        mine = int(self.accounts.entitled[of]) - sum(j.width for j in then if j.account == of)
+        nodes = len(self.nodes(home)) * self.size - sum(j.width for j in then)
+        given = sum(width for begins, ends, width in kept if begins <= at < ends)
+        return (nodes if self.has_all(of) else min(mine, nodes)) - given
+
+    def earliest(
+        self, job: Job, need: int, now: int, kept: list[tuple[int, int, int]]
+    ) -> int:  # fmt: skip
+        ends = [j.due for j in self.dues(self.home_of(job.account))] + [k[1] for k in kept]
+        for at in sorted({now, *(end for end in ends if end > now)}):
+            points = [at, *(begins for begins, _, _ in kept if at < begins < at + need)]
+            if all(self.left(job.account, point, kept) >= job.width for point in points):
+                return at
+        return NEVER
+
+    def give_times(self, head: Job, now: int) -> None:
+        queue, looked = self.queues[head.account], 0
+        kept: list[tuple[int, int, int]] = []
+        for job in queue[queue.index(head) :]:
+            if self.policy.depth and looked > self.policy.depth:
+                return
+            if job not in queue or not self.asks(job):
+                continue
+            need = self.due_of(job, now) - now
+            at = self.earliest(job, need, now, kept)
+            held = self.reserved.get(self.home_of(head.account))
+            if job is head:
+                at = held.at if held and held.owner == job.number else at
+            elif at == now and self.obtain(job, now):
+                job.turn = now if job.turn < 0 else job.turn
+                continue
+            looked += 1
+            if at < NEVER:
+                kept.append((at, at + need, job.width))
+                self.promised.setdefault(job.number, at)
 
     # lending
 

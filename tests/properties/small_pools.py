@@ -27,7 +27,7 @@ def ints(*values: int) -> Any:
 def cases(draw: st.DrawFn, /, **fixed: Any) -> dict[str, Any]:
     """A small world: some nodes, accounts and jobs, and the rules asked for."""
     nodes = draw(fixed.get("nodes", st.integers(1, 5)))
-    size = draw(st.sampled_from([1, 2, 4]))
+    size = draw(fixed.get("size", st.sampled_from([1, 2, 4])))
     accounts = fixed.get("accounts") or draw(st.integers(1, 3))
     count = draw(fixed.get("count", st.integers(1, 14)))
 
@@ -61,7 +61,9 @@ def cases(draw: st.DrawFn, /, **fixed: Any) -> dict[str, Any]:
                                       min_size=accounts, max_size=accounts))),
     )  # fmt: skip
     rules: dict[str, Any] = {
-        "backfill": draw(st.sampled_from([sched.NONE, sched.EASY, sched.PASS_OVER])),
+        "backfill": draw(
+            st.sampled_from([sched.NONE, sched.EASY, sched.CONSERVATIVE, sched.PASS_OVER])
+        ),
         "depth": draw(st.sampled_from([0, 0, 1, 3])),
         "lending": draw(st.integers(0, 1)),
         "lent_by": draw(st.sampled_from([sched.GIVEN, sched.FAIR])),

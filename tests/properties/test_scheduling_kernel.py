@@ -165,6 +165,66 @@ def test_no_reserved_head_starts_late(case: dict[str, Any]) -> None:
     assert late == {}
 
 
+@settings(max_examples=150, deadline=None)
+@given(
+    case=cases(
+        accounts=2,
+        size=st.just(1),
+        count=st.integers(4, 25),
+        kinds=st.just(jr.GUARANTEED),
+        entitled=lambda capacity, _entitled: ints(capacity - capacity // 2, capacity // 2),
+        rules={"lending": 0, "fair_share": 0, "backfill": sched.CONSERVATIVE},
+        sound=True,
+    )
+)
+def test_nobody_starts_later_than_the_time_he_was_given_first(case: dict[str, Any]) -> None:
+    jobs = case["jobs"]
+    case["jobs"] = jobs._replace(key=jobs.submit_s, limit_s=jobs.work_s)
+    world, slow = run(case, 1000), slowly(case, 1000)
+    compare(world, slow)
+    starts = world.state.start_s
+    assert {one: at for one, at in slow.promised.items() if not 0 <= starts[one] <= at} == {}
+
+
+def test_who_would_delay_one_that_was_given_a_time_waits() -> None:
+    """EASY lets the last one pass: it delays only the third, who has no reservation there."""
+    jobs = sched.Jobs(
+        submit_s=ints(0, 1, 2, 3), work_s=ints(10, 10, 10, 25), limit_s=ints(10, 10, 10, 25),
+        width=ints(2, 3, 4, 1), account=ints(0, 0, 0, 0), kind=ints(0, 0, 0, 0),
+        key=ints(0, 1, 2, 3), user=ints(0, 0, 0, 0), checkpoint_s=ints(0, 0, 0, 0),
+        save_s=ints(-1, -1, -1, -1), restart_s=ints(0, 0, 0, 0),
+    )  # fmt: skip
+    accounts = sched.Accounts(ints(4), ints(0), ints(0), ints(0), ints(0), np.ones(1))
+    starts = {}
+    for backfill in (sched.EASY, sched.CONSERVATIVE):
+        world = sched.begin(
+            sched.Pool(4, 1, ints(0, 0, 0, 0)), jobs, accounts, sched.Policy(backfill=backfill)
+        )
+        starts[backfill] = sched.advance(world, 100).state.start_s.tolist()
+    assert starts == {
+        sched.EASY: [0, 10, 28, 3],
+        sched.CONSERVATIVE: [0, 10, 20, 30],
+    }
+
+
+def test_a_gang_takes_back_whole_nodes_of_one_block_though_others_cost_less() -> None:
+    """Nodes 0 and 2 cost least, and stand in two blocks; the gang is held on the second block."""
+    none = ints(0, 0, 0, 0, 0)
+    jobs = sched.Jobs(
+        submit_s=ints(0, 1, 2, 3, 10), work_s=ints(90, 90, 90, 90, 5),
+        limit_s=ints(90, 90, 90, 90, 5), width=ints(4, 4, 4, 4, 8), account=ints(1, 1, 1, 1, 0),
+        kind=ints(1, 1, 1, 1, 0), key=ints(1, 9, 2, 3, 5), user=none, checkpoint_s=none,
+        save_s=none - 1, restart_s=none,
+    )  # fmt: skip
+    accounts = sched.Accounts(
+        ints(8, 0), ints(0, 16), ints(0, 0), ints(0, 0), ints(0, 0), np.ones(2)
+    )
+    for placement, taken in ((sched.BLOCKS, [0, 0, 1, 1, 0]), (sched.LOWEST, [1, 0, 1, 0, 0])):
+        policy = sched.Policy(lending=1, victims=sched.GIVEN_KEY, placement=placement)
+        world = sched.begin(sched.Pool(4, 4, ints(0, 0, 1, 1)), jobs, accounts, policy)
+        assert sched.advance(world, 12).state.taken.tolist() == taken
+
+
 @settings(max_examples=100, deadline=None)
 @given(case=cases(**ALONE, rules={"lending": 0, "fair_share": 0, "backfill": sched.NONE}))
 def test_more_accelerators_start_no_job_later_where_nothing_is_backfilled(

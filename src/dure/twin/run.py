@@ -140,6 +140,7 @@ def _sites(
                 policy=POLICIES[policy],
                 profile=PROFILES[scenario.profile],
                 lending=setting.lending,
+                backfill=scenario.backfill,
                 events=_events(scenario.failures, pool.nodes, setting.days, (seed, 2, place)),
             )
         )

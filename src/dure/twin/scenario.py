@@ -246,6 +246,9 @@ class Failures(Frozen):
         return self
 
 
+Backfill = Literal["none", "easy", "conservative"]
+"""Who may pass a project's blocked job: nobody; who does not delay it; who delays nobody before."""
+
 Schema = Literal["dure.twin/1"]
 
 
@@ -263,6 +266,7 @@ class Scenario(Frozen):
     demand: Demand
     failures: Failures | None = None
     profile: ProfileName = "ideal"
+    backfill: Backfill = "easy"
     policies: Annotated[tuple[PolicyName, ...], Field(min_length=1)] = ("islands", DEFAULT)
     seeds: int = Field(default=3, gt=0, le=1000)
     lending: Lending | None = None

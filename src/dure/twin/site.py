@@ -39,7 +39,7 @@ from dure.twin.desired import instant
 from dure.twin.fragments import Free, look
 from dure.twin.policies.facts import Ints, TwinPolicy
 from dure.twin.profiles import Profile
-from dure.twin.scenario import Demand, SitePool
+from dure.twin.scenario import Backfill, Demand, SitePool
 from dure.twin.work import Work
 from dure.vocabulary.programme.money import Lending
 
@@ -228,6 +228,7 @@ def begin(
     policy: TwinPolicy,
     profile: Profile,
     lending: Lending,
+    backfill: Backfill,
     events: sched.NodeEvents,
 ) -> Site:
     """The pool at the first second, with all the jobs that will come to it; nobody has a promise.
@@ -264,7 +265,7 @@ def begin(
         sched.Pool(pool.nodes, pool.accelerators_per_node, np.zeros(pool.nodes, np.int64)),
         jobs,
         accounts,
-        rules(pool, policy, profile, lending),
+        rules(pool, policy, profile, lending, backfill),
         events=events,
         node_home=nobody if policy.islands else None,
     )
@@ -279,11 +280,25 @@ def begin(
     )
 
 
-def rules(pool: SitePool, policy: TwinPolicy, profile: Profile, lending: Lending) -> sched.Policy:
+_BACKFILL: Final[dict[Backfill, int]] = {
+    "none": sched.NONE,
+    "easy": sched.EASY,
+    "conservative": sched.CONSERVATIVE,
+}
+
+
+def rules(
+    pool: SitePool,
+    policy: TwinPolicy,
+    profile: Profile,
+    lending: Lending,
+    backfill: Backfill = "easy",
+) -> sched.Policy:
     """What the pool's engine goes by: the policy, and what the profile's engine does of its own."""
+    passes = sched.PASS_OVER if profile.passes_over and backfill == "easy" else _BACKFILL[backfill]
     victims = sched.LEAST_LOST if policy.victims == "least_lost" else sched.YOUNGEST
     return sched.Policy(
-        backfill=sched.PASS_OVER if profile.passes_over else sched.EASY,
+        backfill=passes,
         lending=int(policy.lends and lending.enabled),
         headroom=int(pool.nodes * pool.accelerators_per_node * policy.headroom),
         victims=victims,

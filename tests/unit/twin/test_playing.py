@@ -48,6 +48,20 @@ def test_an_owner_who_returns_starts_within_the_grace() -> None:
     assert state.taken.sum() == 2
 
 
+@pytest.mark.parametrize(
+    ("backfill", "long_h", "short_h"), [("none", 30, 30), ("easy", 0, 0), ("conservative", 30, 0)]
+)
+def test_who_passes_a_blocked_job_is_the_scenarios_choice(
+    backfill: str, long_h: int, short_h: int
+) -> None:
+    """16 accelerators: one job runs, two wait for most of them; then a long one and a short one."""
+    hours = [(10, 8), (10, 12), (10, 16), (25, 4), (2, 4)]
+    rows = [(at, run * tiny.HOUR_S, width, 0) for at, (run, width) in enumerate(hours)]
+    play = tiny.play("islands", of=tiny.jobs(*rows), backfill=backfill)
+    starts = play.sites[0].world.state.start_s // tiny.HOUR_S
+    assert starts[3:].tolist() == [long_h, short_h]
+
+
 def test_monthly_checks_by_hand_come_thirty_days_apart() -> None:
     acts = did("islands-by-hand", days=95)
     assert {day % 30 for day, *_ in acts if _[0] != "expire"} == {0}

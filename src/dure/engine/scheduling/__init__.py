@@ -7,6 +7,7 @@
 
 from dure.engine.scheduling.counters import (
     BLOCKS,
+    CONSERVATIVE,
     EASY,
     FAIR,
     FOREVER,
@@ -38,7 +39,7 @@ from dure.engine.scheduling.world import (
 )
 
 __all__ = [
-    "BLOCKS", "EASY", "EITHER", "FAIR", "FOREVER", "GIVEN", "GIVEN_KEY",
+    "BLOCKS", "CONSERVATIVE", "EASY", "EITHER", "FAIR", "FOREVER", "GIVEN", "GIVEN_KEY",
     "GUARANTEED", "LEAST_LOST", "LENT", "LOWEST", "NONE", "PASS_OVER", "YOUNGEST",
     "Accounts", "Jobs", "NodeEvents", "Policy", "Pool", "State", "UnusableInput", "World",
     "advance", "begin", "fork", "rehome", "segments",

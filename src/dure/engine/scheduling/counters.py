@@ -26,7 +26,8 @@ STEPPED: Final = 17  # 1 once the controls of this step are counted
 COUNTED: Final = 18  # when use was counted last
 RANKED: Final = 19  # 1: fair share orders the queues
 BY_WORDS: Final = 20  # 1: gangs have their whole nodes by words, not by slots
-COUNTS: Final = 21
+STEPS: Final = 21  # scratch: columns of `Core.foreseen` in use
+COUNTS: Final = 22
 
 FOREVER: Final = 1 << 60
 """Later than any time: no sum of two such times leaves 64 bits."""
@@ -37,7 +38,8 @@ GANG: Final = 3
 # backfill
 NONE: Final = 0
 EASY: Final = 1
-PASS_OVER: Final = 3  # 2 is not given
+CONSERVATIVE: Final = 2
+PASS_OVER: Final = 3
 
 # victims
 YOUNGEST: Final = 0

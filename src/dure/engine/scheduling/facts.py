@@ -62,7 +62,7 @@ class Accounts(NamedTuple):
 class Policy(NamedTuple):
     """The pool's rules; see `counters` for the codes."""
 
-    backfill: int = 1  # EASY
+    backfill: int = 1  # EASY; NONE, or CONSERVATIVE: see `conservative`
     depth: int = 0  # jobs looked at behind a blocked one; 0 all
     placement: int = 0  # LOWEST
     lending: int = 0  # 1: idle accelerators are lent, and taken back
@@ -101,6 +101,7 @@ class Core(NamedTuple):
     plan: Ints  # scratch: the nodes of a placement, accelerators on each; see `placing`
     reserved: Ints  # [home, word]: the nodes of its reservation; then scratch
     event: Ints  # [at, node, up]
+    foreseen: Ints  # scratch: [when, accelerators left from then on]; see `conservative`
     log: Ints  # [job, from, to, mode, end]
     counter: Ints
     share: Floats  # [weight, decayed use] by account

@@ -15,6 +15,7 @@ from typing import Any
 from dure.engine.scheduling import account_rows as ar
 from dure.engine.scheduling import (
     busy,
+    conservative,
     dues,
     failing,
     gangs,
@@ -124,9 +125,13 @@ def _serve(core: Core, of: int, policy: Policy, now: int) -> None:
     news = core.home[nr.CHANGED, home] or core.home[nr.MOVED, home] != account[ar.MOVED, of]
     dirty = account[ar.DIRTY, of]
     account[ar.DIRTY, of] = ar.CLEAN
+    if dirty and policy.backfill == cr.CONSERVATIVE:
+        dirty = ar.CHANGED
     if dirty == ar.CHANGED or (news and account[ar.REFUSED, of]) or stale:
         account[ar.SERVED, of] = core.counter[cr.PASSES]
         serving.serve(core, of, policy, now)
+        if policy.backfill == cr.CONSERVATIVE and account[ar.BLOCKED, of]:
+            conservative.look_behind(core, of, policy, now)
     elif dirty == ar.ONE_ARRIVED:
         account[ar.SERVED, of] = core.counter[cr.PASSES]
         serving.serve_arrival(core, of, policy, now)

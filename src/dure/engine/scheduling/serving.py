@@ -28,7 +28,7 @@ BLOCK: Final = 64
 
 
 @inlined
-def _has_all(core: Core, of: int) -> bool:
+def has_all(core: Core, of: int) -> bool:
     """Whether the account is given all its home's nodes."""
     capacity = core.home[nr.NODES, core.account[ar.HOME, of]] * core.counter[cr.PER_NODE]
     return bool(core.account[ar.ENTITLED, of] >= capacity)
@@ -38,11 +38,11 @@ def _has_all(core: Core, of: int) -> bool:
 def _is_within(core: Core, of: int, one: int) -> bool:
     """Whether the entitlement has room for the job."""
     used = core.account[ar.USED, of] + core.job[jr.WIDTH, one]
-    return bool(used <= core.account[ar.ENTITLED, of] or _has_all(core, of))
+    return bool(used <= core.account[ar.ENTITLED, of] or has_all(core, of))
 
 
 @inlined
-def _due(core: Core, one: int, now: int) -> int:
+def due(core: Core, one: int, now: int) -> int:
     """When the job's limit would end if it were guaranteed from now on."""
     if core.job[jr.STATUS, one] == jr.RUNNING:
         return int(core.job[jr.DUE, one])
@@ -50,10 +50,10 @@ def _due(core: Core, one: int, now: int) -> int:
 
 
 @compiled
-def _obtain(core: Core, of: int, one: int, policy: Policy, now: int) -> bool:
+def obtain(core: Core, of: int, one: int, policy: Policy, now: int) -> bool:
     """Whether the job now runs as guaranteed, or will when the others have left."""
     home, width = core.account[ar.HOME, of], core.job[jr.WIDTH, one]
-    bound = reservations.is_bound(core, home, one, _due(core, one, now))
+    bound = reservations.is_bound(core, home, one, due(core, one, now))
     waits = core.job[jr.STATUS, one] == jr.WAITING
     if waits and bound and width // core.counter[cr.PER_NODE] > core.home[nr.SPARE_WHOLES, home]:
         return False
@@ -94,14 +94,14 @@ def _serve_turn(core: Core, of: int, one: int, policy: Policy, now: int) -> bool
         return False
     if core.job[jr.TURN, one] < 0:
         core.job[jr.TURN, one] = now
-    if not _obtain(core, of, one, policy, now):
+    if not obtain(core, of, one, policy, now):
         _block(core, of, one, ar.BY_NODES)
         return False
     return True
 
 
 @compiled
-def _next_place(core: Core, of: int, one: int) -> int:
+def next_place(core: Core, of: int, one: int) -> int:
     """The place of the first job behind this one, whether it is still in the queue or not."""
     account, queue = core.account, core.queue
     place = queues.place_of(queue, account, core.job, of, one)
@@ -121,7 +121,7 @@ def _foresee(core: Core, of: int, policy: Policy) -> None:
         until = core.home[nr.OWNER_AT, home]
     account[ar.SHADOW, of] = until
     account[ar.EXTRA, of] = cr.FOREVER
-    if _has_all(core, of) or (policy.backfill == cr.PASS_OVER and not by_nodes):
+    if has_all(core, of) or (policy.backfill == cr.PASS_OVER and not by_nodes):
         return
     extra = account[ar.ENTITLED, of] - account[ar.USED, of] - job[jr.WIDTH, head]
     for place in range(core.home[nr.DUES, home]):
@@ -144,10 +144,10 @@ def _backfill(core: Core, of: int, one: int, policy: Policy, now: int) -> bool:
     """Whether the job, which is behind a blocked one and could be placed, goes before it."""
     account, job = core.account, core.job
     width = job[jr.WIDTH, one]
-    late = _due(core, one, now) > account[ar.SHADOW, of]
+    late = due(core, one, now) > account[ar.SHADOW, of]
     if (late and width > account[ar.EXTRA, of]) or not _is_within(core, of, one):
         return False
-    if not _obtain(core, of, one, policy, now):
+    if not obtain(core, of, one, policy, now):
         account[ar.REFUSED, of] = 1
         return False
     if job[jr.TURN, one] < 0:
@@ -173,7 +173,7 @@ def _backfill_any(core: Core, of: int, policy: Policy, now: int) -> None:
     account, job, queue = core.account, core.job, core.queue
     home = account[ar.HOME, of]
     widest, looked = _widest(core, home), 0
-    place = _next_place(core, of, account[ar.BLOCKED_JOB, of])
+    place = next_place(core, of, account[ar.BLOCKED_JOB, of])
     while place < account[ar.TAIL, of] and (policy.depth == 0 or looked < policy.depth):
         one = queue[place]
         place += 1
@@ -183,7 +183,7 @@ def _backfill_any(core: Core, of: int, policy: Policy, now: int) -> None:
             account[ar.REFUSED, of] = 1
             looked += 1
         elif _backfill(core, of, one, policy, now):
-            place = _next_place(core, of, one)
+            place = next_place(core, of, one)
             widest = _widest(core, home)
         else:
             looked += 1
@@ -236,7 +236,7 @@ def _backfill_waiting(core: Core, of: int, policy: Policy, now: int) -> None:
         ends_in = cr.FOREVER
     soon = account[ar.SHADOW, of] - now
     widest, bound, looked = cr.FOREVER, cr.FOREVER, 0
-    place = _next_place(core, of, account[ar.BLOCKED_JOB, of])
+    place = next_place(core, of, account[ar.BLOCKED_JOB, of])
     while True:
         widest = min(widest, _widest(core, home))
         bound = min(bound, core.home[nr.SPARE_WHOLES, home] * size + size - 1)
@@ -250,7 +250,7 @@ def _backfill_waiting(core: Core, of: int, policy: Policy, now: int) -> None:
         one = core.queue[at]
         looked += at - place
         if _backfill(core, of, one, policy, now):
-            place = _next_place(core, of, one)
+            place = next_place(core, of, one)
             continue
         looked += 1
         place = at + 1
@@ -284,7 +284,7 @@ def _look_behind(core: Core, of: int, policy: Policy, now: int) -> None:
     home = account[ar.HOME, of]
     if account[ar.BLOCKED, of] == ar.BY_NODES and core.home[nr.OWNER, home] < 0:
         reservations.reserve(core, home, account[ar.BLOCKED_JOB, of], now)
-    if policy.backfill == cr.NONE:
+    if policy.backfill == cr.NONE or policy.backfill == cr.CONSERVATIVE:  # noqa: PLR1714 - compiled
         return
     _foresee(core, of, policy)
     _backfill_all(core, of, policy, now)
@@ -314,7 +314,7 @@ def serve(core: Core, of: int, policy: Policy, now: int) -> None:
         if not runs.asks(core, one):
             place += 1
         elif _serve_turn(core, of, one, policy, now):
-            place = _next_place(core, of, one)
+            place = next_place(core, of, one)
         else:
             break
     if account[ar.BLOCKED, of] and (policy.backfill != cr.NONE or account.shape[1] > 1):

@@ -3,6 +3,8 @@
 - First the node, then its victims: of the nodes where guaranteed work leaves room, the one whose
   victims cost least together, then the fewest victims, then the lowest index. A gang takes the
   whole nodes that cost least.
+- With blocks: the gang's whole nodes come from the block that has enough of them and where they
+  cost least, or else all those of the block with the most, and the others likewise.
 - On a node the cheapest victims go first; then who need not go is spared, the dearest first.
 - What a victim costs is the policy's: how long it has run, or the accelerator-seconds it loses.
 - A victim that can save in its grace leaves when it has saved; any other at the end of its grace,
@@ -190,6 +192,100 @@ def _whole_price(core: Core, on: int, policy: Policy, now: int, most: int) -> in
 
 
 @compiled
+def _next_whole(core: Core, home: int, after: int, block: int, bound: bool) -> int:
+    """The next node, of this block (-1: of any), that guaranteed work may have wholly; -1 none."""
+    size = core.counter[cr.PER_NODE]
+    on = levels.following(core.bits, nr.CLAIM, home, size, after)
+    while on >= 0 and not (
+        (block < 0 or core.node[nr.BLOCK, on] == block)
+        and reservations.allows(core, on, size, bound)
+    ):
+        on = levels.following(core.bits, nr.CLAIM, home, size, on)
+    return on
+
+
+@compiled
+def _cheapest_of(
+    core: Core, home: int, first: int, end: int, block: int, policy: Policy, now: int, bound: bool
+) -> int:
+    """Where the block's cheapest wholes end in `plan[0]`, from `first` to at most `end`."""
+    plan = core.plan
+    found = first
+    on = _next_whole(core, home, -1, block, bound)
+    while on >= 0:
+        most = cr.FOREVER
+        if found == end and policy.victims != cr.GIVEN_KEY:  # a key may be below zero
+            most = plan[3, end - 1]
+        price = _whole_price(core, on, policy, now, most)
+        place = found
+        while place > first and plan[3, place - 1] > price:
+            if place < end:
+                plan[0, place], plan[3, place] = plan[0, place - 1], plan[3, place - 1]
+            place -= 1
+        if place < end:
+            plan[0, place], plan[3, place] = on, price
+            found = min(found + 1, end)
+        on = _next_whole(core, home, on, block, bound)
+    return int(found)
+
+
+@compiled
+def _price_of_block(
+    core: Core, home: int, first: int, end: int, block: int, policy: Policy, now: int, bound: bool
+) -> int:
+    """What the wholes cost that the block would give; they are in the plan."""
+    price = 0
+    for place in range(first, _cheapest_of(core, home, first, end, block, policy, now, bound)):
+        price += core.plan[3, place]
+    return int(price)
+
+
+@compiled
+def _count_wholes(core: Core, home: int, bound: bool) -> None:
+    """By block, the nodes that guaranteed work may have wholly."""
+    for block in range(core.node.shape[1]):
+        core.node[nr.EMPTIES, block] = 0
+    on = _next_whole(core, home, -1, -1, bound)
+    while on >= 0:
+        core.node[nr.EMPTIES, core.node[nr.BLOCK, on]] += 1
+        on = _next_whole(core, home, on, -1, bound)
+
+
+@compiled
+def _best_block(
+    core: Core, home: int, first: int, end: int, policy: Policy, now: int, bound: bool
+) -> int:
+    """The block that has enough and costs least, or else that has the most; -1 none."""
+    best, most, least = -1, 0, cr.FOREVER
+    for block in range(core.node.shape[1]):
+        has = min(core.node[nr.EMPTIES, block], end - first)
+        if has == 0 or has < most:
+            continue
+        price = 0
+        if has == end - first:
+            price = _price_of_block(core, home, first, end, block, policy, now, bound)
+        if has > most or price < least:
+            best, most, least = block, has, price
+    return best
+
+
+@compiled
+def _cheapest_by_block(
+    core: Core, home: int, whole: int, policy: Policy, now: int, bound: bool
+) -> int:
+    """How many of the wholes could be planned, from block to block."""
+    _count_wholes(core, home, bound)
+    found = 0
+    while found < whole:
+        block = _best_block(core, home, found, whole, policy, now, bound)
+        if block < 0:
+            break
+        found = _cheapest_of(core, home, found, whole, block, policy, now, bound)
+        core.node[nr.EMPTIES, block] = 0
+    return found
+
+
+@compiled
 def _cheapest_wholes(
     core: Core,
     home: int,
@@ -199,27 +295,13 @@ def _cheapest_wholes(
     bound: bool,
 ) -> bool:
     """The nodes of the search are the wholes that cost the least; in `plan[0]`, cheapest first."""
-    plan, size = core.plan, core.counter[cr.PER_NODE]
-    found = 0
-    on = levels.following(core.bits, nr.CLAIM, home, size, -1)
-    while on >= 0:
-        if reservations.allows(core, on, size, bound):
-            most = cr.FOREVER
-            if found == whole and policy.victims != cr.GIVEN_KEY:  # a key may be below zero
-                most = plan[3, whole - 1]
-            price = _whole_price(core, on, policy, now, most)
-            place = found
-            while place > 0 and plan[3, place - 1] > price:
-                if place < whole:
-                    plan[0, place], plan[3, place] = plan[0, place - 1], plan[3, place - 1]
-                place -= 1
-            if place < whole:
-                plan[0, place], plan[3, place] = on, price
-                found = min(found + 1, whole)
-        on = levels.following(core.bits, nr.CLAIM, home, size, on)
+    if policy.placement == cr.BLOCKS:
+        found = _cheapest_by_block(core, home, whole, policy, now, bound)
+    else:
+        found = _cheapest_of(core, home, 0, whole, -1, policy, now, bound)
     for place in range(found):
-        core.node[nr.SEEN, plan[0, place]] = core.counter[cr.SEARCHES]
-        plan[1, place] = size
+        core.node[nr.SEEN, core.plan[0, place]] = core.counter[cr.SEARCHES]
+        core.plan[1, place] = core.counter[cr.PER_NODE]
     return found == whole
 
 

@@ -169,6 +169,7 @@ def _empty_core(
         plan=np.zeros((4, pool.nodes + 2 * pool.per_node + 2), np.int64),
         reserved=np.zeros((homes + 2, words), np.int64),
         event=np.stack([events.at_s, events.node, events.up]).astype(np.int64),
+        foreseen=np.zeros((2, 2 * count + size + 2), np.int64),
         log=np.zeros((5, count + 4 * size + 64), np.int64),
         counter=numbers,
         share=np.stack([accounts.weight, np.zeros(len(accounts.entitled))]),
