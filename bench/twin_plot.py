@@ -44,6 +44,7 @@ def speeds(path: Path, groups: Mapping[str, Sequence[Bar]]) -> None:
         axis.set_xlabel("jobs per CPU second")
         axis.set_title(title)
         axis.grid(visible=False, axis="y")
+        axis.set_axisbelow(True)
     handles = [_swatch(kind) for kind in KINDS]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(KINDS), fontsize=8)
     _save(figure, path)
