@@ -63,14 +63,14 @@ def in_order_of_arrival(*args: Any) -> sched.Policy:
     return RULES(*args)._replace(backfill=sched.NONE)
 
 
-RULES = site._rules
+RULES = site.rules
 
 
 @settings(max_examples=80, deadline=None)
 @given(work=works)
 def test_no_guaranteed_job_starts_later_than_alone_and_the_take_back_bound(work: Work) -> None:
     longer = work.work_s + GRACE_S + RESTART_S
-    with mock.patch.object(site, "_rules", in_order_of_arrival):
+    with mock.patch.object(site, "rules", in_order_of_arrival):
         pool = played("pool", work).sites[0].world
         alone = played("islands", work._replace(work_s=longer, limit_s=longer)).sites[0].world
     account = pool.jobs.account
