@@ -9,9 +9,7 @@ from dure.vocabulary.marking import gettext_noop as _
 
 TEXTS: Final[dict[str, str]] = {
     "study.done": _("The what-if study “{name}” is done."),
-    "study.ended": _(
-        "The what-if study “{name}” could not be played. Its page says why."
-    ),
+    "study.ended": _("The what-if study “{name}” could not be played. Its page says why."),
     "study.refused": _("It cannot be played: {said}"),
     "study.twin_missing": _(
         "The twin is not installed where studies are played. To install it there:"
