@@ -116,7 +116,7 @@ def compare(
         typer.echo(study.comparison.model_dump_json())
     else:
         say = _speaker()
-        for told in (twin_tables.comparison, twin_tables.notes):
+        for told in (twin_tables.comparison, twin_tables.notes, twin_tables.answer):
             told(study, say)
 
 
@@ -159,7 +159,8 @@ def check(scenario: ScenarioName, *, as_json: AsJson = False) -> None:
     else:
         for one in found.problems:
             hint = f" ({one.hint})" if one.hint else ""
-            where = f"{scenario}:{one.line}: {one.field}" if one.line else scenario
+            where = ": ".join(filter(None, (f"{scenario}:{one.line}", one.field)))
+            where = where if one.line else scenario
             typer.echo(f"{where}: {one.message}{hint}", err=True)
         if not found.problems:
             typer.echo(f"{scenario} can be played: {found.days} days, {found.seeds} seeds.")
@@ -184,11 +185,25 @@ def import_records(
     _require_extra()
     from dure.twin import workload  # noqa: PLC0415  # needs the extra `twin`
 
+    if not to.name.endswith((".csv", ".csv.gz", ".parquet")):
+        raise typer.BadParameter(
+            f"{to}: end the name in .csv, .csv.gz or .parquet", param_hint="--to"
+        )
+    if to.exists() and sacct.exists() and to.samefile(sacct):
+        raise typer.BadParameter(f"{to}: these are the records; name another", param_hint="--to")
     with _asking(sacct):
         try:
             loaded = workload.read(sacct, zone=zone, tolerate=tolerate)
         except workload.UnableToReadTrace as error:
-            _refuse(str(error))
+            typer.echo(str(error), err=True)
+            if broken := sum(error.dropped.values()):
+                typer.echo(
+                    "Nothing was written. Correct these rows, or leave them out with"
+                    f" --tolerate {broken}.",
+                    err=True,
+                )
+            raise typer.Exit(PROBLEMS) from None
+    with _asking(to):
         workload.write(loaded.trace, to)
     kept = loaded.provenance
     if as_json:
@@ -227,7 +242,8 @@ def _asking(path: object) -> Iterator[None]:
         typer.echo(f"{path}: this is not text in UTF-8", err=True)
         raise typer.Exit(UNREADABLE) from None
     except OSError as error:
-        typer.echo(f"{path}: {error.strerror or error}", err=True)
+        said = error.strerror or error
+        typer.echo(f"{error.filename or path}: {said}", err=True)
         raise typer.Exit(UNREADABLE) from None
 
 

@@ -59,6 +59,14 @@ def comparison(study: Study, say: Say) -> None:
     wide_console().print(table)
     said = _("Means over {seeds} seeds; in brackets the difference to the first, ± 95 %.")
     typer.echo(say(said).format(seeds=len(compared.seeds)))
+    typer.echo(say(_("Differences of shares are in percentage points.")))
+
+
+def answer(study: Study, say: Say) -> None:
+    """Which policy to choose: the sentence that the report opens with."""
+    from dure.twin import report  # noqa: PLC0415  # needs the extra
+
+    typer.echo(report.answer_in(study, say))
 
 
 def months(study: Study, say: Say) -> None:
@@ -101,7 +109,8 @@ def _told(figure: Figure, form: Form) -> str:
         return said
     within = "" if figure.within is None else f" ± {form(figure.within)}"
     sign = "+" if figure.difference >= 0 else "−"
-    return f"{said} ({sign}{form(abs(figure.difference))}{within})"
+    change = f"{sign}{form(abs(figure.difference))}{within}".replace(" %", "")  # points
+    return f"{said} ({change})"
 
 
 def _hours(split: SixWay, kinds: Sequence[str]) -> list[str]:

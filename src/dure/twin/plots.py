@@ -124,7 +124,9 @@ def gantt(lanes: Sequence[Lane], *, days: int, title: str, day: str) -> str:
 def _days_below(axes: Axes, days: int, day: str) -> None:
     at = np.linspace(0, days, 5).astype(int).tolist()
     axes.set_xlim(0, days)
-    axes.set_xticks(at, [day.format(number=one) for one in at])
+    words = axes.set_xticks(at, [day.format(number=one) for one in at])
+    words[0].label1.set_horizontalalignment("left")
+    words[-1].label1.set_horizontalalignment("right")
 
 
 @contextmanager
@@ -163,4 +165,5 @@ def _picture(draw: Callable[[Axes], None], *, high: float, left: float, title: s
         figure.savefig(file, format="svg", metadata={"Date": None, "Title": title})
     svg = file.getvalue().decode().replace(f"'{_MEASURED}'", _SHOWN)
     kept = b64encode(svg.encode()).decode()
-    return f'<img src="data:image/svg+xml;base64,{kept}" alt="{escape(title, quote=True)}">'
+    shown = f'<img src="data:image/svg+xml;base64,{kept}" alt="{escape(title, quote=True)}">'
+    return f'<div class="scroll">{shown}</div>'

@@ -15,7 +15,7 @@ from typing import Final
 
 from dure.twin import plots, report_months
 from dure.twin.compare import Figure
-from dure.twin.figures import Form, percent, shown, tenths, whole
+from dure.twin.figures import Form, hundredths, percent, shown, tenths, whole
 from dure.twin.metrics import CLASSES
 from dure.twin.plots import Bar, Lane
 from dure.twin.policies import POLICIES
@@ -28,6 +28,8 @@ from dure.vocabulary.marking import gettext_noop as _
 _KEPT: Final = 1 / 1000
 _ALIKE: Final = 0.01
 """Less than what seeds differ by in the shipped scenario; our choice."""
+_FEW: Final = 5
+"""Below this Student's factor is above 2.8; our choice."""
 _MOST_LANES: Final = 24
 _STACK: Final = ("owner", "lent", "held", "idle", "down")
 
@@ -47,12 +49,16 @@ _CLASSES: Final = (
 
 _STYLE: Final = """
 body{font:16px/1.6 'Noto Sans KR','Pretendard GOV',system-ui,sans-serif;color:#1e2124;margin:0 auto;
-max-width:1080px;padding:24px}h1{font-size:28px;line-height:1.3}h2{margin-top:40px;font-size:21px}
+max-width:1080px;padding:24px;word-break:keep-all;
+overflow-wrap:break-word}h1{font-size:28px;line-height:1.3}h2{margin-top:40px;font-size:21px}
 h3{margin:20px 0 4px;font-size:16px}.answer{background:#eef4fb;border-left:6px solid #0b50d0;
-padding:14px 20px;font-size:18px}img{width:100%;max-width:960px;height:auto;display:block}
+padding:14px 20px;font-size:18px}img{width:100%;min-width:600px;
+max-width:960px;height:auto;display:block}
 table{border-collapse:collapse;width:100%;font-size:14px}.scroll{overflow-x:auto}
 th,td{border-bottom:1px solid #cdd1d5;padding:6px 8px;text-align:right;vertical-align:top}
-th:first-child,td:first-child{text-align:left}tbody th{font-weight:400}summary{cursor:pointer;
+th:first-child,td:first-child{text-align:left;min-width:7em;
+position:sticky;left:0;background:#fff}
+tbody th{font-weight:400}summary{cursor:pointer;
 padding:6px 0;font-weight:600}small{color:#464c53;display:block;white-space:nowrap}
 .key span{display:inline-block;width:14px;height:14px;margin:0 6px 0 16px;vertical-align:-2px;
 border:1px solid #8a949e}
@@ -67,7 +73,8 @@ def html(study: Study, language: Language) -> str:
         (
             f"<h1>{escape(name)}</h1>",
             _about(study, setting, say),
-            f'<p class="answer">{escape(_answer(study, say))}</p>',
+            f'<p class="answer">{escape(answer_in(study, say))}</p>',
+            _why(study, say),
             _policies(study, say),
             _bars(study, say),
             _occupancy(study, say),
@@ -125,7 +132,8 @@ def _late(study: Study, policy: str) -> float:
     return sum(one.guarantee_misses for one in plays) / max(1, starts)
 
 
-def _answer(study: Study, say: Say) -> str:
+def answer_in(study: Study, say: Say) -> str:
+    """The sentence that the page opens with, as `say` puts it."""
     best, first = recommended(study), study.comparison.policies[0]
     if best is None:
         return say(_("No policy here keeps the guarantees: more than one start in 1,000 is late."))
@@ -150,7 +158,26 @@ def _answer(study: Study, say: Say) -> str:
 
 def answer(study: Study, language: Language) -> str:
     """The sentence that the page opens with."""
-    return _answer(study, speaker(language))
+    return answer_in(study, speaker(language))
+
+
+def _why(study: Study, say: Say) -> str:
+    """The rule of the choice, and where each policy stands by the part that the table lacks."""
+    rule = _(
+        "How it is chosen: at most 1 guaranteed start in 1,000 may be late; of the policies that"
+        " keep to this, those within one percentage point of the most useful work; of these, the"
+        " one with the shortest mean wait. Late in 1,000 guaranteed starts: {shares}."
+    )
+    shares = "; ".join(
+        f"{say(POLICIES[policy].label)} {hundredths(1000 * _late(study, policy))}"
+        for policy in study.comparison.policies
+    )
+    said = [say(rule).format(shares=shares)]
+    seeds = len(study.comparison.seeds)
+    if seeds < _FEW:
+        few = _("Draws: {seeds}. With fewer than {few}, another draw may change the choice.")
+        said.append(say(few).format(seeds=seeds, few=_FEW))
+    return "".join(f"<p>{escape(one)}</p>" for one in said)
 
 
 def rows(study: Study) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
@@ -251,7 +278,12 @@ def _table(study: Study, say: Say) -> str:
         by_policy = study.comparison.figures[metric]
         cells = "".join(f"<td>{_cell(by_policy[p], form)}</td>" for p in policies)
         rows.append(f"<tr><td>{escape(say(label))}</td>{cells}</tr>")
-    note = say(_("Small: the difference to the first policy, ± 95 %, seed by seed."))
+    note = " ".join(
+        (
+            say(_("Small: the difference to the first policy, ± 95 %, seed by seed.")),
+            say(_("Differences of shares are in percentage points.")),
+        )
+    )
     return _heading(say(_("Every figure"))) + (
         f"<p>{escape(note)}</p>"
         f'<div class="scroll"><table><thead><tr><th></th>{head}</tr></thead>'
@@ -269,7 +301,8 @@ def _told(figure: Figure, form: Form) -> tuple[str, str]:
         return "–" if figure.mean is None else form(figure.mean), ""
     sign = "+" if figure.difference >= 0 else "−"
     within = "" if figure.within is None else f" ± {form(figure.within)}"
-    return form(figure.mean), f"{sign}{form(abs(figure.difference))}{within}"
+    change = f"{sign}{form(abs(figure.difference))}{within}"
+    return form(figure.mean), change.replace(" %", "")
 
 
 def _months(study: Study, say: Say) -> str:
@@ -282,12 +315,19 @@ def _months(study: Study, say: Say) -> str:
 
 def _gantt(study: Study, setting: Setting, say: Say) -> str:
     policy = recommended(study) or study.comparison.policies[0]
-    lanes = list(_lanes(study, setting, policy))[:_MOST_LANES]
+    every = list(_lanes(study, setting, policy))
+    lanes = every[:_MOST_LANES]
+    note = say(
+        _(
+            "First draw. In a bar: its servers. Without a bar: nothing was promised."
+            " Projects shown: {shown} of {all}."
+        )
+    ).format(shown=len(lanes), all=len(every))
     title = say(_("Servers promised over time: {policy}")).format(
         policy=say(POLICIES[policy].label)
     )
     drawn = plots.gantt(lanes, days=setting.days, title=title, day=say(_("day {number}")))
-    return f"<h2>{escape(title)}</h2>{drawn}"
+    return f"<h2>{escape(title)}</h2><p>{escape(note)}</p>{drawn}"
 
 
 def _lanes(study: Study, setting: Setting, policy: str) -> Iterator[Lane]:

@@ -17,6 +17,7 @@ from dure.protocol.study import (
 from dure.twin import report, setting
 from dure.twin.policies import POLICIES
 from dure.twin.profiles import ProfileName
+from dure.twin.round_file import RoundFileError
 from dure.twin.scenario import Scenario
 from dure.twin.scenario_file import SHIPPED, ScenarioFileError, load_scenario, parse_scenario
 from dure.twin.study import Study
@@ -40,6 +41,8 @@ def checked(name: str, *, programmes: setting.LoadProgramme) -> ScenarioChecked:
     try:
         scenario, folder = load_scenario(name)
         setting.setting_of(scenario, folder=folder, programmes=programmes)
+    except RoundFileError as error:  # its lines are those of the round's file
+        return refused(str(error), field="allocations.round")
     except ScenarioFileError as error:
         found = (
             FileProblem(

@@ -15,6 +15,6 @@ from dure.vocabulary.marking import gettext_noop as _
 POLICY: Final = replace(
     stewarded.POLICY,
     label=_("Pool with headroom"),
-    says=_("As before, but one accelerator in twenty is never lent: owners find it free."),
+    says=_("Lending, reclaim, waitlist; one accelerator in twenty is kept free for owners."),
     headroom=Fraction(1, 20),
 )

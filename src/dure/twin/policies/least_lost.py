@@ -11,6 +11,8 @@ from dure.vocabulary.marking import gettext_noop as _
 POLICY: Final = replace(
     stewarded.POLICY,
     label=_("Pool, least work lost"),
-    says=_("As before, but lent work that loses least since its checkpoint is stopped first."),
+    says=_(
+        "Lending, reclaim, waitlist; lent work that loses least since its checkpoint stops first."
+    ),
     victims="least_lost",
 )

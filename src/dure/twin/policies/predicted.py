@@ -46,6 +46,8 @@ def predicted_s(submit_s: Ints, work_s: Ints, user: Ints) -> Ints:
 POLICY: Final = replace(
     least_lost.POLICY,
     label=_("Pool, shortest predicted first"),
-    says=_("As before, and each project's jobs start by predicted duration, shortest first."),
+    says=_(
+        "As least work lost; and each project's jobs start by predicted duration, shortest first."
+    ),
     order=predicted_s,
 )

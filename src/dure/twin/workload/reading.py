@@ -50,7 +50,9 @@ def form_of(path: Path) -> Form:
     """The form that a file's name and beginning show. Raises UnableToReadTrace."""
     head = _head(path)
     header = next((line for line in head.splitlines() if not line.startswith("#")), "")
-    if head.startswith("PAR1"):
+    if not head and not path.stat().st_size:
+        raise refusal(path, "empty")
+    if head.startswith("PAR1") or path.suffix == ".parquet":
         return Form.PARQUET
     if ".swf" in path.suffixes or head.startswith(";"):
         return Form.SWF

@@ -62,7 +62,10 @@ UNREADABLE: Final[dict[str, str]] = {
     "quotes": _("a quotation mark is wrong here ({value})"),
     "no_column": _("the column '{value}' is missing; the file has {columns}"),
     "column_twice": _("the column '{value}' stands here twice"),
-    "unknown_form": _("the form is not known; name it: {words}"),
+    "unknown_form": _(
+        "the form is not known by the name or the first line; known: {words}. End the name in"
+        " .csv, .swf or .parquet; what sacct printed begins with the line of names, JobID|..."
+    ),
     "no_zone": _("'{value}' names no zone; say which one the times are in, such as Asia/Seoul"),
     "not_a_zone": _("'{value}' is not a zone; write its name, such as Asia/Seoul"),
     "not_an_origin": _("'{value}' is not an instant such as 2026-01-31T00:00:00Z"),
