@@ -147,6 +147,12 @@ def answer_in(study: Study, say: Say) -> str:
         "wait_before": tenths(figures["wait_mean_h"][first].mean or 0),
         "late": percent(_late(study, best)),
     }
+    if best == first:
+        alone = _(
+            "Choose “{policy}”: {useful} of the healthy capacity does useful work, jobs wait {wait}"
+            " h on average, and {late} of guaranteed starts are late."
+        )
+        return say(alone).format(**parts)
     return say(
         _(
             "Choose “{policy}”: {useful} of the healthy capacity does useful work ({first}: "

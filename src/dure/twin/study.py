@@ -16,7 +16,7 @@ from dure.twin.compare import Comparison, compare
 from dure.twin.notes import MOVES, Note
 from dure.twin.policies.facts import Ints
 from dure.twin.scenario import Scenario
-from dure.twin.work import work_of
+from dure.twin.work import Work, demand_notes, work_of
 
 Kept = TypeVar("Kept")
 Told = Callable[[str, int, int], None]
@@ -25,7 +25,7 @@ Told = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """`setting`, `series`, `events` and `months` are of the first seed.
+    """`setting`, `work`, `series`, `events` and `months` are of the first seed.
 
     `series`: policy -> accelerator-seconds by step and kind. `months`: policy -> what metering
     counted, where it did. `deciding`: policy -> CPU seconds of each control step's decisions:
@@ -40,11 +40,13 @@ class Study:
     events: dict[str, tuple[tuple[int, str, str, int], ...]]
     months: dict[str, tuple[accounts.MonthAccount, ...]]
     deciding: dict[str, tuple[float, ...]]
+    work: Work
 
     @property
     def notes(self) -> tuple[Note, ...]:
         """What of the rules and the supply was not played, and what is not told."""
-        return (*self.setting.notes, MOVES, *figures.notes(self))
+        demand = demand_notes(self.scenario, self.work)
+        return (*self.setting.notes, MOVES, *demand, *figures.notes(self))
 
 
 _ALONE: Final = "islands"
@@ -91,11 +93,12 @@ def conduct(
     programmes = cache(programmes)
     asked = tuple(policies or scenario.policies)
     found: list[metrics.Metrics] = []
-    first, kept = None, _First()
+    first, first_work, kept = None, None, _First()
     for seed in range(1, (seeds or scenario.seeds) + 1):
         place = setting.setting_of(scenario, folder=folder, programmes=programmes, seed=seed)
         first = first or place
         work = work_of(place, scenario.demand, seed=seed)
+        first_work = first_work or work
         measured: dict[str, metrics.Metrics] = {}
         alone: Ints | None = None
         for policy in sorted(asked, key=lambda name: name != _ALONE):
@@ -112,7 +115,7 @@ def conduct(
             if keep is not None:
                 results.write(play, keep, counted)
         found += [measured[policy] for policy in asked]
-    assert first is not None  # noqa: S101  # there is a seed
+    assert first is not None and first_work is not None  # noqa: S101, PT018  # there is a seed
     return Study(
         scenario=scenario,
         setting=first,
@@ -122,6 +125,7 @@ def conduct(
         events=_in_order(asked, kept.events),
         months=_in_order(asked, kept.months),
         deciding=_in_order(asked, kept.deciding),
+        work=first_work,
     )
 
 

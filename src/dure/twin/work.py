@@ -19,14 +19,18 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from dure.twin.notes import Note
 from dure.twin.policies.facts import Ints
-from dure.twin.scenario import Demand, Synthetic
+from dure.twin.scenario import Demand, Scenario, Synthetic
 from dure.twin.setting import DAY_S, Setting
+from dure.vocabulary.marking import gettext_noop as _
 
 if TYPE_CHECKING:
     from dure.twin.workload import Fitted, Trace
 
 _HOUR_S: Final = 3600
+_HELD: Final = 0.9
+"""A trace that ends a little before the play's last day is whole (our choice)."""
 _DAYTIME: Final = range(9, 21)
 _WEEK_DAYS: Final = 7
 _SHORTEST_S: Final = 60
@@ -53,6 +57,30 @@ def work_of(setting: Setting, demand: Demand, *, seed: int) -> Work:
     else:
         made = _from_trace(setting, demand, seed)
     return _fitting(made, setting)
+
+
+def demand_notes(scenario: Scenario, work: Work) -> Iterator[Note]:
+    """What a reader of a play must know of its jobs."""
+    if work.left_out:
+        wide = _("Jobs wider than their project's pool, which are not played: {count}.")
+        yield Note(wide, (("count", work.left_out),))
+    trace = scenario.demand.trace
+    if trace is None:
+        return
+    if trace.load is not None:
+        yield Note(
+            _("Every job of the trace runs longer or shorter by one factor, for a load of {load}."),
+            (("load", f"{float(trace.load):g}"),),
+        )
+    held = -(-int(work.submit_s.max(initial=0)) // DAY_S)
+    if held < _HELD * scenario.days:
+        yield Note(
+            _(
+                "The trace has jobs for {held} of the {days} days; the others are empty, and lower"
+                " every figure. Write 'days: {held}', or 'fitted' in place of 'trace'."
+            ),
+            (("held", max(1, held)), ("days", scenario.days)),
+        )
 
 
 def _fitting(work: Work, setting: Setting) -> Work:

@@ -108,3 +108,27 @@ def test_records_are_imported_and_played(tmp_path: Path) -> None:
     code, out, said = asked("run", str(path), "--policy", "pool", "--seeds", "1", "--json")
     assert code == 0, said
     assert json.loads(out)["plays"][0]["jobs"] == 200
+    # two days of records in nine: said, and not left to be read as idleness
+    assert any("jobs for 2 of the 9 days" in note for note in json.loads(out)["notes"])
+
+
+@pytest.mark.parametrize("to", ["own.csv", "own.xlsx"])
+def test_an_import_neither_writes_over_its_records_nor_in_an_unknown_form(
+    tmp_path: Path, to: str
+) -> None:
+    records = tmp_path / "own.csv"
+    records.write_text("job_id,submit_s,duration_s,gpus\n1,0,60,1\n", encoding="utf-8")
+    before = records.read_text(encoding="utf-8")
+    code, _, said = asked("import", str(records), "--to", str(tmp_path / to))
+    assert code == 2
+    assert "--to" in said
+    assert records.read_text(encoding="utf-8") == before
+    assert not (tmp_path / "own.xlsx").exists()
+
+
+def test_broken_rows_bring_the_number_to_tolerate(tmp_path: Path) -> None:
+    records = tmp_path / "own.csv"
+    rows = "1,0,60,1\n2,0,sixty,1\n"
+    records.write_text(f"job_id,submit_s,duration_s,gpus\n{rows}", encoding="utf-8")
+    code, _, said = asked("import", str(records), "--to", str(tmp_path / "to.csv"))
+    assert (code, "--tolerate 1." in said) == (1, True), said
