@@ -57,8 +57,10 @@ def comparison(study: Study, say: Say) -> None:
         figures = compared.figures[metric]
         table.add_row(say(label), *(_told(figures[name], form) for name in compared.policies))
     wide_console().print(table)
-    said = _("Means over {seeds} seeds; in brackets the difference to the first, ± 95 %.")
-    typer.echo(say(said).format(seeds=len(compared.seeds)))
+    seeds = len(compared.seeds)
+    many = _("Means over {seeds} seeds; in brackets the difference to the first, ± 95 %.")
+    one = _("One seed; in brackets the difference to the first. How sure it is, nobody can say.")
+    typer.echo(say(many).format(seeds=seeds) if seeds > 1 else say(one))
     typer.echo(say(_("Differences of shares are in percentage points.")))
 
 

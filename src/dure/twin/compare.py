@@ -81,11 +81,12 @@ def _figure(
         low=min(known),
         high=max(known),
         difference=fmean(apart) if shown else None,
-        within=_half_width(apart) if shown else None,
+        within=half_width(apart) if shown else None,
     )
 
 
-def _half_width(values: Sequence[float]) -> float | None:
+def half_width(values: Sequence[float]) -> float | None:
+    """Of the 95 % interval of their mean; None for a single value."""
     if len(values) < 2:  # noqa: PLR2004 - one value has no spread
         return None
     freedom = min(len(values) - 1, len(_T))

@@ -1,9 +1,6 @@
 """A study as one HTML page that needs nothing else: which policy to choose, and why.
 
-- The answer first. Of the policies that keep the guarantees: those whose useful occupancy is within
-  one percentage point of the best, and of these the one with the shortest mean wait.
-- Guarantees are kept where at most one guaranteed start in a thousand was late; islands lend
-  nothing, so nothing has to be taken back there, but nodes that fail make owners wait there too.
+- The answer first, by the rule of `advice`, with the rule and who else is as good.
 - Every figure is the mean over the seeds; ranges are over the seeds, ± is Student's 95 %.
 """
 
@@ -14,6 +11,7 @@ from html import escape
 from typing import Final
 
 from dure.twin import plots, report_months
+from dure.twin.advice import advice_of, late
 from dure.twin.compare import Figure
 from dure.twin.figures import Form, hundredths, percent, shown, tenths, whole
 from dure.twin.metrics import CLASSES
@@ -25,9 +23,6 @@ from dure.twin.study import Study
 from dure.twin.words import Language, Say, speaker
 from dure.vocabulary.marking import gettext_noop as _
 
-_KEPT: Final = 1 / 1000
-_ALIKE: Final = 0.01
-"""Less than what seeds differ by in the shipped scenario; our choice."""
 _FEW: Final = 5
 """Below this Student's factor is above 2.8; our choice."""
 _MOST_LANES: Final = 24
@@ -115,28 +110,11 @@ def _about(study: Study, setting: Setting, say: Say) -> str:
     return f"<p>{escape(said)}</p>"
 
 
-def recommended(study: Study) -> str | None:
-    """The policy to choose, by the rule above; None where none keeps the guarantees."""
-    kept = [policy for policy in study.comparison.policies if _late(study, policy) <= _KEPT]
-    figures = study.comparison.figures
-    useful = {policy: figures["useful_occupancy"][policy].mean or 0.0 for policy in kept}
-    best = max(useful.values(), default=0.0)
-    close = [policy for policy in kept if useful[policy] >= best - _ALIKE]
-    return min(close, key=lambda policy: figures["wait_mean_h"][policy].mean or 0.0, default=None)
-
-
-def _late(study: Study, policy: str) -> float:
-    """The share of guaranteed starts that were late, over all seeds."""
-    plays = [one for one in study.metrics if one.policy == policy]
-    starts = sum(one.guaranteed_starts for one in plays)
-    return sum(one.guarantee_misses for one in plays) / max(1, starts)
-
-
 def answer_in(study: Study, say: Say) -> str:
     """The sentence that the page opens with, as `say` puts it."""
-    best, first = recommended(study), study.comparison.policies[0]
+    best, first = advice_of(study).policy, study.comparison.policies[0]
     if best is None:
-        return say(_("No policy here keeps the guarantees: more than one start in 1,000 is late."))
+        return say(_("No policy here keeps the guarantees: more than one start in 100 is late."))
     figures = study.comparison.figures
     parts = {
         "policy": say(POLICIES[best].label),
@@ -145,7 +123,7 @@ def answer_in(study: Study, say: Say) -> str:
         "before": percent(figures["useful_occupancy"][first].mean or 0),
         "wait": tenths(figures["wait_mean_h"][best].mean or 0),
         "wait_before": tenths(figures["wait_mean_h"][first].mean or 0),
-        "late": percent(_late(study, best)),
+        "late": percent(late(study, best)),
     }
     if best == first:
         alone = _(
@@ -170,15 +148,20 @@ def answer(study: Study, language: Language) -> str:
 def _why(study: Study, say: Say) -> str:
     """The rule of the choice, and where each policy stands by the part that the table lacks."""
     rule = _(
-        "How it is chosen: at most 1 guaranteed start in 1,000 may be late; of the policies that"
+        "How it is chosen: at most 1 guaranteed start in 100 may be late; of the policies that"
         " keep to this, those within one percentage point of the most useful work; of these, the"
         " one with the shortest mean wait. Late in 1,000 guaranteed starts: {shares}."
     )
     shares = "; ".join(
-        f"{say(POLICIES[policy].label)} {hundredths(1000 * _late(study, policy))}"
+        f"{say(POLICIES[policy].label)} {hundredths(1000 * late(study, policy))}"
         for policy in study.comparison.policies
     )
     said = [say(rule).format(shares=shares)]
+    as_good = advice_of(study).as_good
+    if as_good:
+        alike = _("As good, as far as these draws can tell: {policies}.")
+        names = ", ".join(say(POLICIES[policy].label) for policy in as_good)
+        said.insert(0, say(alike).format(policies=names))
     seeds = len(study.comparison.seeds)
     if seeds < _FEW:
         few = _("Draws: {seeds}. With fewer than {few}, another draw may change the choice.")
@@ -312,7 +295,7 @@ def _told(figure: Figure, form: Form) -> tuple[str, str]:
 
 
 def _months(study: Study, say: Say) -> str:
-    first = recommended(study) or study.comparison.policies[0]
+    first = advice_of(study).policy or study.comparison.policies[0]
     labels = {policy: POLICIES[policy].label for policy in study.comparison.policies}
     return _heading(say(_("Where every accelerator-hour went, by month"))) + report_months.section(
         study.months, labels, first=first, say=say
@@ -320,7 +303,7 @@ def _months(study: Study, say: Say) -> str:
 
 
 def _gantt(study: Study, setting: Setting, say: Say) -> str:
-    policy = recommended(study) or study.comparison.policies[0]
+    policy = advice_of(study).policy or study.comparison.policies[0]
     every = list(_lanes(study, setting, policy))
     lanes = every[:_MOST_LANES]
     note = say(
@@ -369,6 +352,11 @@ def _notes(study: Study, say: Say) -> str:
         _("Means over the seeds; ranges in the bars are the lowest and the highest seed."),
         _("Pull-backs are approved, and awards accepted, on the day they are proposed."),
         _("A guaranteed start is late when it takes longer than the grace and the site's sweep."),
+        _(
+            "Under islands nothing is lent or taken back: a start is late there where a node has"
+            " failed, or where what is free lies in pieces."
+        ),
+        _("Waits are of jobs that started; how many never did stands in the tables."),
     ]
     said = [*map(say, notes), *(note.said(say) for note in study.notes)]
     rows = "".join(f"<li>{escape(one)}</li>" for one in said)

@@ -15,6 +15,7 @@ from dure.protocol.study import (
     TwinOffer,
 )
 from dure.twin import report, setting
+from dure.twin.advice import advice_of
 from dure.twin.policies import POLICIES
 from dure.twin.profiles import ProfileName
 from dure.twin.round_file import RoundFileError
@@ -69,7 +70,7 @@ def result(study: Study) -> StudyResult:
     return StudyResult(
         scenario=study.scenario.name,
         answer=Text(ko=report.answer(study, "ko"), en=report.answer(study, "en")),
-        recommended=report.recommended(study),
+        recommended=advice_of(study).policy,
         policies=tuple(map(_policy, study.comparison.policies)),
         seeds=study.comparison.seeds,
         rows=tuple(
