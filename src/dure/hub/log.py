@@ -3,6 +3,19 @@
 from __future__ import annotations
 
 import logging
+import sys
+from contextlib import suppress
+
+
+class ToStderr(logging.Handler):
+    """To what stderr is when something is said, not to what it was when logging was set up."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes the record as a line; where stderr is closed there is nobody to tell."""
+        line = f"{self.format(record)}\n"
+        with suppress(OSError, ValueError):
+            sys.stderr.write(line)
+            sys.stderr.flush()
 
 
 class WithoutTraceback(logging.Formatter):

@@ -196,8 +196,8 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": _LINE, "bare": {"()": "dure.hub.log.WithoutTraceback", **_LINE}},
     "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
-        "bare": {"class": "logging.StreamHandler", "formatter": "bare"},
+        "stderr": {"class": "dure.hub.log.ToStderr", "formatter": "line"},
+        "bare": {"class": "dure.hub.log.ToStderr", "formatter": "bare"},
     },
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {
