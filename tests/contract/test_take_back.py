@@ -26,7 +26,7 @@ pytestmark = pytest.mark.processes
 BOUND_S = 1.5  # DESIGN §9: p95 from the owner's submission to the start of all ranks
 TAKE_BACKS = 20
 PER_JOB = 5
-STEPS = 1000  # more than a quiet machine does in five attempts: each must be told to leave
+STEPS = 400  # more than five attempts come to: each must be told to leave
 MEMBERS = (MemberAccess(username="kim"),)
 STAMP = 'date +%s.%N > "$DURE_CHECKPOINT_DIR/rank-$DURE_RANK"'
 
@@ -139,7 +139,7 @@ def _interrupted_training(
         assert _seen(log, "told to leave")
         again = next(status for status in engine.jobs() if status.job == lent)
         assert again.attempt == attempt + 1
-    assert engine.wait(lent, timeout_s=30).state == "completed"
+    assert engine.wait(lent, timeout_s=60).state == "completed"
     last = engine.log(lent, attempt=times + 1).read_text()
     assert ("starts at step 0\n" in last) == (times == 0)
     return json.loads((_checkpoint(engine, lent) / "result.json").read_text()), waits
@@ -222,8 +222,8 @@ for record in engine.usage(None, datetime.now(UTC)).usage:
     lent_job, owner_job, *said = _lines_until_ready(process)
     _kill(process)
     with _open(state, segment_s=1) as engine:
-        assert engine.wait(owner_job, timeout_s=15).state == "completed"
-        done = engine.wait(lent_job, timeout_s=15)
+        assert engine.wait(owner_job, timeout_s=60).state == "completed"
+        done = engine.wait(lent_job, timeout_s=60)
         assert (done.state, done.attempt) == ("completed", 2)
         time.sleep(2.1)
         usage = engine.usage(None, _now()).usage
