@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from pytest_django import Settings
@@ -25,7 +25,7 @@ from dure.hub import clock
 from dure.hub.studies import playing, worker
 from dure.hub.studies.models import Study
 from dure.hub.studies.playing import Bounds, UnableToPlay, play
-from dure.hub.studies.queue import ClaimLost
+from dure.hub.studies.queue import ClaimLost, Played
 
 pytestmark = pytest.mark.processes
 
@@ -266,3 +266,26 @@ def _until(look: Callable[[], T | None], most_s: float = 120) -> T:
             return found
         time.sleep(0.2)
     raise AssertionError(f"not within {most_s} s")
+
+
+@pytest.mark.database
+@pytest.mark.django_db(transaction=True)
+def test_what_nobody_foresaw_ends_its_study_alone_and_the_next_is_played(
+    monkeypatch: pytest.MonkeyPatch, behaving: Callable[[str], None]
+) -> None:
+    monkeypatch.setattr(clock, "now", lambda: LATER)
+    small.opened()
+    behaving(WELL)
+    first, second = queued_study("first"), queued_study("second")
+
+    def breaks_once(study: Study, *rest: Any) -> Played:
+        if study.pk == first.pk:
+            raise ZeroDivisionError
+        return play(study, *rest)
+
+    monkeypatch.setattr(worker, "play", breaks_once)
+    assert worker.work(once=True) == 2
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert (first.state, second.state) == ("failed", "done")
+    assert (first.failure or {})["code"] == "study.broken"

@@ -115,7 +115,7 @@ def _play(study: Study, alive: Callable[[], None]) -> None:
         raise
     except OperationalError:
         raise  # the database is away: the claim goes stale, and the study is claimed anew
-    except Exception:  # one study stops, is reported, the next is played
+    except Exception:  # the unknown ends this study alone: logged whole, and its asker reads so
         log.exception("studies.broken", study=study.pk)
         _fail(study, Reason(code="study.broken", params={"status": 0}))
     else:
