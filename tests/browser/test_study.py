@@ -7,15 +7,14 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
+from tests.answering import until_it_answers
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes]
 
@@ -64,22 +63,11 @@ def hub(tmp_path: Path) -> Iterator[str]:
             env=environment, stdout=out, stderr=out,
         )  # fmt: skip
         try:
-            _until_it_answers(f"http://127.0.0.1:{port}")
+            until_it_answers(f"http://127.0.0.1:{port}")
             yield f"http://127.0.0.1:{port}"
         finally:
             server.send_signal(signal.SIGTERM)
             server.wait(timeout=60)
-
-
-def _until_it_answers(address: str) -> None:
-    for _ in range(600):
-        try:
-            httpx.get(f"{address}/api/v1/calls")
-        except httpx.TransportError:
-            time.sleep(0.1)
-        else:
-            return
-    raise AssertionError(f"nothing answers at {address}")
 
 
 @contextmanager

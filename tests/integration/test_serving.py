@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.answering import free_port, until_it_answers
 from tests.integration import small
 
 pytestmark = pytest.mark.processes
@@ -39,11 +39,6 @@ def dure(*words: str, home: Path) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
 @contextmanager
 def served(home: Path) -> Iterator[tuple[str, Path]]:
     """The hub's address and its log."""
@@ -55,22 +50,11 @@ def served(home: Path) -> Iterator[tuple[str, Path]]:
         )  # fmt: skip
         try:
             address = f"http://127.0.0.1:{port}"
-            _until_it_answers(address)
+            until_it_answers(address, within_s=20)
             yield address, log
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(timeout=30)
-
-
-def _until_it_answers(address: str) -> None:
-    for _ in range(200):
-        try:
-            httpx.get(f"{address}/api/v1/calls")
-        except httpx.TransportError:
-            time.sleep(0.1)
-        else:
-            return
-    raise AssertionError(f"nothing answers at {address}")
 
 
 def test_a_database_that_is_not_ready_is_said_so_instead_of_served(tmp_path: Path) -> None:

@@ -8,26 +8,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.properties.small_plays import DAYS, policies, works
 from tests.unit.twin import tiny
 
 from dure.engine.scheduling import counters as cr
 from dure.metering.conservation import SixWay
 from dure.twin import accounts, metrics, run
-from dure.twin.policies import POLICIES
 from dure.twin.site import SERIES
 from dure.twin.work import Work
 
-DAYS = 8
 STARTS = "2026-03-28"  # four days of March, four of April
 STEPS_OF_MARCH = 4 * 4
-job = st.tuples(
-    st.integers(0, DAYS * tiny.DAY_S - 1),
-    st.integers(1, 3 * tiny.DAY_S),
-    st.sampled_from([1, 2, 4, 8, 16]),
-    st.integers(0, 2),
-)
-works = st.lists(job, min_size=1, max_size=40).map(lambda rows: tiny.jobs(*sorted(rows)))
-policies = st.sampled_from(sorted(POLICIES))
 fails = st.sampled_from([None, {"node_days": 2}])
 
 

@@ -5,23 +5,14 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from tests.properties.small_plays import DAYS, policies, works
 from tests.unit.twin import tiny
 
 from dure.engine import scheduling as sched
 from dure.twin import metrics, run
-from dure.twin.policies import POLICIES
 from dure.twin.work import Work
 from dure.twin.work import work_of as of_scenario
 
-DAYS = 8
-job = st.tuples(
-    st.integers(0, DAYS * tiny.DAY_S - 1),
-    st.integers(1, 3 * tiny.DAY_S),
-    st.sampled_from([1, 2, 4, 8, 16]),
-    st.integers(0, 2),
-)
-works = st.lists(job, min_size=1, max_size=40).map(lambda rows: tiny.jobs(*sorted(rows)))
-policies = st.sampled_from(sorted(POLICIES))
 fails = st.sampled_from([None, {"node_days": 3}])
 
 

@@ -1,0 +1,27 @@
+"""A hub's server that has just been started: on which port, and when it answers."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+import httpx
+
+
+def free_port() -> int:
+    """A port of loopback that nobody has now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def until_it_answers(address: str, *, within_s: float = 60) -> None:
+    """Returns when the hub answers there."""
+    until = time.monotonic() + within_s
+    while time.monotonic() < until:
+        try:
+            httpx.get(f"{address}/api/v1/calls")
+        except httpx.TransportError:
+            time.sleep(0.1)
+        else:
+            return
+    raise AssertionError(f"nothing answers at {address}")
