@@ -7,7 +7,7 @@ BIN   := $(VENV)/bin
 UV    := UV_CACHE_DIR=$(CURDIR)/$(VENV)/uv-cache $(BIN)/uv
 ARGS  ?=
 
-.PHONY: demo run twin test check fix bench lock translations api clean help
+.PHONY: demo run twin slurm-lab test check fix bench lock translations api clean help
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -38,6 +38,9 @@ run: $(VENV)/.hub ## serve the portal on what the demo left
 
 twin: $(VENV)/.twin ## play a small pool for four weeks under seven policies (ARGS=SCENARIO); the report lies in .demo/twin
 	$(BIN)/dure twin compare $(or $(ARGS),small-pool) --out .demo/twin
+
+slurm-lab: $(VENV)/.hub ## a real Slurm of 8 nodes x 8 on this machine, in .demo/slurm (ARGS=--help)
+	$(BIN)/dure lab up .demo/slurm --install $(ARGS)
 
 test: $(VENV)/.dev ## every test tier, on SQLite and PostgreSQL, with a real browser
 	$(BIN)/python tests/run.py $(ARGS)

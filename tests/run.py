@@ -27,6 +27,8 @@ sys.path.insert(0, str(ROOT))  # started as a file, this finds only its own fold
 
 from tests.private_postgresql import ServerFailed, binaries, serving  # noqa: E402  # see above
 
+from dure.cli.slurm_lab.packages import BROUGHT_BY, missing  # noqa: E402  # see above
+
 WORKERS: Final = 2
 """The two cores that a small machine has; a third worker made nothing faster there."""
 
@@ -63,7 +65,7 @@ TIERS: Final = (
             "tests/architecture",
             "tests/integration",
         ),
-        "not processes and not database",
+        "not processes and not database and not slurm",
         workers=WORKERS,
         blocked=True,
     ),
@@ -77,6 +79,7 @@ TIERS: Final = (
         postgresql=True,
     ),
     Tier("processes", ("tests",), "processes"),
+    Tier("Slurm", ("tests",), "slurm", needs=tuple(sorted(set(BROUGHT_BY.values())))),
     Tier("browser", ("tests/browser",), workers=WORKERS, needs=("chromium", "fonts-noto-cjk")),
     Tier("system", ("tests/system",)),
 )
@@ -135,6 +138,8 @@ def _present(package: str) -> bool:
             return binaries() is not None
         case "fonts-noto-cjk":
             return any(Path("/usr/share/fonts").rglob("NotoSansCJK*"))
+    if package in BROUGHT_BY.values():
+        return package not in missing()
     raise AssertionError(package)
 
 

@@ -7,8 +7,8 @@
 - The accelerators are links to /dev/null: Slurm counts and binds them, nothing computes on them.
 """
 
-from dure.cli.slurm_lab.lab import Lab, UnableToStart
+from dure.cli.slurm_lab.lab import Lab, NoLabHere, UnableToStart
 from dure.cli.slurm_lab.packages import PackagesMissing
 from dure.cli.slurm_lab.shape import Shape
 
-__all__ = ["Lab", "PackagesMissing", "Shape", "UnableToStart"]
+__all__ = ["Lab", "NoLabHere", "PackagesMissing", "Shape", "UnableToStart"]

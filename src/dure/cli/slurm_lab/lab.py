@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +25,7 @@ _LAST_PORT: Final = 30_000
 """Below the range that Linux hands to outgoing connections."""
 _NODE: Final = "slurmd-{name}"
 _SERVERS: Final = ("slurmctld", "slurmdbd", "mariadbd", "munged")
+_KEPT: Final = "lab.json"
 _READY_S: Final = 60.0
 _AT_ONCE: Final = 40
 """Daemons of nodes that are started before they are waited for."""
@@ -34,7 +36,7 @@ _DATABASE: Final = (
     "--innodb-buffer-pool-size=64M",
     "--innodb-log-file-size=32M",
     "--innodb-lock-wait-timeout=900",
-    "--innodb-flush-log-at-trx-commit=0",
+    "--innodb-flush-log-at-trx-commit=2",
     "--innodb-flush-method=nosync",
     "--innodb-doublewrite=0",
     "--sync-binlog=0",
@@ -43,9 +45,13 @@ _DATABASE: Final = (
     "--performance-schema=off",
     "--max-connections=64",
 )
-"""A lab is thrown away: nothing waits for a disk."""
+"""A lab is thrown away: nothing waits for a disk; what is committed outlives the daemon."""
 
 Told = Callable[[str], None]
+
+
+class NoLabHere(LookupError):
+    """The folder holds no lab."""
 
 
 class UnableToStart(RuntimeError):
@@ -62,9 +68,20 @@ class Lab:
 
     root: Path
     shape: Shape = field(default_factory=Shape)
+    _children: list[subprocess.Popen[bytes]] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         self.root = self.root.resolve()
+
+    @classmethod
+    def of(cls, root: Path) -> Lab:
+        """The lab that was made in this folder. Raises NoLabHere."""
+        kept = root / _KEPT
+        if not kept.is_file():
+            msg = f"{root}: there is no lab here"
+            raise NoLabHere(msg)
+        found = json.loads(kept.read_text())
+        return cls(root, Shape(**{**found, "extra": tuple(found["extra"])}))
 
     @property
     def folder(self) -> Folder:
@@ -88,6 +105,7 @@ class Lab:
         """
         packages.require()
         self.folder.make()
+        (self.root / _KEPT).write_text(json.dumps(asdict(self.shape)))
         try:
             self._start_munge()
             self._start_database()
@@ -110,6 +128,7 @@ class Lab:
         daemons = (processes.of_pid_file(self.folder, name) for name in self._daemons())
         mine = {pid for pid in daemons if pid is not None}
         processes.end(mine)
+        _end_of(self._children)
         processes.end(processes.steps(self.folder) | processes.jobs(self.folder))
 
     def remove(self) -> None:
@@ -123,6 +142,11 @@ class Lab:
             command, env=self.environment, capture_output=True, text=True, check=check,
             timeout=timeout_s, stdin=subprocess.DEVNULL,
         ).stdout  # fmt: skip
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the controller runs."""
+        return processes.of_pid_file(self.folder, "slurmctld") is not None
 
     def states(self) -> dict[str, str]:
         """The state of each node, as sinfo has it."""
@@ -206,6 +230,7 @@ class Lab:
                 f"--pid-file={self.folder.pid_file('munged')}",
                 f"--seed-file={where}/seed",
                 "--num-threads=4",
+                "--force",  # a folder that only this user may enter is meant
             ],
             "munged",
         )
@@ -221,7 +246,7 @@ class Lab:
                 ],
                 "mariadb-install-db",
             )  # fmt: skip
-        self._begin(
+        server = self._begin(
             [
                 str(packages.program("mariadbd")), "--no-defaults", f"--user={user}",
                 f"--datadir={data}", f"--socket={self.folder.database_socket}",
@@ -230,6 +255,7 @@ class Lab:
                 *_DATABASE,
             ]
         )  # fmt: skip
+        self._children.append(server)  # the only one that does not leave us by itself
         client = (
             str(packages.program("mariadb")), "--no-defaults", "-u", "root",
             "-S", str(self.folder.database_socket), "-e",
