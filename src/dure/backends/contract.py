@@ -12,26 +12,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal, Protocol, runtime_checkable
 
 from pydantic import AwareDatetime, Field
 
 from dure.protocol import (
+    FINISHED,
     Binding,
     Capabilities,
+    DeviceEvent,
+    Drain,
+    Drift,
+    JobRequest,
+    JobState,
     LentShare,
+    Maintenance,
+    NodeHealth,
     NodeRecord,
     PoolInventory,
+    StartEstimate,
     UsageRecord,
 )
 from dure.vocabulary.frozen import Frozen
 from dure.vocabulary.plans import Reason
 
-JobState = Literal["pending", "running", "stopping", "completed", "failed", "cancelled"]
-"""stopping: told to end and still holding its accelerators, for at most the grace period."""
-
-FINISHED: frozenset[JobState] = frozenset({"completed", "failed", "cancelled"})
+__all__ = [
+    "FINISHED",
+    "Backend",
+    "Change",
+    "ChangeRefused",
+    "EstimatesStarts",
+    "JobQueue",
+    "JobRefused",
+    "JobRequest",
+    "JobState",
+    "JobStatus",
+    "KeepsLogs",
+    "Maintains",
+    "Observed",
+    "RemoveBinding",
+    "RemoveLent",
+    "SetBinding",
+    "SetGrace",
+    "SetLent",
+    "UnableToApplyNow",
+    "UnknownJob",
+    "UsageBatch",
+    "Watches",
+]
 
 
 class UnableToApplyNow(Exception):
@@ -147,20 +177,6 @@ class Backend(Protocol):
         """
 
 
-class JobRequest(Frozen):
-    """A gang: one process per accelerator, started together or not at all."""
-
-    project: str
-    allocation: str | None = None
-    """The entitlement it uses; None means lent: preemptible, on idle capacity."""
-    pool: str
-    accelerators: int = Field(gt=0)
-    command: tuple[str, ...] = Field(min_length=1)
-    username: str
-    environment: dict[str, str] = {}
-    working_directory: str
-
-
 class JobStatus(Frozen):
     """A job now. `attempt` counts its starts: a job preempted once runs as attempt 2."""
 
@@ -196,3 +212,55 @@ class JobQueue(Protocol):
 
     def jobs(self) -> tuple[JobStatus, ...]:
         """All jobs in the order of submission. Changes nothing."""
+
+
+class KeepsLogs(Protocol):
+    """An engine that can say what a job writes."""
+
+    def log_tail(self, job: str, *, most: int) -> bytes:
+        """The last `most` bytes that the first process of its latest attempt wrote.
+
+        Changes nothing; empty before it wrote anything. Raises UnknownJob.
+        """
+
+
+class EstimatesStarts(Protocol):
+    """An engine that can say when a job would start."""
+
+    def starts(self, pool: str, sizes: Iterable[int]) -> tuple[StartEstimate, ...]:
+        """For jobs of these sizes handed in now, on lent capacity and beyond all guarantees.
+
+        Changes nothing; may take a second for each size. Raises UnableToApplyNow.
+        """
+
+
+@runtime_checkable
+class Watches(Protocol):
+    """An engine that knows its nodes one by one."""
+
+    def health(self) -> tuple[NodeHealth, ...]:
+        """Every node of the pools as it is now, by pool and node. Changes nothing.
+
+        Raises UnableToApplyNow where the engine cannot be asked: that is not a node that is down.
+        """
+
+    def events(self) -> tuple[DeviceEvent, ...]:
+        """What accelerators reported in the last day, each for as long as that and once.
+
+        Nothing where the site names no exporter, or none answers. The same event comes again with
+        the same instant, also after a crash.
+        """
+
+
+@runtime_checkable
+class Maintains(Protocol):
+    """An engine that keeps nodes free for a time, or out of service, when it is told to."""
+
+    def maintain(
+        self, windows: tuple[Maintenance, ...], drains: tuple[Drain, ...]
+    ) -> tuple[Drift, ...]:
+        """Makes what is ours of maintenance and drains exactly this; returns what differs still.
+
+        Idempotent. What the site's own people reserved or drained is not touched, and only a node
+        that was drained for us goes back into service. Raises UnableToApplyNow.
+        """

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
+from dure.protocol.jobs import JobOrder
 from dure.vocabulary.frozen import Frozen
 
 AllocationState = Literal["active", "frozen", "draining", "ended"]
@@ -44,6 +45,28 @@ class LentShare(Frozen):
     members: tuple[MemberAccess, ...] = ()
 
 
+class Maintenance(Frozen):
+    """Nodes that are out of service for a time known ahead; `nodes` empty: all of the pool.
+
+    No job starts that would run into it; what runs when it begins is left to the site.
+    """
+
+    id: str
+    pool: str
+    nodes: tuple[str, ...] = ()
+    starts: AwareDatetime
+    ends: AwareDatetime
+    why: str = ""
+
+
+class Drain(Frozen):
+    """A node that takes no new work while this stands; `id` goes into the engine's reason."""
+
+    id: str
+    pool: str
+    node: str
+
+
 class Desired(Frozen):
     """The complete document. `revision` grows with every change and is the ETag."""
 
@@ -53,3 +76,6 @@ class Desired(Frozen):
     bindings: tuple[Binding, ...] = ()
     lent: tuple[LentShare, ...] = ()
     grace_s: int = Field(default=30, ge=0)
+    maintenance: tuple[Maintenance, ...] = ()
+    drains: tuple[Drain, ...] = ()
+    orders: tuple[JobOrder, ...] = ()

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Literal
 
-from pydantic import AwareDatetime, Field, FiniteFloat, StringConstraints, model_validator
+from pydantic import AwareDatetime, Field, FiniteFloat, model_validator
 
+from dure.protocol.jobs import JobNote, StartEstimate
+from dure.protocol.names import LARGEST_COUNT, LARGEST_REVISION, Name, Words
 from dure.vocabulary.frozen import Frozen
+from dure.vocabulary.plans import Reason
 
 WorkKind = Literal["owner", "lent"]
+NodeState = Literal["up", "draining", "down", "unknown"]
+DeviceEventKind = Literal["xid", "ecc", "link"]
 Outcome = Literal["running", "completed", "failed", "cancelled", "preempted"]
-
-Name = Annotated[str, StringConstraints(max_length=100, pattern=r"^[^\x00]*$")]
-"""What a record calls something by: what every database stores, and no more."""
-
-LARGEST_COUNT: Final = 2**31 - 1
-"""What a database's ordinary integer holds."""
-
-Words = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
-"""Any text that every database stores."""
-
-LARGEST_REVISION: Final = 2**62
-"""Half of what a database's integer holds, so that it can be counted on from."""
 
 
 class _Segment(Frozen):
@@ -72,11 +65,55 @@ class NodeRecord(_Segment):
     reason: Words = ""
 
 
+class LostWork(Frozen):
+    """Owner's work that a failing node ended. `ended`: when the engine gave it up."""
+
+    job: Name
+    attempt: int = Field(ge=1, le=LARGEST_COUNT)
+    allocation: Name
+    accelerators: int = Field(gt=0, le=LARGEST_COUNT)
+    started: AwareDatetime
+    ended: AwareDatetime
+
+
+class NodeHealth(Frozen):
+    """A node as it is now.
+
+    `up` takes work, `draining` takes no new work (whether or not some still runs on it), `down` does
+    nothing, of an `unknown` one the engine cannot say. `since`: when this state began; `booted`:
+    when the node was last started; `lost`: owners' work of the last hours that ended with it.
+    """
+
+    node: Name
+    pool: Name
+    state: NodeState
+    reason: Words = ""
+    since: AwareDatetime | None = None
+    block: Name = ""
+    accelerators: int = Field(default=0, ge=0, le=LARGEST_COUNT)
+    booted: AwareDatetime | None = None
+    lost: tuple[LostWork, ...] = ()
+
+
+class DeviceEvent(Frozen):
+    """An accelerator reported a fault. Natural key: (cluster, node, device, kind, code, at).
+
+    `xid`: the driver's error number; `ecc`: `dbe` or `remap_failure`; `link`: `down`, `recovery`,
+    `replay`, `crc_flit` or `crc_data`. `at`: when it was first seen.
+    """
+
+    node: Name
+    device: Name
+    kind: DeviceEventKind
+    code: Name
+    at: AwareDatetime
+
+
 class PoolInventory(Frozen):
     """What the engine says a pool holds now.
 
     `owner_accelerators` and `lent_accelerators`: held at this moment by owners' and by lent work;
-    None where the engine cannot say.
+    None where the engine cannot say. `starts`: for some sizes of jobs, when they would start.
     """
 
     pool: Words
@@ -86,10 +123,28 @@ class PoolInventory(Frozen):
     nodes_down: int = Field(default=0, ge=0)
     owner_accelerators: int | None = Field(default=None, ge=0)
     lent_accelerators: int | None = Field(default=None, ge=0)
+    starts: tuple[StartEstimate, ...] = ()
+
+
+class SiteFinding(Frozen):
+    """One thing of the engine's own configuration that was looked at.
+
+    problem: the programme's rules do not hold until it is changed. note: they hold, with this
+    consequence. `change`: the exact line of configuration to write, or the command to run.
+    """
+
+    level: Literal["ok", "note", "problem"]
+    about: Words
+    found: Words
+    says: Reason
+    change: Words = ""
 
 
 class Capabilities(Frozen):
-    """What this site can really enforce; the hub shows it and promises no more."""
+    """What this site can really enforce; the hub shows it and promises no more.
+
+    `findings`: where the engine's configuration falls short, and the line that mends it.
+    """
 
     engine: Words
     engine_version: Words = ""
@@ -99,6 +154,7 @@ class Capabilities(Frozen):
     grace_s: int | None = None
     take_back_bound_s: FiniteFloat | None = None
     notes: tuple[Words, ...] = ()
+    findings: tuple[SiteFinding, ...] = ()
 
 
 class Drift(Frozen):
@@ -110,7 +166,10 @@ class Drift(Frozen):
 
 
 class Report(Frozen):
-    """One batch, numbered by the agent; safe to send again."""
+    """One batch, numbered by the agent; safe to send again.
+
+    `health` is all nodes, or nothing where they are as last said.
+    """
 
     protocol: Literal["dure.site/1"] = "dure.site/1"
     cluster: str
@@ -123,6 +182,9 @@ class Report(Frozen):
     usage: tuple[UsageRecord, ...] = ()
     nodes: tuple[NodeRecord, ...] = ()
     drift: tuple[Drift, ...] = ()
+    health: tuple[NodeHealth, ...] = ()
+    events: tuple[DeviceEvent, ...] = ()
+    jobs: tuple[JobNote, ...] = ()
 
 
 class Receipt(Frozen):

@@ -8,6 +8,7 @@ from dure.vocabulary.reason_texts import (
     application,
     assignment,
     conflict,
+    enforcement,
     jobs,
     ledger,
     lending,
@@ -15,6 +16,7 @@ from dure.vocabulary.reason_texts import (
     panel,
     reclaim,
     round_,
+    routing,
     scenario,
     scoring,
     screening,
@@ -39,9 +41,11 @@ _MODULES: Final = (
     reclaim,
     ledger,
     jobs,
+    enforcement,
     month,
     tender,
     study,
+    routing,
 )
 
 CATALOGUE: Final[dict[str, str]] = {

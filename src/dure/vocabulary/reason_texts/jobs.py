@@ -26,4 +26,15 @@ TEXTS: Final[dict[str, str]] = {
     "job.nothing_idle": _(
         "Idle accelerators that the job needs: {accelerators}; idle now: {idle}."
     ),
+    "job.waits_its_turn": _(
+        "It gave way or was put off; it may start again from {until} on, "
+        "or earlier where there is room."
+    ),
+    "job.engine_says": _("Slurm says why it waits: {words}."),
+    "job.to_be_handed_in": _("The site hands the job in next."),
+    "job.handing_in": _(
+        "The site has begun to hand the job in and waits for its scheduler's answer."
+    ),
+    "job.not_listed": _("The site's scheduler does not list the job at the moment."),
+    "job.lost": _("The site's scheduler no longer knows the job, nor how it ended."),
 }
