@@ -25,7 +25,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from dure.agent import durable
+from dure.backends import durable
 from dure.protocol import Report
 
 WAITING_BYTES: Final = 512 * 2**20

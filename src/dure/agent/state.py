@@ -26,9 +26,9 @@ from typing import Final, Literal, TypeVar
 import yaml
 from pydantic import AwareDatetime, ValidationError
 
-from dure.agent import durable
 from dure.agent.site import SiteConfig
 from dure.agent.spool import Limits, Spool
+from dure.backends import durable
 from dure.protocol import Credential, Desired
 from dure.vocabulary.frozen import Frozen
 

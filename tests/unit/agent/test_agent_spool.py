@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from dure.agent import durable
 from dure.agent.spool import Backlog, Limits, OutOfOrder, Spool, SpoolDamaged, SpoolFull, look
+from dure.backends import durable
 from dure.protocol import Report
 
 START = datetime(2026, 3, 1, tzinfo=UTC)

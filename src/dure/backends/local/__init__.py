@@ -1,5 +1,6 @@
 """A real engine for one machine: one slot per accelerator, gangs of real processes."""
 
-from dure.backends.local.backend import LocalBackend, StateDirectoryInUse
+from dure.backends.exclusive import StateDirectoryInUse
+from dure.backends.local.backend import LocalBackend
 
 __all__ = ["LocalBackend", "StateDirectoryInUse"]

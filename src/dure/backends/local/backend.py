@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 import select
@@ -39,16 +38,13 @@ from dure.backends.contract import (
     UnknownJob,
     UsageBatch,
 )
+from dure.backends.exclusive import locked
 from dure.backends.local.journal import AttemptRow, JobRow, Journal
 from dure.backends.local.supervisor import MICROS, Supervisor, when
 from dure.protocol import Binding, Capabilities, PoolInventory
 from dure.vocabulary.plans import Reason
 
 _POLL_LIMIT_MS = 60_000  # a wall clock that was set forward is noticed after a minute at most
-
-
-class StateDirectoryInUse(RuntimeError):
-    """Another engine runs on this state directory."""
 
 
 class LocalBackend:
@@ -70,7 +66,7 @@ class LocalBackend:
         life of the state directory and divide an hour, so that months end at a cut.
         """
         state.mkdir(parents=True, exist_ok=True)
-        self._lock_file = _locked(state / "lock")
+        self._lock_file = locked(state / "lock")
         self._pool, self._model, self._accelerators = pool, model, accelerators
         self._clock, self._segment_s = clock, segment_s
         self._journal = Journal(state / "journal.sqlite")
@@ -212,6 +208,15 @@ class LocalBackend:
         """Where the output of a rank is written."""
         return self._supervisor.directory(job, attempt) / f"rank-{rank}.log"
 
+    def log_tail(self, job: str, *, most: int) -> bytes:
+        path = self.log(job, attempt=self._status_of(job).attempt)
+        try:
+            with path.open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - most))
+                return file.read(most)
+        except FileNotFoundError:
+            return b""
+
     def wake(self) -> None:
         """Look again now; needed from outside only when the clock was moved."""
         os.eventfd_write(self._wake, 1)
@@ -298,16 +303,6 @@ class LocalBackend:
         if found is None:
             raise UnknownJob(job)
         return found
-
-
-def _locked(path: Path) -> int:
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(handle)
-        raise StateDirectoryInUse(f"another engine runs on {path.parent}") from error
-    return handle
 
 
 def _holding(row: AttemptRow, request: JobRequest) -> segments.Holding:

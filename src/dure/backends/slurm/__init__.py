@@ -1,0 +1,1 @@
+"""Real Slurm clusters: allocations as QOS, projects as accounts, members as associations."""

@@ -1,0 +1,193 @@
+"""What bindings, lent shares and the time come to in Slurm. Pure.
+
+- A binding is a QOS that may hold its number of accelerators at once and preempts lent work; a
+  budget is a limit of accelerator minutes that never decays.
+- What may start nothing runs no more jobs than it has (`jobs` 0); what takes nothing new takes no
+  submissions (`submitted` 0). Its number stays as it is, so what runs is within its right.
+- A binding that has not begun takes jobs, which wait; one that is ended or over takes none.
+- A lent share is an account of its own whose jobs can use the QOS `lent` only. Lent work charges
+  nothing, blocks no owner's place in the plan of the scheduler, and is requeued when preempted.
+- A seat is of a person in an account on a pool's partition, with exactly the QOS of the bindings
+  that name the person; the largest that may start work is the default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from dure.backends.slurm import names
+from dure.backends.slurm.held import Held
+from dure.backends.slurm.objects import (
+    NO_LIMITS,
+    Account,
+    Association,
+    Limits,
+    Objects,
+    Qos,
+    Seat,
+)
+from dure.backends.slurm.site import SlurmPool, SlurmSite
+from dure.protocol import Binding, LentShare
+
+OWNERS_PRIORITY: Final = 1000
+"""Of the QOS: far above lent work's 0, whatever the site's other QOS have."""
+
+PLACES: Final = 1000
+"""Places that the order of lent shares tells apart; more than shares that wait on any pool."""
+
+MARK: Final = "dure"
+"""The first word of a QOS's description, and the organization of an account of ours."""
+
+
+def wanted(held: Held, now: datetime, site: SlurmSite) -> Objects:
+    """All that is ours in Slurm at this time, what is retiring included."""
+    bindings = [
+        *(
+            _Entitlement(b, p, _limits(b, p, now))
+            for b in held.bindings
+            if (p := site.pool(b.pool))
+        ),
+        *(
+            _Entitlement(b, p, _stopped(b, p))
+            for b in (retired.binding for retired in held.retiring)
+            if b and (p := site.pool(b.pool))
+        ),
+    ]
+    shares = [
+        *(_Share(s, p, _share(s, p)) for s in held.lent if (p := site.pool(s.pool))),
+        *(
+            _Share(s, p, _no_more(p))
+            for s in (retired.share for retired in held.retiring)
+            if s and (p := site.pool(s.pool))
+        ),
+    ]
+    if not bindings and not shares:
+        return Objects()
+    qos = {one.name: one for one in map(_qos, bindings)}
+    qos[names.LENT] = lent_qos()
+    accounts = {one.name: one for one in _accounts(bindings, shares)}
+    seats = {one.seat: one for one in _seats(bindings, shares)}
+    return Objects(qos=qos, accounts=accounts, associations=seats)
+
+
+def next_edge(held: Held, now: datetime) -> datetime | None:
+    """When time alone next changes what is wanted."""
+    edges = (edge for b in held.bindings for edge in (b.starts, b.ends) if edge > now)
+    return min(edges, default=None)
+
+
+def lent_qos() -> Qos:
+    """The one QOS of all lent work."""
+    return Qos(
+        name=names.LENT,
+        description=description(names.LENT),
+        priority=0,
+        preempt_mode="requeue",
+        flags=("NoReserve",),
+        usage_factor=0.0,
+    )
+
+
+def description(identifier: str) -> str:
+    """The mark of ours and the id in the programme, in lower case as Slurm keeps it."""
+    return " ".join(f"{MARK} {identifier}".lower().split())
+
+
+class _Entitlement(NamedTuple):
+    binding: Binding
+    pool: SlurmPool
+    limits: Limits
+
+    @property
+    def qos(self) -> str:
+        return names.allocation_qos(self.binding.allocation, self.pool.suffix)
+
+
+class _Share(NamedTuple):
+    share: LentShare
+    pool: SlurmPool
+    limits: Limits
+
+    @property
+    def account(self) -> str:
+        return names.lent_account(self.share.project, self.pool.suffix)
+
+
+def _limits(binding: Binding, pool: SlurmPool, now: datetime) -> Limits:
+    if binding.state != "active" or now >= binding.ends:
+        return _stopped(binding, pool)
+    return Limits(
+        tres=((pool.tres, binding.accelerators),),
+        jobs=0 if now < binding.starts else None,
+    )
+
+
+def _stopped(binding: Binding, pool: SlurmPool) -> Limits:
+    return Limits(tres=((pool.tres, binding.accelerators),), jobs=0, submitted=0)
+
+
+def _share(share: LentShare, pool: SlurmPool) -> Limits:
+    return Limits(tres=((pool.tres, share.max_accelerators),))
+
+
+def _no_more(pool: SlurmPool) -> Limits:
+    return Limits(tres=((pool.tres, 0),), jobs=0, submitted=0)
+
+
+def _qos(of: _Entitlement) -> Qos:
+    return Qos(
+        name=of.qos,
+        description=description(of.binding.allocation),
+        priority=OWNERS_PRIORITY,
+        preempt=(names.LENT,),
+        flags=("DenyOnLimit", "NoDecay") if of.limits.tres_minutes else ("DenyOnLimit",),
+        limits=of.limits,
+    )
+
+
+def _accounts(bindings: Sequence[_Entitlement], shares: Sequence[_Share]) -> Iterator[Account]:
+    yield Account(name=names.TOP, description=names.TOP, organization=names.TOP, parent="root")
+    for binding, _, _ in bindings:
+        yield _account(names.project_account(binding.project), binding.project)
+    for one in shares:
+        yield _account(
+            one.account,
+            one.share.project,
+            limits=one.limits,
+            priority=max(1, PLACES - one.share.order),
+        )
+
+
+def _account(
+    name: str, project: str, *, limits: Limits = NO_LIMITS, priority: int | None = None
+) -> Account:
+    return Account(
+        name=name,
+        description=description(project),
+        organization=names.TOP,
+        parent=names.TOP,
+        limits=limits,
+        priority=priority,
+    )
+
+
+def _seats(bindings: Sequence[_Entitlement], shares: Sequence[_Share]) -> Iterator[Association]:
+    grants: dict[Seat, list[_Entitlement]] = {}
+    for one in bindings:
+        account = names.project_account(one.binding.project)
+        for member in one.binding.members:
+            seat = Seat(member.username.lower(), account, one.pool.partition)
+            grants.setdefault(seat, []).append(one)
+    for seat, held in grants.items():
+        yield Association(seat, tuple(sorted(one.qos for one in held)), _largest(held).qos)
+    for one in shares:
+        for member in one.share.members:
+            seat = Seat(member.username.lower(), one.account, one.pool.partition)
+            yield Association(seat, (names.LENT,), names.LENT)
+
+
+def _largest(held: Sequence[_Entitlement]) -> _Entitlement:
+    """Of those that start work; by name where they are equal."""
+    return min(held, key=lambda one: (one.limits.jobs == 0, -one.binding.accelerators, one.qos))
