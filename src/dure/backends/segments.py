@@ -37,23 +37,39 @@ class Holding:
 
 def cut(holding: Holding, *, every_s: int, origin_s: int, seen_s: int) -> Iterator[UsageRecord]:
     """The closed segments of one holding, known to be alive at `seen_s` if it has no end."""
-    start = holding.start_s
-    last = seen_s if holding.end_s is None else holding.end_s
+    spans = pieces(
+        holding.start_s, holding.end_s, every_s=every_s, origin_s=origin_s, seen_s=seen_s
+    )
+    for start, end in spans:
+        ended = end == holding.end_s
+        yield _record(holding, start, end, holding.outcome if ended else "running")
+
+
+def pieces(
+    start_s: int, end_s: int | None, *, every_s: int, origin_s: int, seen_s: int
+) -> Iterator[tuple[int, int]]:
+    """What is closed of anything that lasts from `start_s` on, cut at the fixed instants."""
+    start = start_s
+    last = seen_s if end_s is None else end_s
     edge = start + every_s - (start - origin_s) % every_s
     while edge < last:
-        yield _record(holding, start, edge, "running")
+        yield start, edge
         start, edge = edge, edge + every_s
-    if holding.end_s is not None and start < last:
-        yield _record(holding, start, last, holding.outcome)
+    if end_s is not None and start < last:
+        yield start, last
 
 
 def open_since(holding: Holding, *, every_s: int, origin_s: int, seen_s: int) -> int | None:
     """Where the segment that is not closed yet begins, or None when all of them are."""
     if holding.end_s is not None:
         return None
-    start = holding.start_s
+    return last_cut(holding.start_s, every_s=every_s, origin_s=origin_s, seen_s=seen_s)
+
+
+def last_cut(start_s: int, *, every_s: int, origin_s: int, seen_s: int) -> int:
+    """Where the piece begins that is still open of what lasts since `start_s`."""
     whole = (seen_s - 1 - origin_s) // every_s * every_s + origin_s
-    return max(start, whole)
+    return max(start_s, whole)
 
 
 def batch(
