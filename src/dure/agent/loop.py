@@ -19,10 +19,12 @@ from typing import Final
 
 import structlog
 
+from dure.agent.order_desk import BookDamaged, News, OrderDesk
 from dure.agent.reconciling import EngineAway, Reconciled, reconcile
 from dure.agent.site import REPORT_EVERY_S
 from dure.agent.spool import Spool, SpoolFull
 from dure.agent.state import Home, StateFolder
+from dure.agent.watching import NodeWatch
 from dure.backends.contract import Backend, UnableToApplyNow
 from dure.client import ClientError, HubAway, Refused, SiteClient
 from dure.protocol import Desired, Drift, Report
@@ -80,12 +82,16 @@ class Agent:
         connect: Callable[[Home], SiteClient],
         clock: Callable[[], datetime],
         report_every_s: int = REPORT_EVERY_S,
+        desk: OrderDesk | None = None,
     ) -> None:
+        """`desk`: who carries the hub's orders of jobs out; None where the engine takes none."""
         self._state = state
         self._spool = spool
         self._backend = backend
         self._connect = connect
         self._clock = clock
+        self._desk = desk
+        self._nodes = NodeWatch(backend)
         self._report_every = timedelta(seconds=report_every_s)
         self._home = state.home()
         self._hub = connect(self._home)
@@ -125,11 +131,15 @@ class Agent:
         except EngineAway as error:
             away = Drift(subject="engine", expected="answers", found=str(error))
             done = Reconciled(drift=(away,))
+        news = self._tend_orders(desired, now)
+        self._nodes.look()
         problems = [f"{drift.subject}: {drift.found}" for drift in done.drift]
+        problems += news.problems
         spooled = 0
         try:
-            if self._due(now, desired, done.drift):
-                spooled = self._report(now, desired, done.drift)
+            urgent = news.urgent or self._nodes.has_news
+            if urgent or self._due(now, desired, done.drift):
+                spooled = self._report(now, desired, done.drift, news)
         except SpoolFull as error:
             problems.append(str(error))
         return SiteStep(reconciled=done, spooled=spooled, problems=tuple(problems))
@@ -155,7 +165,17 @@ class Agent:
             or last.drift != drift
         )
 
-    def _report(self, now: datetime, desired: Desired | None, drift: tuple[Drift, ...]) -> int:
+    def _tend_orders(self, desired: Desired | None, now: datetime) -> News:
+        if self._desk is None:
+            return News()
+        try:
+            return self._desk.tend(desired.orders if desired else (), now)
+        except BookDamaged as error:
+            return News(problems=(str(error),))
+
+    def _report(
+        self, now: datetime, desired: Desired | None, drift: tuple[Drift, ...], news: News
+    ) -> int:
         cursor = self._spool.cursor
         base = Report(
             cluster=self.cluster,
@@ -167,8 +187,14 @@ class Agent:
             drift=drift,
         )
         parts = list(self._parts(base, cursor, now))
+        health, events = self._nodes.news(now)
+        seen = {"jobs": news.notes, "health": health, "events": events}
+        parts[0] = parts[0].model_copy(update=seen)
         for part in parts:
             self._spool.add(part)
+        self._nodes.said(health, events, now)
+        if self._desk is not None:
+            self._desk.said(news.notes)
         return len(parts)
 
     def _parts(self, base: Report, cursor: datetime | None, now: datetime) -> Iterator[Report]:

@@ -23,8 +23,9 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Column, Table
 
-from dure.agent import inspection, jobs_socket
+from dure.agent import inspection, jobs_socket, workplace
 from dure.agent.loop import Agent
+from dure.agent.order_desk import OrderDesk
 from dure.agent.run import Pace, Runner, stopped_by_signals
 from dure.agent.site import SiteConfig, open_engine
 from dure.agent.spool import SpoolError
@@ -122,6 +123,11 @@ def run(
                 connect=_connect,
                 clock=clock,
                 report_every_s=site.report_every_s,
+                desk=OrderDesk(
+                    queue=engine,
+                    path=state / "orders.json",
+                    place=workplace.of(site.engine, state=state),
+                ),
             )
             if once:
                 _once(agent)

@@ -1,0 +1,233 @@
+"""Where the hub's orders meet the engine: look, decide (`agent.orders`), act, note it down.
+
+- The book is on the disk before anything is tried and after everything was: `orders.json` in the
+  state folder. A crash between the two is settled by what the engine shows.
+- An error stops one order. What the engine refuses ends it with the engine's words; what it cannot
+  do now is tried again; what nobody foresaw is logged whole and given time to show its job.
+- What was said is remembered in memory only: after a start all is said again, which changes
+  nothing. Everything is said again every SAY_ALL_EVERY, for a hub that was restored from a backup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final, Protocol, runtime_checkable
+
+import structlog
+from pydantic import ValidationError
+
+from dure.agent import orders
+from dure.agent.orders import Book, Cancel, Kept, Submit
+from dure.backends import durable
+from dure.backends.contract import (
+    JobQueue,
+    JobRefused,
+    JobStatus,
+    KeepsLogs,
+    UnableToApplyNow,
+    UnknownJob,
+)
+from dure.protocol import JobNote, JobOrder
+from dure.protocol.jobs import LONGEST_LOG
+
+AT_ONCE: Final = 50
+"""Jobs handed in in one turn: at 50 ms each they hold the agent's other work up for 3 s."""
+
+MOST_NOTES: Final = 500
+"""Notes of one report: 500 without logs are 200 kB; the others follow with the next."""
+
+MOST_LOGS: Final = 40
+"""Logs of one report: at most 640 kB."""
+
+SAY_ALL_EVERY: Final = timedelta(minutes=10)
+
+_log = structlog.get_logger("dure.agent")
+
+
+class BookDamaged(Exception):
+    """The book cannot be read; carrying orders out without it could run a job twice."""
+
+
+@runtime_checkable
+class QueueWithLogs(JobQueue, KeepsLogs, Protocol):
+    """A queue that also says what its jobs write."""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What there is to say. `urgent`: more has changed than why a job waits."""
+
+    notes: tuple[JobNote, ...] = ()
+    urgent: bool = False
+    problems: tuple[str, ...] = ()
+
+
+class OrderDesk:
+    """The orders of one agent. Its calls come from one thread."""
+
+    def __init__(self, *, queue: JobQueue, path: Path, place: Callable[[str], str]) -> None:
+        """`path` is the book's file; `place` says where a user's jobs run by default."""
+        self._queue, self._path, self._place = queue, path, place
+        self._said: dict[str, JobNote] = {}
+        self._said_all_at: datetime | None = None
+
+    def tend(self, wanted: tuple[JobOrder, ...], now: datetime) -> News:
+        """Carries out what is due, and finds what there is to say. Raises BookDamaged."""
+        book = self._read()
+        try:
+            jobs = self._queue.jobs()
+            book = self._keep(book, orders.bring_up_to_date(wanted, book, jobs, now))
+            problems = self._carry_out(wanted, book, jobs, now)
+            if problems is not None:
+                jobs = self._queue.jobs()
+                shown = self._read()
+                book = self._keep(shown, orders.bring_up_to_date(wanted, shown, jobs, now))
+        except UnableToApplyNow as error:
+            return News(problems=(f"orders: {error}",) if wanted else ())
+        news = self._news(wanted, book, jobs, now)
+        return News(notes=news.notes, urgent=news.urgent, problems=tuple(problems or ()))
+
+    def said(self, notes: tuple[JobNote, ...]) -> None:
+        """These are spooled: they need not be said again until they change."""
+        self._said |= {_key(note): note for note in notes}
+
+    def _carry_out(
+        self, wanted: tuple[JobOrder, ...], book: Book, jobs: tuple[JobStatus, ...], now: datetime
+    ) -> list[str] | None:
+        """What went wrong; None where nothing was due."""
+        due = orders.acts(wanted, book, jobs, now)
+        if not due:
+            return None
+        submits = [act.order for act in due if isinstance(act, Submit)][:AT_ONCE]
+        kept = {one.order: one for one in book.kept}
+        kept |= {one.order: Kept(order=one.order, tried=now) for one in submits}
+        self._write(kept)
+        problems = [self._cancel(act.job) for act in due if isinstance(act, Cancel)]
+        problems += [self._submit(order, kept, now) for order in submits]
+        self._write(kept)
+        return [problem for problem in problems if problem]
+
+    def _submit(self, order: JobOrder, kept: dict[str, Kept], now: datetime) -> str:
+        request = order.request.model_copy(
+            update={
+                "label": order.order,
+                "working_directory": order.request.working_directory
+                or self._place(order.request.username),
+            }
+        )
+        try:
+            job = self._queue.submit(request)
+        except JobRefused as refusal:
+            end = orders.ended_unstarted(order, refused=str(refusal), now=now)
+            kept[order.order] = Kept(order=order.order, end=end)
+        except UnableToApplyNow as error:
+            del kept[order.order]  # surely not taken: tried again at the next turn
+            return f"{order.order}: {error}"
+        except Exception as error:  # noqa: BLE001  # stops this order only; logged and reported
+            _log.exception("order.failed", order=order.order)
+            return f"{order.order}: {type(error).__name__}: {error}"
+        else:
+            kept[order.order] = Kept(order=order.order, tried=now, job=job)
+            _log.info("order.handed_in", order=order.order, job=job)
+        return ""
+
+    def _cancel(self, job: str) -> str:
+        try:
+            self._queue.cancel(job)
+        except UnknownJob:
+            return ""  # it will be missed at the next turn
+        except UnableToApplyNow as error:
+            return f"cancelling {job}: {error}"
+        except Exception as error:  # noqa: BLE001  # stops this order only; logged and reported
+            _log.exception("order.cancel_failed", job=job)
+            return f"cancelling {job}: {type(error).__name__}: {error}"
+        return ""
+
+    def _news(
+        self,
+        wanted: tuple[JobOrder, ...],
+        book: Book,
+        jobs: tuple[JobStatus, ...],
+        now: datetime,
+    ) -> News:
+        if self._said_all_at is None or abs(now - self._said_all_at) >= SAY_ALL_EVERY:
+            self._said, self._said_all_at = {}, now
+        read = {order.order for order in wanted if order.wants_log}
+        all_notes = orders.notes(wanted, book, jobs, now)
+        alive = {_key(note) for note in all_notes}
+        self._said = {key: note for key, note in self._said.items() if key in alive}
+        fresh: list[JobNote] = []
+        urgent, logs = False, 0
+        for note in all_notes:
+            before = self._said.get(_key(note))
+            if note.order in read or (note.order and note.ended and _log_unsaid(before)):
+                if logs == MOST_LOGS:
+                    continue  # its turn comes: a job's end is said with its log
+                note = note.model_copy(update={"log": self._tail(note)})  # noqa: PLW2901
+                logs += 1
+            if _same(note, before):
+                continue
+            fresh.append(note)
+            urgent = urgent or before is None or _standing(note) != _standing(before)
+            if len(fresh) == MOST_NOTES:
+                break
+        return News(notes=tuple(fresh), urgent=urgent)
+
+    def _tail(self, note: JobNote) -> str | None:
+        if note.job is None or note.started is None:
+            return None
+        if not isinstance(self._queue, QueueWithLogs):
+            return None
+        try:
+            return readable(self._queue.log_tail(note.job, most=LONGEST_LOG))
+        except (UnknownJob, UnableToApplyNow, OSError) as error:
+            _log.warning("order.log_unread", job=note.job, why=str(error))
+            return None
+
+    def _read(self) -> Book:
+        try:
+            return Book.model_validate_json(self._path.read_bytes())
+        except FileNotFoundError:
+            return Book()
+        except ValidationError as error:
+            msg = f"{self._path} cannot be read; no order is carried out until it is restored"
+            raise BookDamaged(msg) from error
+
+    def _keep(self, before: Book, after: Book) -> Book:
+        if after != before:
+            self._write({one.order: one for one in after.kept})
+        return after
+
+    def _write(self, kept: dict[str, Kept]) -> None:
+        book = Book(kept=tuple(kept[order] for order in sorted(kept)))
+        durable.write(self._path, book.model_dump_json().encode(), mode=0o600)
+
+
+def readable(tail: bytes) -> str:
+    """The end of a log as text: what is no text is marked, and it stays within its bound."""
+    text = tail.decode("utf-8", errors="replace").replace("\x00", "�")
+    while len(text.encode()) > LONGEST_LOG:
+        text = text[len(text) // 16 + 1 :]
+    return text
+
+
+def _key(note: JobNote) -> str:
+    return f"order {note.order}" if note.order is not None else f"job {note.job}"
+
+
+def _log_unsaid(before: JobNote | None) -> bool:
+    return before is None or before.ended is None or before.log is None
+
+
+def _same(note: JobNote, before: JobNote | None) -> bool:
+    if before is None:
+        return False
+    return note == before or (note.log is None and note == before.model_copy(update={"log": None}))
+
+
+def _standing(note: JobNote) -> JobNote:
+    """What is worth a report of its own when it changes: all but why a job waits."""
+    return note.model_copy(update={"waits": None})

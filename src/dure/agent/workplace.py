@@ -1,0 +1,29 @@
+"""Where a user's jobs run when their order names no folder."""
+
+from __future__ import annotations
+
+import pwd
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from urllib.parse import quote
+
+
+def of(engine: str, *, state: Path) -> Callable[[str], str]:
+    """The place of each user, for an engine of this kind and an agent's state folder."""
+    return partial(own_folder, state / "work") if engine == "local" else home
+
+
+def own_folder(root: Path, username: str) -> str:
+    """Under the local engine: a folder for each user, made when it is first needed."""
+    folder = root / f"user-{quote(username, safe='')}"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return str(folder.resolve())
+
+
+def home(username: str) -> str:
+    """On a cluster: the home folder; the root folder for whom it does not know, and refuses."""
+    try:
+        return pwd.getpwnam(username).pw_dir
+    except KeyError:
+        return "/"

@@ -1,0 +1,222 @@
+"""What the agent does with an order, and what it says of jobs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.properties.test_orders import START, MortalQueue, engine, order
+
+from dure.agent.order_desk import BookDamaged, OrderDesk, readable
+from dure.agent.orders import LOST_AFTER, SETTLES
+from dure.backends.contract import JobRequest, JobStatus
+from dure.backends.simulated import SimulatedBackend
+from dure.protocol import JobNote
+from dure.protocol.jobs import LONGEST_LOG
+
+
+@pytest.fixture
+def backend() -> SimulatedBackend:
+    return engine()
+
+
+@pytest.fixture
+def desk(backend: SimulatedBackend, tmp_path: Path) -> OrderDesk:
+    return OrderDesk(queue=backend, path=tmp_path / "orders.json", place=lambda _: "/")
+
+
+def test_an_order_is_handed_in_and_told_of_until_its_job_has_ended(
+    backend: SimulatedBackend, desk: OrderDesk
+) -> None:
+    news = desk.tend((order("1"),), START)
+    assert [(n.order, n.state) for n in news.notes] == [("1", "pending")]
+    assert news.urgent
+    desk.said(news.notes)
+    backend.advance(START + timedelta(seconds=60))
+    news = desk.tend((order("1"),), START + timedelta(seconds=60))
+    assert [n.state for n in news.notes] == ["running"]
+    desk.said(news.notes)
+    assert desk.tend((order("1"),), START + timedelta(seconds=65)).notes == ()
+    backend.advance(START + timedelta(hours=1))
+    news = desk.tend((order("1"),), START + timedelta(hours=1))
+    assert [(n.state, n.exit_code) for n in news.notes] == [("completed", 0)]
+
+
+def test_a_note_that_was_not_spooled_is_said_again(desk: OrderDesk) -> None:
+    first = desk.tend((order("1"),), START).notes
+    assert desk.tend((order("1"),), START).notes == first
+
+
+def test_what_the_engine_refuses_ends_the_order_with_the_engines_words(desk: OrderDesk) -> None:
+    big = order("1")
+    big = big.model_copy(update={"request": big.request.model_copy(update={"accelerators": 64})})
+    (note,) = desk.tend((big,), START).notes
+    assert note.state == "refused"
+    assert "the limit is 16" in note.words
+    assert note.ended == START
+
+
+def test_an_order_that_is_cancelled_before_it_was_handed_in_never_is(
+    backend: SimulatedBackend, desk: OrderDesk
+) -> None:
+    (note,) = desk.tend((order("1", wanted="cancel"),), START).notes
+    assert note.state == "cancelled"
+    desk.tend((order("1"),), START)
+    assert backend.jobs() == ()
+
+
+def test_a_cancelled_order_ends_its_job(backend: SimulatedBackend, desk: OrderDesk) -> None:
+    desk.tend((order("1"),), START)
+    backend.advance(START + timedelta(seconds=60))
+    desk.tend((order("1", wanted="cancel"),), START + timedelta(seconds=60))
+    backend.advance(START + timedelta(seconds=120))
+    (note,) = desk.tend((order("1", wanted="cancel"),), START + timedelta(seconds=120)).notes
+    assert note.state == "cancelled"
+
+
+def test_a_job_is_ended_when_its_time_is_over(backend: SimulatedBackend, desk: OrderDesk) -> None:
+    short = order("1")
+    short = short.model_copy(
+        update={"request": short.request.model_copy(update={"time_limit_s": 100})}
+    )
+    desk.tend((short,), START)
+    for seconds in (60, 120, 300):
+        backend.advance(START + timedelta(seconds=seconds))
+        desk.tend((short,), START + timedelta(seconds=seconds))
+    assert backend.jobs()[0].state == "cancelled"
+
+
+def test_a_job_that_no_order_names_is_told_of_and_left_alone(
+    backend: SimulatedBackend, desk: OrderDesk
+) -> None:
+    job = backend.submit(order("x").request.model_copy(update={"working_directory": "/"}))
+    (note,) = desk.tend((), START).notes
+    assert (note.order, note.job, note.state) == (None, job, "pending")
+    backend.advance(START + timedelta(days=3))
+    assert desk.tend((), START + timedelta(days=3)).notes == ()
+
+
+def test_a_job_of_an_order_that_the_hub_has_forgotten_runs_on(
+    backend: SimulatedBackend, desk: OrderDesk
+) -> None:
+    desk.tend((order("1"),), START)
+    backend.advance(START + timedelta(seconds=60))
+    desk.tend((), START + timedelta(seconds=60))
+    assert backend.jobs()[0].state == "running"
+
+
+class Forgetful(MortalQueue):
+    """An engine that lists nothing while it is down."""
+
+    down = False
+
+    def jobs(self) -> tuple[JobStatus, ...]:
+        return () if self.down else super().jobs()
+
+
+def test_a_job_that_the_engine_lost_has_failed_after_a_while_and_not_before(
+    backend: SimulatedBackend, tmp_path: Path
+) -> None:
+    queue = Forgetful(backend, iter(()))
+    desk = OrderDesk(queue=queue, path=tmp_path / "orders.json", place=lambda _: "/")
+    desk.tend((order("1"),), START)
+    queue.down = True
+    (note,) = desk.tend((order("1"),), START + timedelta(minutes=1)).notes
+    assert note.state == "pending"
+    assert note.waits is not None
+    assert note.waits.code == "job.not_listed"
+    (note,) = desk.tend((order("1"),), START + timedelta(minutes=1) + LOST_AFTER).notes
+    assert note.state == "failed"
+    assert len(backend.jobs()) == 1
+
+
+def test_a_label_counts_as_its_submitters_only(backend: SimulatedBackend, desk: OrderDesk) -> None:
+    foreign = order("1").request.model_copy(
+        update={"working_directory": "/", "label": "1", "accelerators": 1}
+    )
+    backend.submit(foreign)
+    stranger = order("1")
+    stranger = stranger.model_copy(
+        update={"request": stranger.request.model_copy(update={"project": "other"})}
+    )
+    (note, *_) = desk.tend((stranger,), START).notes
+    assert note.state == "refused"
+
+
+def test_orders_wait_while_the_book_cannot_be_read(
+    backend: SimulatedBackend, tmp_path: Path
+) -> None:
+    path = tmp_path / "orders.json"
+    path.write_text("{")
+    desk = OrderDesk(queue=backend, path=path, place=lambda _: "/")
+    with pytest.raises(BookDamaged, match=r"orders\.json cannot be read"):
+        desk.tend((order("1"),), START)
+    assert backend.jobs() == ()
+
+
+class WithLogs(MortalQueue):
+    """An engine whose jobs have written something."""
+
+    written = b"step 1\n"
+
+    def log_tail(self, job: str, *, most: int) -> bytes:
+        assert job
+        return self.written[-most:]
+
+
+def logs(notes: tuple[JobNote, ...]) -> list[str | None]:
+    return [note.log for note in notes]
+
+
+def test_the_log_is_said_while_somebody_reads_it_and_when_the_job_has_ended(
+    backend: SimulatedBackend, tmp_path: Path
+) -> None:
+    queue = WithLogs(backend, iter(()))
+    desk = OrderDesk(queue=queue, path=tmp_path / "orders.json", place=lambda _: "/")
+    desk.tend((order("1"),), START)
+    backend.advance(START + timedelta(seconds=60))
+    now = START + timedelta(seconds=60)
+    assert logs(desk.tend((order("1"),), now).notes) == [None]
+    news = desk.tend((order("1", wants_log=True),), now)
+    assert logs(news.notes) == ["step 1\n"]
+    desk.said(news.notes)
+    assert desk.tend((order("1", wants_log=True),), now).notes == ()
+    queue.written = b"step 2\n"
+    news = desk.tend((order("1", wants_log=True),), now)
+    assert (logs(news.notes), news.urgent) == (["step 2\n"], True)
+    backend.advance(START + timedelta(hours=1))
+    news = desk.tend((order("1"),), START + timedelta(hours=1))
+    assert logs(news.notes) == ["step 2\n"]
+    desk.said(news.notes)
+    assert desk.tend((order("1"),), START + timedelta(hours=1)).notes == ()
+
+
+def test_a_log_of_any_bytes_is_text_within_its_bound() -> None:
+    assert readable(b"a\x00b\xff") == "a�b�"
+    for byte in (b"\xff", "가".encode(), b"a"):
+        said = readable(byte * LONGEST_LOG)
+        assert 0 < len(said.encode()) <= LONGEST_LOG
+
+
+def test_an_unclear_try_is_given_time_to_show_its_job(
+    backend: SimulatedBackend, tmp_path: Path
+) -> None:
+    class Hung(MortalQueue):
+        tries = 0
+
+        def submit(self, request: JobRequest) -> str:
+            assert request.label == "1"
+            self.tries += 1
+            raise TimeoutError("sbatch did not answer")
+
+    queue = Hung(backend, iter(()))
+    desk = OrderDesk(queue=queue, path=tmp_path / "orders.json", place=lambda _: "/")
+    news = desk.tend((order("1"),), START)
+    assert news.problems == ("1: TimeoutError: sbatch did not answer",)
+    assert news.notes[0].waits is not None
+    assert news.notes[0].waits.code == "job.handing_in"
+    desk.tend((order("1"),), START + SETTLES - timedelta(seconds=1))
+    assert queue.tries == 1
+    desk.tend((order("1"),), START + SETTLES)
+    assert queue.tries == 2
