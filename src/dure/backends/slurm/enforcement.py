@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dure.backends.slurm.findings import FINE, Asked, note
+from dure.backends.slurm.findings import Asked, note
 from dure.backends.slurm.settings import Settings, seconds
 from dure.backends.slurm.shortfalls import all_findings, kill_wait_s
 from dure.protocol import Capabilities, SiteFinding
@@ -61,14 +61,15 @@ def examined(found: Settings, asked: Asked) -> Examined:
         requeues_lent=gives_way and "slurm.not_requeued" not in codes,
         grace_s=grace_s,
         take_back_bound_s=bound_s,
-        findings=tuple(finding for finding in findings if finding.says.code != FINE),
+        findings=tuple(finding for finding in findings if finding.level != "ok"),
     )
     return Examined(capabilities=capabilities, findings=findings)
 
 
 def _bound_s(found: Settings) -> float:
     exempt = seconds(found.word("PreemptExemptTime")) or 0
-    return float(exempt + kill_wait_s(found) + _scheduler_s(found))
+    settling = seconds(found.word("CompleteWait")) or 0
+    return float(exempt + kill_wait_s(found) + settling + _scheduler_s(found))
 
 
 def _scheduler_s(found: Settings) -> int:

@@ -36,8 +36,8 @@ def line(key: str, have: Iterable[str], need: Iterable[str]) -> str:
     return f"{key}={','.join(dict.fromkeys([*have, *need]))}"
 
 
-def fine(about: str, found: str) -> SiteFinding:
-    return _finding("ok", about, found, FINE, "")
+def fine(about: str, found: str, code: str = FINE) -> SiteFinding:
+    return _finding("ok", about, found, code, "")
 
 
 def note(about: str, found: str, code: str, change: str = "", **params: JsonValue) -> SiteFinding:

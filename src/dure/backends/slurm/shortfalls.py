@@ -156,6 +156,9 @@ def _preemption(found: Settings) -> Iterator[SiteFinding]:
         change = "PreemptExemptTime=00:00:00"
         yield note("PreemptExemptTime", said, "slurm.preemption_exempt", change, seconds=exempt)
     yield _youngest_first(found)
+    for key in ("Epilog", "EpilogSlurmctld"):
+        if said := found.word(key):
+            yield note(key, said, "slurm.epilog")
 
 
 def _youngest_first(found: Settings) -> SiteFinding:
@@ -175,6 +178,8 @@ def _priorities(found: Settings) -> Iterator[SiteFinding]:
         yield problem("PriorityType", kind, "slurm.no_priorities", change)
         return
     yield fine("PriorityType", kind)
+    decay = found.word("PriorityDecayHalfLife")
+    yield fine("PriorityDecayHalfLife", decay, "slurm.budgets_stand")
     weight = _weight(found, "QOS")
     others = sum(_weight(found, name) for name in _RIVALS)
     highest = max([GRANT_PRIORITY, *(rank for _, rank in found.priorities)])

@@ -70,6 +70,13 @@ TEXTS: Final[dict[str, str]] = {
     "slurm.preemption_exempt": _(
         "A lent job is left alone until it has run this long; an owner waits as long at most."
     ),
+    "slurm.epilog": _(
+        "Accelerators of a stopped job are free only when the site's epilog has ended; owners"
+        " wait that much longer."
+    ),
+    "slurm.budgets_stand": _(
+        "Hour budgets neither decay nor fill up again: their QOS has the flag NoDecay."
+    ),
     "slurm.not_requeued": _(
         "A lent job submitted without --requeue is lost when its owner comes back."
     ),
