@@ -67,6 +67,11 @@ class SlurmSite(Frozen):
     engine_state: str = Field(
         default="engine", description="the engine's folder, from the state folder on"
     )
+    submit_table: str | None = Field(
+        default=None,
+        description="where job_submit.lua reads who may do what: `dure-accounts` beside slurm.conf",
+    )
+    portal: str = Field(default="", description="where members ask for changes, told when refused")
     segment_s: int = Field(
         default=300, gt=0, description="usage is cut every so many seconds; never change it"
     )
