@@ -1,7 +1,7 @@
 """Marks that follow from what a test asks for, so that no tier of `run.py` misses it.
 
 - A test that uses the hub's database is marked `database`: it runs on SQLite and on PostgreSQL.
-- A test under `browser/` is marked `browser`.
+- A test under `browser/` is marked `browser`; one that uses the real Slurm is marked `slurm`.
 - What a command sets for logging ends with the test that ran it.
 - SQLite is a file here, as in an installation: one in memory locks other things in other ways.
 - No example of a property has a deadline: two workers on two busy cores say nothing about speed.
@@ -17,6 +17,9 @@ import pytest
 import structlog
 from django.db import connections
 from hypothesis import settings
+from tests.slurm_lab import empty, standing
+
+from dure.cli.slurm_lab import Lab
 
 TESTS: Final = Path(__file__).parent
 DATABASE_FIXTURES: Final = frozenset(
@@ -32,6 +35,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _uses_the_database(item):
             item.add_marker(pytest.mark.database)
+        if "slurm_lab" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slurm)
         if item.path.is_relative_to(TESTS / "browser"):
             item.add_marker(pytest.mark.browser)
 
@@ -39,6 +44,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _uses_the_database(item: pytest.Item) -> bool:
     asked = set(getattr(item, "fixturenames", ()))
     return item.get_closest_marker("django_db") is not None or bool(asked & DATABASE_FIXTURES)
+
+
+@pytest.fixture(scope="session")
+def slurm_lab() -> Iterator[Lab]:
+    """A real Slurm of 8 nodes × 8, this worker's own for all of its tests."""
+    with standing() as lab:
+        yield lab
+
+
+@pytest.fixture
+def clean_slurm(slurm_lab: Lab) -> Iterator[Lab]:
+    """The same, emptied of all that the test made when it has ended."""
+    yield slurm_lab
+    empty(slurm_lab)
 
 
 @pytest.fixture(autouse=True)

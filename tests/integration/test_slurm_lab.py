@@ -3,96 +3,102 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.slurm_lab import eventually, standing, state, submit
 
 from dure.cli.slurm_lab import Lab, NoLabHere, Shape
+from dure.cli.slurm_lab.ports import claimed
 
 pytestmark = pytest.mark.slurm
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    made = Lab(tmp_path_factory.mktemp("lab"))
-    made.up()
-    yield made
-    made.kill()
-
-
-def eventually(holds: Callable[[], bool], *, within_s: float = 30) -> None:
-    until = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < until
-        time.sleep(0.1)
-
-
-def submit(lab: Lab, *options: str, run: str = "sleep 60") -> str:
-    said = lab.run("sbatch", "--parsable", "-o", "/dev/null", *options, f"--wrap={run}")
-    return said.strip()
-
-
-def state(lab: Lab, job: str) -> str:
-    return lab.run("squeue", "-h", "-j", job, "-o", "%T", "-t", "all").strip()
-
-
-def test_the_nodes_are_idle_and_their_accelerators_are_counted(lab: Lab) -> None:
-    assert set(lab.states().values()) == {"idle"}
-    assert len(lab.states()) == 8
-    job = submit(lab, "-N2", "--gres=gpu:8", run="sleep 1")
-    eventually(lambda: state(lab, job) == "COMPLETED")
+def test_the_nodes_are_idle_and_their_accelerators_are_counted(clean_slurm: Lab) -> None:
+    assert set(clean_slurm.states().values()) == {"idle"}
+    assert len(clean_slurm.states()) == 8
+    job = submit(clean_slurm, "-N2", "--gres=gpu:8", run="true")
+    eventually(lambda: state(clean_slurm, job) == "COMPLETED")
 
     def metered() -> bool:
-        rows = lab.run("sacct", "-X", "-n", "-P", "-j", job, "--format=State,AllocTRES")
-        return rows.startswith("COMPLETED|") and "gres/gpu=16" in rows
+        row = clean_slurm.run("sacct", "-X", "-n", "-P", "-j", job, "--format=State,AllocTRES")
+        counted = {"gres/gpu=16", "gres/gpu:b200=16"}
+        return row.startswith("COMPLETED|") and counted <= {*row.strip().split("|")[1].split(",")}
 
     eventually(metered)
 
 
-def test_a_wide_job_asks_for_a_block_and_gets_one(lab: Lab) -> None:
-    job = submit(lab, "-N4", "--gres=gpu:8", "--switches=1")
-    eventually(lambda: state(lab, job) == "RUNNING")
-    nodes = lab.run("squeue", "-h", "-j", job, "-o", "%N").strip()
+def test_a_wide_job_asks_for_a_block_and_gets_one(clean_slurm: Lab) -> None:
+    job = submit(clean_slurm, "-N4", "--gres=gpu:8", "--switches=1")
+    eventually(lambda: state(clean_slurm, job) == "RUNNING")
+    nodes = clean_slurm.run("squeue", "-h", "-j", job, "-o", "%N").strip()
     assert nodes in {"n[1-4]", "n[5-8]"}
-    lab.run("scancel", job)
 
 
-def test_what_ran_on_a_node_that_dies_runs_again_elsewhere(lab: Lab) -> None:
-    job = submit(lab, "--requeue", "--nodelist=n3", "--gres=gpu:1")
-    eventually(lambda: state(lab, job) == "RUNNING")
-    lab.kill_node("n3")
-    lab.run("scontrol", "update", "nodename=n3", "state=down", "reason=test")
-    eventually(lambda: state(lab, job) == "PENDING")
-    lab.run("scancel", job)
-    lab.start_nodes(["n3"])
-    eventually(lambda: lab.states()["n3"] == "idle")
+def test_what_ran_on_a_node_that_dies_runs_again_elsewhere(clean_slurm: Lab) -> None:
+    job = submit(clean_slurm, "--requeue", "--nodelist=n3", "--gres=gpu:1")
+    eventually(lambda: state(clean_slurm, job) == "RUNNING")
+    clean_slurm.kill_node("n3")
+    clean_slurm.run("scontrol", "update", "nodename=n3", "state=down", "reason=test")
+    eventually(lambda: state(clean_slurm, job) == "PENDING")
+    clean_slurm.mend_nodes()
+    assert clean_slurm.states()["n3"] == "idle"
 
 
-def test_the_controller_comes_back_with_what_runs(lab: Lab) -> None:
-    job = submit(lab, "--gres=gpu:1")
-    eventually(lambda: state(lab, job) == "RUNNING")
+def test_the_controller_comes_back_with_what_runs(clean_slurm: Lab) -> None:
+    job = submit(clean_slurm, "--gres=gpu:1")
+    eventually(lambda: state(clean_slurm, job) == "RUNNING")
     time.sleep(5)  # slurmctld writes its state every few seconds
-    lab.kill_controller()
-    assert not lab.is_up
-    lab.start_controller()
-    assert state(lab, job) == "RUNNING"
-    lab.run("scancel", job)
+    clean_slurm.kill_controller()
+    assert not clean_slurm.is_up
+    clean_slurm.start_controller()
+    assert state(clean_slurm, job) == "RUNNING"
 
 
-def test_a_second_lab_is_apart_and_its_end_touches_nothing_of_the_first(
-    lab: Lab, tmp_path: Path
-) -> None:
-    other = Lab(tmp_path / "other", Shape(nodes=2, accelerators=4, block_nodes=2))
-    other.up()
-    assert other.states() == {"n1": "idle", "n2": "idle"}
-    began = time.monotonic()
-    other.kill()
-    assert time.monotonic() - began < 10
-    assert not other.is_up
-    assert len(lab.states()) == 8
-    assert lab.is_up
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts processes of other users")
+def test_another_user_of_this_machine_submits_and_the_job_is_that_users(clean_slurm: Lab) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        submit(clean_slurm, "--gres=gpu:1", user="nobody")
+    assert "Invalid account" in refused.value.stderr
+    clean_slurm.run("sacctmgr", "-i", "add", "account", "org-a")
+    clean_slurm.run("sacctmgr", "-i", "add", "user", "nobody", "account=org-a")
+    job = submit(clean_slurm, "--gres=gpu:1", user="nobody", run='test "$(id -un)" = nobody')
+    eventually(lambda: state(clean_slurm, job) == "COMPLETED")
+
+
+def test_after_a_test_nothing_of_it_is_left(slurm_lab: Lab) -> None:
+    """Runs after the tests above, and finds nothing of theirs."""
+    assert not slurm_lab.run("squeue", "-h")
+    for kind, name, own in (("account", "account", "root"), ("qos", "name", "normal")):
+        asked = ("sacctmgr", "-n", "-P", "list", kind, f"format={name}")
+        assert set(slurm_lab.run(*asked).split()) == {own}
+    assert set(slurm_lab.states().values()) == {"idle"}
+
+
+def test_a_second_lab_with_other_accelerators_is_apart(slurm_lab: Lab) -> None:
+    shape = Shape(
+        nodes=3, accelerators=4, block_nodes=2,
+        second_nodes=1, second_model="h200", second_partition="other",
+    )  # fmt: skip
+    with standing(shape) as other:
+        assert other.states() == {"n1": "idle", "n2": "idle", "n3": "idle"}
+        said = other.run("sinfo", "-h", "-N", "-o", "%N %P %G").split("\n")
+        assert said[:3] == [
+            "n1 main* gpu:b200:4", "n2 main* gpu:b200:4", "n3 other gpu:h200:4"
+        ]  # fmt: skip
+        other.kill()
+        assert not other.is_up
+        assert len(slurm_lab.states()) == 8
+        assert slurm_lab.is_up
+
+
+def test_hundreds_of_nodes_sleep_until_a_job_lands_on_them() -> None:
+    with standing(Shape(nodes=200, block_nodes=16, sleeping=True)) as lab:
+        assert set(lab.states().values()) == {"idle~"}
+        job = submit(lab, "-N2", "--gres=gpu:8", run="true")
+        eventually(lambda: state(lab, job) == "CONFIGURING")
 
 
 def test_a_lab_that_was_ended_goes_on_with_what_it_had(tmp_path: Path) -> None:
@@ -106,6 +112,12 @@ def test_a_lab_that_was_ended_goes_on_with_what_it_had(tmp_path: Path) -> None:
     assert "org-a" in again.run("sacctmgr", "-n", "-P", "list", "account", "format=account")
     again.remove()
     assert not (tmp_path / "kept").exists()
+
+
+def test_labs_that_start_at_once_choose_different_ports() -> None:
+    with claimed(8) as first, claimed(300) as second, claimed(8) as third:
+        assert second.base > first.base + 100 + 8
+        assert third.base > second.base + 100 + 300
 
 
 def test_a_stale_pid_file_ends_nobody(tmp_path: Path) -> None:

@@ -2,46 +2,40 @@
 
 - slurm.conf enforces what Dure relies on: associations, limits, QOS, `safe`; preemption by QOS with
   requeue; accelerators tracked with and without their model.
-- An unknown key is fatal to every client of Slurm, so only keys of 22.05 and later stand here.
+- An unknown key is fatal to every client of Slurm, so only keys of 22.05 and later stand here, and
+  what a later version calls otherwise is written as that version calls it.
+- Of lent jobs the youngest are taken back first.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
+from dure.cli.slurm_lab.ports import Ports
 from dure.cli.slurm_lab.shape import Folder, Shape
 
 _CGROUPS_MAY_BE_OFF: Final = (24, 5)
 """From here on Slurm knows `disabled`; before, v1 is inert where no cgroup is asked for."""
 
-NODE_PORTS: Final = 100
-"""slurmd ports begin so far above the controller's."""
+_PREEMPTION_HAS_ITS_OWN_KEY: Final = (23, 2)
+"""From here on PreemptParameters; before, the same words begin with preempt_ among the
+scheduler's, and the new key is fatal."""
 
 
-class Ports(NamedTuple):
-    """The ports of one lab, all on loopback."""
-
-    base: int
-
-    @property
-    def controller(self) -> int:
-        return self.base
-
-    @property
-    def database(self) -> int:
-        return self.base + 1
-
-    def node(self, number: int) -> int:
-        return self.base + NODE_PORTS + number
-
-
-def slurm_conf(shape: Shape, folder: Folder, ports: Ports, *, user: str, host: str) -> str:
+def slurm_conf(
+    shape: Shape,
+    folder: Folder,
+    ports: Ports,
+    *,
+    user: str,
+    host: str,
+    version: tuple[int, int],
+    submit_script: bool,
+) -> str:
     """slurm.conf; `host` is this machine's short name, which every node bears too."""
     root = folder.root
-    nodes = f"{ports.node(0)}-{ports.node(shape.nodes - 1)}"
-    gres = f"gpu:{shape.model}:{shape.accelerators}"
-    state = "CLOUD" if shape.sleeping else "UNKNOWN"
     lines = [
         f"ClusterName={shape.cluster}",
         f"SlurmctldHost={host}(127.0.0.1)",
@@ -67,16 +61,17 @@ def slurm_conf(shape: Shape, folder: Folder, ports: Ports, *, user: str, host: s
         "ReturnToService=2",
         "SlurmdTimeout=20",
         "InactiveLimit=0",
-        "KillWait=2",
+        f"KillWait={shape.kill_wait_s}",
         "MinJobAge=300",
         "MessageTimeout=20",
         "TCPTimeout=5",
         "SchedulerType=sched/backfill",
-        "SchedulerParameters=sched_interval=2,bf_interval=2,sched_min_interval=0,batch_sched_delay=0",
+        *_scheduling(version),
         "SelectType=select/cons_tres",
         "SelectTypeParameters=CR_CPU",
         "PriorityType=priority/multifactor",
         "PriorityWeightQOS=100000",
+        "PriorityWeightAssoc=10000",
         "PreemptType=preempt/qos",
         "PreemptMode=REQUEUE",
         "JobRequeue=1",
@@ -87,14 +82,46 @@ def slurm_conf(shape: Shape, folder: Folder, ports: Ports, *, user: str, host: s
         f"AccountingStoragePort={ports.database}",
         f"AccountingStoragePass={folder.munge_socket}",
         "AccountingStorageEnforce=associations,limits,qos,safe",
-        f"AccountingStorageTRES=gres/gpu,gres/gpu:{shape.model}",
+        f"AccountingStorageTRES={','.join(_tracked(shape))}",
+        *(["JobSubmitPlugins=lua"] if submit_script else ()),
         *(_power_saving(folder) if shape.sleeping else ()),
         *shape.extra,
-        f"NodeName=DEFAULT CPUs={shape.cpus} RealMemory=100000 Gres={gres} State={state}",
-        f"NodeName=n[1-{shape.nodes}] NodeHostname={host} NodeAddr=127.0.0.1 Port=[{nodes}]",
-        "PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE DefaultTime=60 State=UP",
+        *_nodes(shape, ports, host),
+        *_partitions(shape),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _scheduling(version: tuple[int, int]) -> tuple[str, ...]:
+    parameters = "sched_interval=2,bf_interval=2,sched_min_interval=0,batch_sched_delay=0"
+    if version >= _PREEMPTION_HAS_ITS_OWN_KEY:
+        return (f"SchedulerParameters={parameters}", "PreemptParameters=youngest_first")
+    return (f"SchedulerParameters={parameters},preempt_youngest_first",)
+
+
+def _tracked(shape: Shape) -> tuple[str, ...]:
+    """Without the models' own, a job's accelerators would be counted without their model."""
+    return ("gres/gpu", *(f"gres/gpu:{model}" for model in shape.models))
+
+
+def _nodes(shape: Shape, ports: Ports, host: str) -> Iterator[str]:
+    state = "CLOUD" if shape.sleeping else "UNKNOWN"
+    yield f"NodeName=DEFAULT CPUs={shape.cpus} RealMemory=100000 State={state}"
+    for group in shape.groups:
+        yield (
+            f"NodeName={group.names} Gres=gpu:{group.model}:{shape.accelerators}"
+            f" NodeHostname={host} NodeAddr=127.0.0.1"
+            f" Port=[{ports.node(group.first - 1)}-{ports.node(group.last - 1)}]"
+        )
+
+
+def _partitions(shape: Shape) -> Iterator[str]:
+    for number, (name, nodes) in enumerate(shape.partitions):
+        default = "NO" if number else "YES"
+        yield (
+            f"PartitionName={name} Nodes={nodes} Default={default}"
+            " MaxTime=INFINITE DefaultTime=60 State=UP"
+        )
 
 
 def _power_saving(folder: Folder) -> tuple[str, ...]:
@@ -147,9 +174,10 @@ def topology_conf(shape: Shape) -> str:
 
 def gres_conf(shape: Shape, folder: Folder) -> str:
     """Each accelerator is a path of its own that leads to a character device."""
-    return (
-        f"NodeName=n[1-{shape.nodes}] AutoDetect=off Name=gpu Type={shape.model}"
-        f" File={folder.root}/dev/gpu[0-{shape.accelerators - 1}]\n"
+    files = f"{folder.root}/dev/gpu[0-{shape.accelerators - 1}]"
+    return "".join(
+        f"NodeName={group.names} AutoDetect=off Name=gpu Type={group.model} File={files}\n"
+        for group in shape.groups
     )
 
 

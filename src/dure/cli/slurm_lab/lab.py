@@ -5,47 +5,33 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import pwd
 import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
+from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
 import tenacity
 
 from dure.cli.slurm_lab import configuration as conf
-from dure.cli.slurm_lab import packages, processes
+from dure.cli.slurm_lab import database, packages, processes
+from dure.cli.slurm_lab.ports import NoPortsFree, Ports, claimed
 from dure.cli.slurm_lab.shape import Folder, Shape
 
-_FIRST_PORT: Final = 21_000
-_LAST_PORT: Final = 30_000
-"""Below the range that Linux hands to outgoing connections."""
 _NODE: Final = "slurmd-{name}"
 _SERVERS: Final = ("slurmctld", "slurmdbd", "mariadbd", "munged")
 _KEPT: Final = "lab.json"
 _READY_S: Final = 60.0
+_SUBMIT_SCRIPT: Final = "job_submit.lua"
 _AT_ONCE: Final = 40
 """Daemons of nodes that are started before they are waited for."""
-
-_DATABASE: Final = (
-    "--skip-networking",
-    "--skip-name-resolve",
-    "--innodb-buffer-pool-size=64M",
-    "--innodb-log-file-size=32M",
-    "--innodb-lock-wait-timeout=900",
-    "--innodb-flush-log-at-trx-commit=2",
-    "--innodb-flush-method=nosync",
-    "--innodb-doublewrite=0",
-    "--sync-binlog=0",
-    "--aria-pagecache-buffer-size=8M",
-    "--key-buffer-size=1M",
-    "--performance-schema=off",
-    "--max-connections=64",
-)
-"""A lab is thrown away: nothing waits for a disk; what is committed outlives the daemon."""
 
 Told = Callable[[str], None]
 
@@ -107,21 +93,25 @@ class Lab:
         self.folder.make()
         (self.root / _KEPT).write_text(json.dumps(asdict(self.shape)))
         try:
-            self._start_munge()
-            self._start_database()
-            told("database")
-            self._configure()
-            self.start_accounting()
-            told("accounting")
-            self.start_controller()
-            told("controller")
-            if not self.shape.sleeping:
-                self.start_nodes(self.shape.node_names)
-            self._wait(self._all_idle, f"{self.shape.nodes} idle nodes", "slurmctld")
-            told("nodes")
+            with self._ports() as ports:
+                self._start(ports, told)
         except BaseException:
             self.kill()
             raise
+
+    def _start(self, ports: Ports, told: Told) -> None:
+        self._start_munge()
+        self._start_database()
+        told("database")
+        self._configure(ports)
+        self.start_accounting()
+        told("accounting")
+        self.start_controller()
+        told("controller")
+        if not self.shape.sleeping:
+            self.start_nodes(self.shape.node_names)
+        self._wait(self._all_idle, f"{self.shape.nodes} idle nodes", "slurmctld")
+        told("nodes")
 
     def kill(self) -> None:
         """Ends every process of the lab at once; its files stay."""
@@ -136,17 +126,29 @@ class Lab:
         self.kill()
         shutil.rmtree(self.root)
 
-    def run(self, *command: str, check: bool = True, timeout_s: float = 60) -> str:
-        """What a client of Slurm prints. Raises CalledProcessError where `check`."""
+    def run(
+        self, *command: str, check: bool = True, timeout_s: float = 60, user: str | None = None
+    ) -> str:
+        """What a client of Slurm prints. Raises CalledProcessError where `check`.
+
+        `user`: another Unix user who runs it, from the root folder; only root may ask for it.
+        """
         return subprocess.run(  # noqa: S603  # a client of Slurm, in the lab's environment
             command, env=self.environment, capture_output=True, text=True, check=check,
             timeout=timeout_s, stdin=subprocess.DEVNULL,
+            user=user, group=_group(user), extra_groups=None if user is None else (),
+            cwd=None if user is None else "/",
         ).stdout  # fmt: skip
 
     @property
     def is_up(self) -> bool:
         """Whether the controller runs."""
         return processes.of_pid_file(self.folder, "slurmctld") is not None
+
+    @property
+    def accounting_is_up(self) -> bool:
+        """Whether slurmdbd runs."""
+        return processes.of_pid_file(self.folder, "slurmdbd") is not None
 
     def states(self) -> dict[str, str]:
         """The state of each node, as sinfo has it."""
@@ -178,6 +180,21 @@ class Lab:
         """The hanging daemon goes on."""
         self._signal_node(name, signal.SIGCONT)
 
+    def mend_nodes(self) -> None:
+        """Starts what was killed, wakes what hangs, resumes what is down or drained.
+
+        Returns when all nodes are idle. Raises UnableToStart.
+        """
+        away = [name for name, seen in self.states().items() if not seen.startswith("idle")]
+        for name in away:
+            daemon = processes.of_pid_file(self.folder, _NODE.format(name=name))
+            if daemon is None:
+                self.start_nodes([name])
+            else:
+                processes.send([daemon], signal.SIGCONT)
+            self.run("scontrol", "update", f"nodename={name}", "state=resume", check=False)
+        self._wait(self._all_idle, f"{self.shape.nodes} idle nodes", "slurmctld")
+
     def kill_controller(self) -> None:
         """slurmctld dies at once."""
         self._kill_server("slurmctld")
@@ -192,12 +209,10 @@ class Lab:
         self._wait(self._answers("scontrol", "ping"), "slurmctld", "slurmctld")
 
     def start_accounting(self) -> None:
-        """slurmdbd, answering, with the cluster known."""
+        """slurmdbd, answering; slurmctld makes its cluster known itself."""
         self._execute([str(packages.program("slurmdbd"))], "slurmdbd")
         asked = ("sacctmgr", "-n", "-P", "list", "cluster", "format=cluster")
         self._wait(self._answers(*asked), "slurmdbd", "slurmdbd")
-        if self.shape.cluster not in self.run(*asked).split():
-            self.run("sacctmgr", "-i", "add", "cluster", self.shape.cluster)
 
     def _daemons(self) -> tuple[str, ...]:
         nodes = (_NODE.format(name=name) for name in self.shape.node_names)
@@ -236,52 +251,42 @@ class Lab:
         )
 
     def _start_database(self) -> None:
-        data, user = self.root / "db", getpass.getuser()
-        if not (data / "mysql").is_dir():
-            self._execute(
-                [
-                    str(packages.program("mariadb-install-db")), "--no-defaults", f"--user={user}",
-                    f"--datadir={data}", "--auth-root-authentication-method=normal",
-                    "--skip-test-db", "--skip-name-resolve",
-                ],
-                "mariadb-install-db",
-            )  # fmt: skip
-        server = self._begin(
-            [
-                str(packages.program("mariadbd")), "--no-defaults", f"--user={user}",
-                f"--datadir={data}", f"--socket={self.folder.database_socket}",
-                f"--pid-file={self.folder.pid_file('mariadbd')}",
-                f"--log-error={self.folder.log('mariadbd')}",
-                *_DATABASE,
-            ]
-        )  # fmt: skip
+        user = getpass.getuser()
+        try:
+            database.make_files(self.folder, user=user)
+        except database.UnableToMakeFiles as error:
+            raise UnableToStart(str(error)) from None
+        server = self._begin(database.server(self.folder, user=user))
         self._children.append(server)  # the only one that does not leave us by itself
-        client = (
-            str(packages.program("mariadb")), "--no-defaults", "-u", "root",
-            "-S", str(self.folder.database_socket), "-e",
-        )  # fmt: skip
-        self._wait(self._answers(*client, "select 1"), "mariadbd", "mariadbd")
-        self.run(
-            *client,
-            "create user if not exists slurm@localhost identified by 'slurm';"
-            f" grant all on slurm_acct_{self.shape.cluster}.* to slurm@localhost",
-        )
+        self._wait(partial(_is_served, self.folder.database_socket), "mariadbd", "mariadbd")
+        self.run(*database.asking(self.folder, database.opened_to_slurm(self.shape.cluster)))
 
-    def _configure(self) -> None:
-        shape, folder, ports = self.shape, self.folder, self._free_ports()
+    def _configure(self, ports: Ports) -> None:
+        shape, folder = self.shape, self.folder
         user, host = getpass.getuser(), socket.gethostname().split(".")[0]
         etc = self.root / "etc"
         for number in range(shape.accelerators):
             device = self.root / "dev" / f"gpu{number}"
             device.unlink(missing_ok=True)
             device.symlink_to("/dev/null")
+        version, script = packages.slurm_version(), self._submit_script()
         texts = {
-            "slurm.conf": conf.slurm_conf(shape, folder, ports, user=user, host=host),
+            "slurm.conf": conf.slurm_conf(
+                shape,
+                folder,
+                ports,
+                user=user,
+                host=host,
+                version=version,
+                submit_script=bool(script),
+            ),
             "topology.conf": conf.topology_conf(shape),
             "gres.conf": conf.gres_conf(shape, folder),
-            "cgroup.conf": conf.cgroup_conf(packages.slurm_version()),
+            "cgroup.conf": conf.cgroup_conf(version),
             "slurmdbd.conf": conf.slurmdbd_conf(shape, folder, ports, user=user),
         }
+        if script:
+            texts[_SUBMIT_SCRIPT] = script
         for name, text in texts.items():
             (etc / name).write_text(text)
         (etc / "slurmdbd.conf").chmod(0o600)
@@ -296,18 +301,25 @@ class Lab:
             path.write_text(text)
             path.chmod(0o755)
 
-    def _free_ports(self) -> conf.Ports:
-        """The ports that the lab had, or the first range of which all are free."""
+    def _submit_script(self) -> str:
+        """What advises at submission; empty where the shape, Slurm or this Dure has none."""
+        script = files("dure.backends") / "slurm" / _SUBMIT_SCRIPT
+        wanted = self.shape.submit_script and packages.has_lua() and script.is_file()
+        return script.read_text(encoding="utf-8") if wanted else ""
+
+    @contextmanager
+    def _ports(self) -> Iterator[Ports]:
+        """The ports that the lab had, or free ones, its own until this ends."""
         kept = self.root / "etc" / "port"
         if kept.exists():
-            return conf.Ports(int(kept.read_text()))
-        wide = conf.NODE_PORTS + self.shape.nodes
-        for base in range(_FIRST_PORT, _LAST_PORT - wide, wide):
-            if all(_is_free(base + offset) for offset in (0, 1, *range(conf.NODE_PORTS, wide))):
-                kept.write_text(str(base))
-                return conf.Ports(base)
-        msg = f"no {wide} free ports in a row from {_FIRST_PORT} to {_LAST_PORT}"
-        raise UnableToStart(msg)
+            yield Ports(int(kept.read_text()))
+            return
+        try:
+            with claimed(self.shape.nodes) as ports:
+                kept.write_text(str(ports.base))
+                yield ports
+        except NoPortsFree as error:
+            raise UnableToStart(str(error)) from None
 
     def _link(self, name: str) -> Path:
         """Slurm's daemons look at the name they are called by: it must be the plain one."""
@@ -371,10 +383,14 @@ def _end_of(started: list[subprocess.Popen[bytes]]) -> None:
     started.clear()
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket() as asked:
+def _group(user: str | None) -> int | None:
+    return None if user is None else pwd.getpwnam(user).pw_gid
+
+
+def _is_served(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as asked:
         try:
-            asked.bind(("127.0.0.1", port))
+            asked.connect(str(path))
         except OSError:
             return False
     return True

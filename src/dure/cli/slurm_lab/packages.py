@@ -70,6 +70,11 @@ def program(name: str) -> Path:
     return Path(plain)
 
 
+def has_lua() -> bool:
+    """Whether slurmctld can ask a Lua script about each job that is submitted."""
+    return any(Path("/usr/lib").glob("*/slurm-wlm/job_submit_lua.so"))
+
+
 def slurm_version() -> tuple[int, int]:
     """Of the controller: (22, 5) for 22.05.8."""
     said = subprocess.run(  # noqa: S603  # a program of the system's packages

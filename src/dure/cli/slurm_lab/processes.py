@@ -38,6 +38,8 @@ def steps(folder: Folder, node: str = "") -> set[int]:
         if path.startswith(spool)
     }
     wanted = {f"socket:[{inode}]" for inode in inodes}
+    if not wanted:
+        return set()
     return {pid for pid in _pids() if wanted & set(_descriptors(pid))}
 
 

@@ -1,0 +1,88 @@
+"""A real Slurm for the tests: one lab for each worker, as it was made again after each test.
+
+- `slurm_lab` is the lab itself; `clean_slurm` is the same lab, emptied when the test has ended:
+  no job, no reservation, no account, QOS or user but those of Slurm itself, every node idle.
+- It stands under /tmp and not in pytest's folders, which no other Unix user may enter.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from dure.cli.slurm_lab import Lab, Shape
+
+PATIENCE_S: Final = 30.0
+OWN: Final = {"user": {"root"}, "account": {"root"}, "qos": {"normal"}}
+"""What Slurm's database has by itself."""
+
+
+@contextmanager
+def standing(shape: Shape | None = None) -> Iterator[Lab]:
+    """A lab that is up, and gone at the end."""
+    root = Path(tempfile.mkdtemp(prefix="dure-slurm-", dir="/tmp"))
+    lab = Lab(root, shape or Shape())
+    try:
+        lab.up()
+        yield lab
+    finally:
+        lab.kill()
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def eventually(holds: Callable[[], object], *, within_s: float = PATIENCE_S) -> None:
+    """Returns as soon as it holds. Fails where it never does."""
+    until = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < until, "it never held"
+        time.sleep(0.05)
+
+
+def submit(lab: Lab, *options: str, run: str = "sleep 60", user: str | None = None) -> str:
+    """A job of this shell text; its number."""
+    command = ("sbatch", "--parsable", "-o", "/dev/null", *options, f"--wrap={run}")
+    return lab.run(*command, user=user).strip()
+
+
+def state(lab: Lab, job: str) -> str:
+    """The job's state, such as RUNNING."""
+    return lab.run("squeue", "-h", "-j", job, "-o", "%T", "-t", "all").strip()
+
+
+def empty(lab: Lab) -> None:
+    """The lab as it was made."""
+    if not lab.accounting_is_up:
+        lab.start_accounting()
+    if not lab.is_up:
+        lab.start_controller()
+    _end_jobs(lab)
+    for name in _words(lab, "scontrol", "-o", "show", "reservation"):
+        if name.startswith("ReservationName="):
+            lab.run("scontrol", "delete", name)
+    _delete_objects(lab)
+    lab.mend_nodes()
+
+
+def _end_jobs(lab: Lab) -> None:
+    if jobs := sorted(set(_words(lab, "squeue", "-h", "-o", "%A"))):
+        lab.run("scancel", "--signal=KILL", "--full", *jobs, check=False)
+        lab.run("scancel", *jobs, check=False)
+        eventually(lambda: not _words(lab, "squeue", "-h", "-o", "%A"))
+
+
+def _delete_objects(lab: Lab) -> None:
+    """Users first: an account that is somebody's default would stay."""
+    for kind, own in OWN.items():
+        what = "name" if kind == "qos" else kind
+        names = _words(lab, "sacctmgr", "-n", "-P", "list", kind, f"format={what}")
+        if more := sorted({*names} - own):
+            lab.run("sacctmgr", "-i", "delete", kind, f"name={','.join(more)}")
+
+
+def _words(lab: Lab, *command: str) -> list[str]:
+    return lab.run(*command).split()
