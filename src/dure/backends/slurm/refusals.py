@@ -71,20 +71,18 @@ def table(
     return f"{_FORMAT} {digest}\n{body}\nend\t{len(lines)}\n"
 
 
-def keep(held: Held, site: SlurmSite, *, now: datetime, spent: Collection[str] = ()) -> bool:
-    """The site's table says what is held now; whether it said something else before."""
+def keep(held: Held, site: SlurmSite, *, now: datetime, spent: Collection[str] = ()) -> None:
+    """The site's table says what is held now; one that says so already is left alone."""
     if site.submit_table is None:
-        return False
+        return
     path = Path(site.submit_table)
     try:
         before = read(path)
         text = table(held, site, now=now, before=before, spent=spent)
         if text != before:
             durable.write(path.resolve(), text.encode())  # through a link that the site has made
-        return text != before
     except OSError as error:
         _log.warning("submit_table.not_written", path=str(path), why=str(error))
-        return False
 
 
 def read(path: Path) -> str:
@@ -108,9 +106,10 @@ def _all_bindings(held: Held) -> list[Binding]:
 
 def _projects(bindings: Iterable[Binding], lent: Iterable[LentShare]) -> Iterator[tuple[str, ...]]:
     leads: dict[str, set[str]] = {}
-    for one in (*bindings, *lent):
-        said = {member.username for member in one.members if member.role == "lead"}
-        leads.setdefault(one.project, set()).update(said)
+    known = [*((b.project, b.members) for b in bindings), *((s.project, s.members) for s in lent)]
+    for project, members in known:
+        said = {member.username for member in members if member.role == "lead"}
+        leads.setdefault(project, set()).update(said)
     for project, of_it in sorted(leads.items()):
         yield "project", names.project_account(project), project, ", ".join(sorted(of_it))
 
