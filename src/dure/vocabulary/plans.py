@@ -26,6 +26,7 @@ Kind = Literal[
     "lending",
     "reclaim",
     "tender",
+    "incidents",
 ]
 
 

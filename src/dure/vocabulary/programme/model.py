@@ -14,6 +14,7 @@ from dure.vocabulary.programme.allotment import Allotment
 from dure.vocabulary.programme.bounds_agree import floors_above_caps
 from dure.vocabulary.programme.calls import Call, FormField, Quota, Rubric, Track
 from dure.vocabulary.programme.eligibility import EligibilityRule, misfits
+from dure.vocabulary.programme.incidents import IncidentRules
 from dure.vocabulary.programme.money import CostShare, Lending, MarketPrice
 from dure.vocabulary.programme.reclaim import ReclaimRule
 from dure.vocabulary.programme.references import ReferencesError, broken_references
@@ -74,6 +75,7 @@ class Programme(Frozen):
     market_prices: tuple[MarketPrice, ...] = ()
     lending: Lending = Lending()
     reclaim: tuple[ReclaimRule, ...] = ()
+    incidents: IncidentRules = IncidentRules()
     sources: tuple[str, ...] = ()
 
     @model_validator(mode="after")

@@ -1,0 +1,354 @@
+"""What opens, joins and ends incidents, what owners get back, which nodes are proposed for removal.
+
+- One incident a node at a time. Whatever else the node shows meanwhile joins it.
+- A node that is out, whoever took it out, opens one; so does a device that must be started anew.
+  A node of which nothing is known (`unknown`) neither opens nor ends one.
+- An incident that keeps its node out (`drains`) ends when the node was started anew; any other when
+  the node is back; every one when the node is no more.
+- Work that ended with the node is given back as soon as it is known; missing capacity at the end.
+- Nodes are looked at in the order of their names: the first to fail has the first spare.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from pydantic import JsonValue
+
+from dure.engine.incidents.credits import capacity_lost, work_lost
+from dure.engine.incidents.device_codes import judged
+from dure.engine.incidents.facts import (
+    OURS,
+    REMOVAL,
+    Cause,
+    Close,
+    Credit,
+    Fault,
+    Incident,
+    IncidentIntent,
+    IncidentPlan,
+    IncidentSnapshot,
+    Join,
+    Lost,
+    NodeFacts,
+    Open,
+    PoolFacts,
+    Promise,
+    Severity,
+    Window,
+)
+from dure.engine.incidents.lemons import proposals
+from dure.vocabulary.plans import Header, Reason
+from dure.vocabulary.programme.incidents import IncidentRules
+
+_HOUR_S: Final = 3600
+_SILENT: Final = "–"
+
+NEAR: Final = timedelta(minutes=10)
+"""Work that ended this long before its node was seen to be out still ended with it: engines notice
+a silent node after minutes (Slurm's SlurmdTimeout is 300 s)."""
+
+Place = tuple[str, str]
+"""A pool and one of its nodes."""
+
+
+def plan(snapshot: IncidentSnapshot, rules: IncidentRules, header: Header) -> IncidentPlan:
+    """Everything that follows from what the sites said."""
+    seen = _Seen.of(snapshot, header.now)
+    changes = [change for place in seen.places for change in _one(place, seen)]
+    intents: list[IncidentIntent] = [
+        *changes,
+        *_credits(snapshot, changes, rules),
+        *proposals(snapshot, changes, rules.lemons, header.now),
+    ]
+    said = {number for c in changes if isinstance(c, Open | Join) for number in c.faults}
+    return IncidentPlan(
+        header=header,
+        intents=tuple(intents),
+        application_faults=tuple(sorted(f.id for f in snapshot.faults if f.id not in said)),
+    )
+
+
+Change = Open | Join | Close
+
+
+@dataclass(slots=True)
+class _Seen:
+    """The snapshot by node. `spares_taken` grows while incidents open."""
+
+    now: datetime
+    nodes: dict[Place, NodeFacts]
+    open: dict[Place, Incident]
+    faults: dict[Place, list[Fault]]
+    windows: tuple[Window, ...]
+    room: dict[str, int]
+    spares_taken: set[Place] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, snapshot: IncidentSnapshot, now: datetime) -> _Seen:
+        nodes = {(n.pool, n.node): n for n in snapshot.nodes}
+        still = {(i.pool, i.node): i for i in snapshot.incidents if i.ends is None}
+        faults: defaultdict[Place, list[Fault]] = defaultdict(list)
+        for fault in sorted(snapshot.faults, key=lambda f: f.id):
+            if judged(fault.kind, fault.code) == "reset":
+                faults[fault.pool, fault.node].append(fault)
+        return cls(
+            now=now,
+            nodes=nodes,
+            open=still,
+            faults=faults,
+            windows=tuple(sorted(snapshot.windows, key=lambda w: (w.starts, w.id))),
+            room=_room(snapshot.pools, snapshot.promises, still.values(), now),
+            spares_taken={(i.pool, i.spare) for i in still.values() if i.spare},
+        )
+
+    @property
+    def places(self) -> list[Place]:
+        return sorted(self.nodes.keys() | self.open.keys())
+
+    def window(self, place: Place) -> Window | None:
+        """The maintenance that the node is under now."""
+        running = (w for w in self.windows if w.starts <= self.now < w.ends and w.covers(*place))
+        return next(running, None)
+
+
+def _room(
+    pools: Iterable[PoolFacts],
+    promises: Iterable[Promise],
+    out: Iterable[Incident],
+    now: datetime,
+) -> dict[str, int]:
+    """By pool: servers that may still fail before a promise does."""
+    room = {pool.pool: pool.programme_nodes for pool in pools}
+    for promise in promises:
+        if promise.starts <= now < promise.ends and promise.pool in room:
+            room[promise.pool] -= promise.servers
+    for incident in out:
+        if incident.pool in room:
+            room[incident.pool] -= 1
+    return room
+
+
+def _one(place: Place, seen: _Seen) -> Iterator[Change]:
+    node, incident = seen.nodes.get(place), seen.open.get(place)
+    faults = seen.faults.get(place, [])
+    if incident is None:
+        if node is not None and (opened := _opened(node, faults, seen)) is not None:
+            yield opened
+        return
+    if node is None:
+        yield Close(
+            incident=incident.number,
+            ends=max(seen.now, incident.starts),
+            reason=_reason("incidents.gone", node=incident.node),
+        )
+        return
+    joined = _joined(incident, node, faults)
+    if joined is not None:
+        yield joined
+    elif (ended := _ended(incident, node, seen.now)) is not None:
+        yield ended
+
+
+def _opened(node: NodeFacts, faults: list[Fault], seen: _Seen) -> Open | None:
+    """A new incident where the node is out, or a device of it has to be started anew."""
+    out = node.state in {"down", "draining"} and not _still_ours(node)
+    if not out and not faults:
+        return None
+    cause = _cause(node) if out else "device"
+    window = seen.window((node.pool, node.node))
+    spare, says = _spare(node, seen)
+    starts = node.since if out else min(fault.at for fault in faults)
+    severity: Severity = "high" if seen.room.get(node.pool, 0) < 0 else "medium"
+    if window is not None or cause in {"drained", "removed"}:
+        severity = "low" if severity == "medium" or window is not None else severity
+    return Open(
+        pool=node.pool,
+        node=node.node,
+        cause=cause,
+        severity=severity,
+        starts=min(starts, seen.now),
+        drains=bool(faults),
+        window=window.id if window else "",
+        spare=spare,
+        spare_reason=says,
+        lost=_by_key(one for one in node.lost if one.ended >= starts - NEAR),
+        faults=tuple(fault.id for fault in faults),
+        reason=_why(node, cause, faults, window),
+    )
+
+
+def _still_ours(node: NodeFacts) -> bool:
+    """Drained by us for an incident that has ended: the site is about to let it go."""
+    return (
+        node.state == "draining"
+        and node.reason.startswith(OURS)
+        and not node.reason.startswith(OURS + REMOVAL)
+    )
+
+
+def _cause(node: NodeFacts) -> Cause:
+    if node.reason.startswith(OURS + REMOVAL):
+        return "removed"
+    return "drained" if node.state == "draining" else "failed"
+
+
+def _why(node: NodeFacts, cause: Cause, faults: list[Fault], window: Window | None) -> Reason:
+    said = node.reason or _SILENT
+    if window is not None:
+        return _reason("incidents.planned", node=node.node, window=window.id)
+    match cause:
+        case "failed":
+            return _reason("incidents.node_failed", node=node.node, said=said)
+        case "drained":
+            return _reason("incidents.node_drained", node=node.node, said=said)
+        case "removed":
+            return _reason("incidents.node_removed", node=node.node)
+        case "device":
+            return _fault_said("incidents.device_fault", faults[0])
+
+
+def _spare(node: NodeFacts, seen: _Seen) -> tuple[str, Reason]:
+    """The node that stands in, one of the same block first; takes it."""
+    room = seen.room.get(node.pool, 0)
+    seen.room[node.pool] = room - 1
+    healthy = [
+        other
+        for place, other in sorted(seen.nodes.items())
+        if other.pool == node.pool
+        and other.state == "up"
+        and other.node != node.node
+        and place not in seen.open
+        and place not in seen.spares_taken
+        and place not in seen.faults
+    ]
+    if room <= 0 or not healthy:
+        return "", _reason("incidents.no_spare")
+    near = [other for other in healthy if node.block and other.block == node.block]
+    chosen = (near or healthy)[0]
+    seen.spares_taken.add((chosen.pool, chosen.node))
+    code = "incidents.spare_same_block" if near else "incidents.spare_elsewhere"
+    return chosen.node, _reason(code, spare=chosen.node)
+
+
+def _joined(incident: Incident, node: NodeFacts, faults: list[Fault]) -> Join | None:
+    """What is new of an outage that lasts."""
+    known = {one.key for one in incident.lost}
+    since = incident.starts - NEAR
+    fresh = [one for one in node.lost if one.key not in known and one.ended >= since]
+    if not fresh and not faults:
+        return None
+    if faults:
+        reason = _fault_said("incidents.joined_fault", faults[0])
+    else:
+        jobs = ", ".join(sorted({one.job for one in fresh}))
+        reason = _reason("incidents.joined_work", node=node.node, jobs=jobs)
+    return Join(
+        incident=incident.number,
+        drains=incident.drains or bool(faults),
+        lost=_by_key((*incident.lost, *fresh)),
+        faults=tuple(fault.id for fault in faults),
+        reason=reason,
+    )
+
+
+def _ended(incident: Incident, node: NodeFacts, now: datetime) -> Close | None:
+    if incident.drains:
+        started_anew = node.booted is not None and node.booted > incident.starts
+        if not started_anew or node.state in {"down", "unknown"}:
+            return None
+        ends = node.booted or now
+        code = "incidents.restarted"
+    elif node.state == "up":
+        ends, code = node.since, "incidents.returned"
+    else:
+        return None
+    within = min(max(ends, incident.starts), now)
+    return Close(incident=incident.number, ends=within, reason=_reason(code, node=incident.node))
+
+
+def _credits(
+    snapshot: IncidentSnapshot, changes: Iterable[Change], rules: IncidentRules
+) -> Iterator[Credit]:
+    """For work as it becomes known, for capacity when the incident ends."""
+    by_number = {incident.number: incident for incident in snapshot.incidents}
+    pools = {pool.pool: pool for pool in snapshot.pools}
+    ends = {c.incident: c.ends for c in changes if isinstance(c, Close)}
+    lost = {c.incident: c.lost for c in changes if isinstance(c, Join)}
+    for number, incident in sorted(by_number.items()):
+        if incident.ends is not None:
+            continue
+        yield from _for_work(incident, lost.get(number, incident.lost), rules)
+        if number in ends and incident.pool in pools:
+            given = capacity_lost(
+                incident,
+                ends=ends[number],
+                pool=pools[incident.pool],
+                others=snapshot.incidents,
+                promises=snapshot.promises,
+                windows=snapshot.windows,
+                rules=rules,
+            )
+            yield from _for_capacity(incident, given)
+
+
+def _for_work(incident: Incident, lost: Iterable[Lost], rules: IncidentRules) -> Iterator[Credit]:
+    for one in lost:
+        amount = work_lost(one, rules)
+        key = f"work:{one.key}"
+        if amount and key not in incident.credited:
+            reason = _reason(
+                "incidents.credit_lost_work",
+                job=one.job,
+                node=incident.node,
+                hours=_hours(amount),
+            )
+            yield Credit(
+                incident=incident.number,
+                key=key,
+                allocation=one.allocation,
+                amount=amount,
+                reason=reason,
+            )
+
+
+def _for_capacity(incident: Incident, given: dict[str, int]) -> Iterator[Credit]:
+    for allocation, amount in given.items():
+        key = f"capacity:{allocation}"
+        if key not in incident.credited:
+            reason = _reason("incidents.credit_capacity", node=incident.node, hours=_hours(amount))
+            yield Credit(
+                incident=incident.number,
+                key=key,
+                allocation=allocation,
+                amount=amount,
+                reason=reason,
+            )
+
+
+def _by_key(lost: Iterable[Lost]) -> tuple[Lost, ...]:
+    return tuple(sorted(lost, key=lambda one: one.key))
+
+
+def _fault_said(code: str, fault: Fault) -> Reason:
+    return _reason(
+        code,
+        node=fault.node,
+        device=fault.device,
+        kind=fault.kind.upper(),
+        code=fault.code,
+    )
+
+
+def _hours(amount: int) -> str:
+    """Rounded down to a tenth; never more than is given."""
+    tenths = amount * 10 // _HOUR_S
+    return f"{tenths // 10}.{tenths % 10}"
+
+
+def _reason(code: str, /, **params: JsonValue) -> Reason:
+    return Reason(code=code, params=params)

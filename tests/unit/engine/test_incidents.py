@@ -1,0 +1,271 @@
+"""An incident from its first sign to its credit, as the operator reads it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+
+import pytest
+
+from dure.engine import incidents
+from dure.engine.checks.incidents import violations
+from dure.engine.incidents import (
+    Close,
+    Credit,
+    Fault,
+    Incident,
+    IncidentPlan,
+    IncidentSnapshot,
+    Join,
+    Lost,
+    NodeFacts,
+    Open,
+    PoolFacts,
+    Promise,
+    Propose,
+    Window,
+)
+from dure.vocabulary.plans import Header
+from dure.vocabulary.programme.incidents import IncidentRules
+
+NOW = datetime(2026, 4, 3, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+RULES = IncidentRules()
+HEADER = Header(number=1, generation=1, now=NOW)
+
+
+def node(name: str, state: incidents.facts.NodeState = "up", **more: object) -> NodeFacts:
+    block = "b1" if name in {"n1", "n2"} else "b2"
+    facts = NodeFacts(
+        pool="p", node=name, state=state, since=NOW - HOUR, block=block,
+        in_service_since=NOW - 100 * DAY,
+    )  # fmt: skip
+    return facts.model_copy(update=more)
+
+
+def promise(servers: int, allocation: str = "a") -> Promise:
+    return Promise(
+        allocation=allocation, pool="p", servers=servers, starts=NOW - 30 * DAY, ends=NOW + 30 * DAY
+    )
+
+
+def snapshot(*nodes: NodeFacts, **more: object) -> IncidentSnapshot:
+    """Four nodes of two blocks with eight accelerators each, three of them promised."""
+    said = {n.node: n for n in nodes}
+    whole = IncidentSnapshot(
+        pools=(PoolFacts(pool="p", accelerators_per_node=8, programme_nodes=4),),
+        nodes=tuple(said.get(name, node(name)) for name in ("n1", "n2", "n3", "n4")),
+        promises=(promise(3),),
+    )
+    return whole.model_copy(update=more)
+
+
+def planned(given: IncidentSnapshot, rules: IncidentRules = RULES) -> IncidentPlan:
+    """The plan, which its check accepts."""
+    plan = incidents.plan(given, rules, HEADER)
+    assert violations(given, rules, plan) == ()
+    return plan
+
+
+def codes(plan: IncidentPlan) -> list[str]:
+    return [intent.reason.code for intent in plan.intents]
+
+
+def running(number: int = 1, name: str = "n1", **more: object) -> Incident:
+    one = Incident(number=number, pool="p", node=name, cause="failed", starts=NOW - HOUR)
+    return one.model_copy(update=more)
+
+
+def lost(**more: object) -> Lost:
+    one = Lost(
+        job="7", attempt=1, allocation="a", accelerators=16,
+        started=NOW - 10 * HOUR, ended=NOW - HOUR,
+    )  # fmt: skip
+    return one.model_copy(update=more)
+
+
+def test_a_node_that_fails_opens_an_incident_and_a_server_of_its_block_stands_in() -> None:
+    plan = planned(snapshot(node("n1", "down", reason="Not responding")))
+    (opened,) = plan.intents
+    assert isinstance(opened, Open)
+    assert (opened.node, opened.cause, opened.severity) == ("n1", "failed", "medium")
+    assert opened.starts == NOW - HOUR
+    assert (opened.spare, opened.spare_reason.code) == ("n2", "incidents.spare_same_block")
+
+
+def test_where_the_block_has_none_left_a_server_of_another_stands_in() -> None:
+    one, other = node("n1", "down"), node("n2", "down")
+    first, second = planned(snapshot(one, other, promises=(promise(2),))).intents
+    assert isinstance(first, Open)
+    assert isinstance(second, Open)
+    assert (first.spare, first.spare_reason.code) == ("n3", "incidents.spare_elsewhere")
+    assert second.spare == "n4"
+
+
+def test_where_everything_is_promised_no_spare_stands_in_and_the_incident_is_grave() -> None:
+    (opened,) = planned(snapshot(node("n1", "down"), promises=(promise(4),))).intents
+    assert isinstance(opened, Open)
+    assert (opened.spare, opened.spare_reason.code) == ("", "incidents.no_spare")
+    assert opened.severity == "high"
+
+
+def test_an_outage_that_lasts_stays_one_incident() -> None:
+    known = running(spare="n2")
+    assert planned(snapshot(node("n1", "down"), incidents=(known,))).intents == ()
+
+
+def test_a_node_that_is_back_ends_its_incident_when_it_came_back() -> None:
+    back = node("n1", since=NOW - 5 * MINUTE)
+    (ended,) = planned(snapshot(back, incidents=(running(),))).intents
+    assert isinstance(ended, Close)
+    assert ended.ends == NOW - 5 * MINUTE
+    assert ended.reason.code == "incidents.returned"
+
+
+def test_a_node_of_which_nothing_is_known_neither_opens_nor_ends_one() -> None:
+    silent = node("n1", "unknown")
+    assert planned(snapshot(silent)).intents == ()
+    assert planned(snapshot(silent, incidents=(running(),))).intents == ()
+
+
+def test_an_xid_that_asks_for_a_reset_keeps_the_node_out_until_it_was_started_anew() -> None:
+    fault = Fault(id=4, pool="p", node="n1", device="3", kind="xid", code="79", at=NOW - MINUTE)
+    (opened,) = planned(snapshot(faults=(fault,))).intents
+    assert isinstance(opened, Open)
+    assert (opened.cause, opened.drains, opened.faults) == ("device", True, (4,))
+    assert opened.reason.params["code"] == "79"
+
+    known = running(cause="device", drains=True)
+    drained = node("n1", "draining", reason="dure:1")
+    assert planned(snapshot(drained, incidents=(known,))).intents == ()
+    restarted = node("n1", "draining", reason="dure:1", booted=NOW - 2 * MINUTE)
+    (ended,) = planned(snapshot(restarted, incidents=(known,))).intents
+    assert isinstance(ended, Close)
+    assert (ended.ends, ended.reason.code) == (NOW - 2 * MINUTE, "incidents.restarted")
+    # The site has not let it go yet: that is no new outage.
+    assert planned(snapshot(restarted)).intents == ()
+
+
+@pytest.mark.parametrize(("kind", "code"), [("xid", "31"), ("xid", "94"), ("link", "replay")])
+def test_the_works_own_fault_and_what_the_device_mended_stop_nothing(kind: str, code: str) -> None:
+    fault = Fault.model_validate(
+        {"id": 4, "pool": "p", "node": "n1", "device": "3", "kind": kind, "code": code, "at": NOW}
+    )
+    plan = planned(snapshot(faults=(fault,)))
+    assert (plan.intents, plan.application_faults) == ((), (4,))
+
+
+def test_work_that_ended_with_the_node_is_given_back_once_up_to_the_rules_hours() -> None:
+    failed = node("n1", "down", lost=(lost(),))
+    (joined, credit) = planned(snapshot(failed, incidents=(running(),))).intents
+    assert isinstance(joined, Join)
+    assert isinstance(credit, Credit)
+    assert (credit.allocation, credit.amount) == ("a", 16 * 240 * 60)  # four of its nine hours
+    again = running(lost=(lost(),), credited=(credit.key,))
+    assert planned(snapshot(failed, incidents=(again,))).intents == ()
+
+
+def test_missing_capacity_is_given_back_to_all_owners_in_proportion() -> None:
+    owners = (promise(3, "a"), promise(1, "b"))
+    back = node("n1", since=NOW)
+    plan = planned(snapshot(back, incidents=(running(),), promises=owners))
+    given = {c.allocation: c.amount for c in plan.intents if isinstance(c, Credit)}
+    assert given == {"a": 8 * 3600 * 3 // 4, "b": 8 * 3600 // 4}
+
+
+def test_an_outage_that_a_spare_made_good_gives_nothing_back() -> None:
+    plan = planned(snapshot(node("n1", since=NOW), incidents=(running(),)))
+    assert codes(plan) == ["incidents.returned"]
+
+
+def test_of_two_outages_the_one_known_later_is_charged_for_the_missing_server() -> None:
+    first, second = running(1, "n1"), running(2, "n2")
+    both = snapshot(node("n1", since=NOW), node("n2", since=NOW), incidents=(first, second))
+    found = [c for c in planned(both).intents if isinstance(c, Credit)]
+    assert [(c.incident, c.amount) for c in found] == [(2, 8 * 3600)]
+
+
+def test_a_short_outage_gives_nothing_back() -> None:
+    short = running(starts=NOW - 9 * MINUTE)
+    full = snapshot(node("n1", since=NOW), incidents=(short,), promises=(promise(4),))
+    assert codes(planned(full)) == ["incidents.returned"]
+    assert "incidents.credit_capacity" in codes(
+        planned(full, IncidentRules(credit_after_minutes=5))
+    )
+
+
+def test_only_maintenance_announced_in_time_gives_no_credit() -> None:
+    full = snapshot(node("n1", since=NOW), incidents=(running(),), promises=(promise(4),))
+    starts, ends = NOW - 30 * MINUTE, NOW + HOUR
+    window = Window(id="m1", pool="p", starts=starts, ends=ends, announced=starts - 7 * DAY)
+    late = window.model_copy(update={"announced": starts - 6 * DAY})
+    elsewhere = window.model_copy(update={"nodes": ("n4",)})
+
+    def given(*windows: Window) -> int:
+        plan = planned(full.model_copy(update={"windows": windows}))
+        return sum(c.amount for c in plan.intents if isinstance(c, Credit))
+
+    assert given() == given(late) == given(elsewhere) == 8 * 3600
+    assert given(window) == 8 * 1800  # the half hour before it began
+
+
+def test_a_node_under_maintenance_opens_a_low_incident_that_names_it() -> None:
+    window = Window(
+        id="m1",
+        pool="p",
+        nodes=("n1",),
+        starts=NOW - HOUR,
+        ends=NOW + HOUR,
+        announced=NOW - 9 * DAY,
+    )
+    (opened,) = planned(snapshot(node("n1", "down"), windows=(window,))).intents
+    assert isinstance(opened, Open)
+    assert (opened.severity, opened.window) == ("low", "m1")
+    assert opened.reason.code == "incidents.planned"
+
+
+def test_a_node_that_fails_far_more_often_than_the_others_is_proposed_for_removal() -> None:
+    past = tuple(
+        running(n, "n1", starts=NOW - n * DAY, ends=NOW - n * DAY + HOUR) for n in (1, 2, 3)
+    )
+    (proposed,) = planned(snapshot(incidents=past)).intents
+    assert isinstance(proposed, Propose)
+    assert (proposed.node, proposed.failures) == ("n1", 3)
+    assert planned(snapshot(incidents=past, standing=(("p", "n1"),))).intents == ()
+    # The others are no better: it is the pool, not the node.
+    bad_week = (*past, *(running(n + 3, f"n{n}", starts=NOW - DAY, ends=NOW) for n in (2, 3, 4)))
+    strict = IncidentRules(lemons=RULES.lemons.model_copy(update={"times_pool": Fraction(4)}))
+    assert planned(snapshot(incidents=bad_week), strict).intents == ()
+
+
+def test_a_node_that_the_cluster_no_longer_has_ends_its_incident() -> None:
+    gone = running(name="n9")
+    (ended,) = planned(snapshot(incidents=(gone,))).intents
+    assert ended.reason.code == "incidents.gone"
+
+
+def test_what_the_check_refuses() -> None:
+    full = snapshot(node("n1", since=NOW), incidents=(running(),), promises=(promise(4),))
+    plan = planned(full)
+    credit = next(c for c in plan.intents if isinstance(c, Credit))
+    spoilt = {
+        "more_than_lost": credit.model_copy(update={"amount": 8 * 3600 + 1}),
+        "not_open": Close(incident=99, ends=NOW, reason=credit.reason),
+        "unfounded": Open(
+            pool="p", node="n2", cause="failed", severity="low", starts=NOW,
+            spare_reason=credit.reason, reason=credit.reason,
+        ),
+        "twice": Open(
+            pool="p", node="n1", cause="failed", severity="low", starts=NOW,
+            spare_reason=credit.reason, reason=credit.reason,
+        ),
+        "lemon": Propose(pool="p", node="n2", failures=3, reason=credit.reason),
+    }  # fmt: skip
+    for rule, intent in spoilt.items():
+        others = tuple(i for i in plan.intents if i is not credit)
+        wrong = plan.model_copy(update={"intents": (*others, intent)})
+        assert f"incidents.{rule}" in {v.rule for v in violations(full, RULES, wrong)}
+    twice = plan.model_copy(update={"intents": (*plan.intents, credit)})
+    assert "incidents.credited_twice" in {v.rule for v in violations(full, RULES, twice)}
