@@ -16,7 +16,14 @@ from typing import Literal
 import structlog
 
 from dure.agent import changes
-from dure.backends.contract import Backend, Change, ChangeRefused, Observed, UnableToApplyNow
+from dure.backends.contract import (
+    Backend,
+    Change,
+    ChangeRefused,
+    Maintains,
+    Observed,
+    UnableToApplyNow,
+)
 from dure.backends.reconcile import diff
 from dure.protocol import Desired, Drift
 
@@ -67,7 +74,18 @@ def reconcile(backend: Backend, desired: Desired) -> Reconciled:
         )
         for change in diff(desired, after)
     )
-    return Reconciled(changes=planned, failures=failures, drift=drift)
+    kept = _maintained(backend, desired)
+    return Reconciled(changes=planned, failures=failures, drift=(*drift, *kept))
+
+
+def _maintained(backend: Backend, desired: Desired) -> tuple[Drift, ...]:
+    """Maintenance and drains, where the engine can keep them; what of them does not stand."""
+    if not isinstance(backend, Maintains):
+        return ()
+    try:
+        return backend.maintain(desired.maintenance, desired.drains)
+    except UnableToApplyNow as error:
+        return (Drift(subject="maintenance and drains", expected="kept", found=str(error)),)
 
 
 def _observe(backend: Backend) -> Observed:

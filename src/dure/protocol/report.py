@@ -79,7 +79,7 @@ class LostWork(Frozen):
 class NodeHealth(Frozen):
     """A node as it is now.
 
-    `up` takes work, `draining` takes no new work (whether or not some still runs on it), `down` does
+    `up` takes work, `draining` no new work (whether or not some still runs on it), `down` does
     nothing, of an `unknown` one the engine cannot say. `since`: when this state began; `booted`:
     when the node was last started; `lost`: owners' work of the last hours that ended with it.
     """
