@@ -391,6 +391,9 @@ local function whose(all, job, user)
 end
 
 local function state_of(grant, now)
+  if not grant.state then
+    return "open" -- a lent share has no period
+  end
   if grant.state == "ended" or now >= grant.ends then
     return "ended"
   end
@@ -419,7 +422,7 @@ local function better(count, now)
     if a.limit ~= b.limit then
       return a.limit > b.limit
     end
-    return (a.qos or a.partition) < (b.qos or b.partition)
+    return (a.qos or a.account) < (b.qos or b.account)
   end
 end
 
@@ -498,13 +501,7 @@ local function borrow(all, job, of, user, request)
   if #here == 0 then
     return elsewhere(job, mine[1])
   end
-  table.sort(here, function(a, b)
-    local mine_a, mine_b = a.account == job.account, b.account == job.account
-    if mine_a ~= mine_b then
-      return mine_a
-    end
-    return a.limit > b.limit
-  end)
+  table.sort(here, better(request.count, os.time()))
   local share = here[1]
   if request.count > share.limit then
     return refuse("share", about(all, of, { asked = request.count, limit = share.limit }))
@@ -612,16 +609,24 @@ local function judge(job)
   return way(all, job, of, user, asked(job, all.gres))
 end
 
--- A changed request must name the model too; Slurm itself guards account and QOS.
+-- A waiting job that moves between a project's two accounts takes their QOS with it, and a changed
+-- request names the model too. Slurm itself guards the rest.
 local function judge_change(job, record)
   local all = the_table()
   local found = all.accounts[string.lower(job.account or record.account or "")]
-  local partition = job.partition or record.partition
-  for _, one in ipairs(found and (found.lent and found.of.shares or found.of.grants) or {}) do
-    if one.partition == partition and one.model ~= "" then
-      name_model(job, one)
-      break
-    end
+  if not found then
+    return slurm.SUCCESS
+  end
+  local here = on_partition(found.lent and found.of.shares or found.of.grants,
+    job.partition or record.partition)
+  table.sort(here, better(0, os.time()))
+  local one = here[1]
+  if one and one.model ~= "" then
+    name_model(job, one)
+  end
+  if one and job.account and not job.qos then
+    job.qos = found.lent and all.lent_qos or one.qos
+    job.requeue = found.lent and 1 or job.requeue
   end
   return slurm.SUCCESS
 end
