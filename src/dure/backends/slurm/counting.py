@@ -7,7 +7,9 @@
   runs under any other is a stray, named with its accelerator-seconds and counted to nobody.
 - A run without an end is alive only if slurmctld says so. One that slurmctld does not run has an
   end that was lost (`sacctmgr show runawayjobs`): it keeps its months open until somebody says it.
-- A start that slurmctld knows and the accounting does not yet ends what is settled.
+- slurmctld tells slurmdbd of a start at once and of its QOS, partition and TRES up to five seconds
+  later (22.05, measured): a row without them, or a run that slurmctld knows and the accounting does
+  not, ends what is settled. A row that is still without them after an hour never gets them.
 """
 
 from __future__ import annotations
@@ -23,7 +25,6 @@ from dure.backends.segments import Holding
 from dure.backends.slurm import names
 from dure.backends.slurm.held import Held
 from dure.backends.slurm.hostlist import expand
-from dure.backends.slurm.queue import Row
 from dure.backends.slurm.site import SlurmPool, SlurmSite
 from dure.protocol import UsageRecord
 from dure.protocol.report import Outcome
@@ -32,6 +33,18 @@ FIELDS: Final = (
     "JobIDRaw", "DBIndex", "State", "Start", "End", "Account", "QOS", "User", "Partition",
     "AllocTRES", "NodeList",
 )  # fmt: skip
+
+LIVE_FIELDS: Final = {
+    "JobID": 20, "State": 20, "StartTime": 20, "EndTime": 20, "Account": 100, "QOS": 100, "Partition": 100,
+    "tres-alloc": 400,
+}  # fmt: skip
+"""What is asked of squeue, and how wide at most."""
+
+LIVE_STATES: Final = "R,CG,S,CF,ST,SI,SO,RS,CD,F,TO,CA,NF,PR,BF,DL,OOM"
+"""Those that have their nodes, and those that ended within MinJobAge; none of the pending ones."""
+
+NEVER_S: Final = 3600
+"""So long after its end a row that is not whole stays as it is (our choice)."""
 
 _OUTCOMES: Final[Mapping[str, Outcome]] = {
     "COMPLETED": "completed",
@@ -73,6 +86,24 @@ class Run:
     tres: str
     nodes: str
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the accounting has all of its start."""
+        return self.qos not in {"", "unknown"} and bool(self.partition)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """A job that slurmctld started; `end_s` is None while it has its nodes."""
+
+    job: str
+    start_s: int
+    end_s: int | None
+    account: str
+    qos: str
+    partition: str
+    tres: str
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owned:
@@ -109,9 +140,32 @@ def runs(text: str) -> tuple[Run, ...]:
     return tuple(rows[row] for row in sorted(rows))
 
 
-def alive(queue: Iterable[Row]) -> dict[str, int]:
+def live(text: str) -> tuple[Live, ...]:
+    """The jobs of squeue that started, running or just ended."""
+    found = []
+    for line in text.splitlines():
+        if not line.strip():
+            continue
+        parts = _split(line, tuple(LIVE_FIELDS), "|")
+        job, state, start, end, account, qos, partition, tres = parts
+        if start.isdigit() and int(start):
+            found.append(
+                Live(
+                    job=job,
+                    start_s=int(start),
+                    end_s=None if state in _HOLDING or not end.isdigit() else int(end),
+                    account=account.lower(),
+                    qos=qos.lower(),
+                    partition=partition,
+                    tres=tres,
+                )
+            )
+    return tuple(found)
+
+
+def alive(found: Iterable[Live]) -> dict[str, int]:
     """The start of each job that has its nodes."""
-    return {row.job: row.started_s for row in queue if row.state.split(" ")[0] in _HOLDING}
+    return {job.job: job.start_s for job in found if job.end_s is None}
 
 
 def attempts(every: Iterable[Run]) -> dict[int, int]:
@@ -140,6 +194,10 @@ class Books:
     def accounts(self) -> tuple[str, ...]:
         """Every account that is or was ours."""
         return tuple(sorted(self._held.accounts))
+
+    def has_account(self, account: str) -> bool:
+        """Whether an account is or was ours."""
+        return account in self._held.accounts
 
     def of(self, account: str, qos: str) -> Owned | None:
         """The owner of what runs under this pair, if we made it."""
@@ -203,12 +261,29 @@ def holdings(
     return Counted(holdings=tuple(held), lost_ends=tuple(lost))
 
 
-def settled(rows: Iterable[Run], *, queue: Iterable[Row], books: Books, latest_s: int) -> int:
-    """The last second of which the accounting has everything that slurmctld knows."""
-    known = {(run.job, run.start_s) for run in rows}
-    ours = [row for row in queue if books.of(row.account, row.qos)]
-    missing = [start for job, start in alive(ours).items() if (job, start) not in known]
-    return min([latest_s, *missing])
+def settled(
+    rows: Iterable[Run], *, queue: Iterable[Live], books: Books, from_s: int, latest_s: int
+) -> int:
+    """The last second of which the accounting has everything that slurmctld knows.
+
+    `rows` are all that had not ended by `from_s`.
+    """
+    known, partial = set(), []
+    for run in rows:
+        young = run.end_s is None or run.end_s + NEVER_S > latest_s
+        if run.is_whole:
+            known.add((run.job, run.start_s))
+        elif young and books.has_account(run.account):
+            partial.append(run.start_s)
+    missing = [
+        job.start_s
+        for job in queue
+        if (job.job, job.start_s) not in known
+        and (job.end_s is None or job.end_s > max(from_s, job.start_s))
+        and (owned := books.of(job.account, job.qos))
+        and accelerators(job.tres, owned.pool)
+    ]
+    return min([latest_s, *partial, *missing])
 
 
 def usage(counted: Counted, *, every_s: int, settled_s: int) -> tuple[list[UsageRecord], list[int]]:
@@ -263,7 +338,7 @@ class Places:
 
 
 def _run(line: str) -> list[Run]:
-    parts = _split(line, FIELDS)
+    parts = _split(line, FIELDS, "")
     job, row, state, start, end, account, qos, user, partition, tres, nodes = parts
     if not start.isdigit() or not row.isdigit() or int(start) == 0:
         return []
@@ -284,12 +359,12 @@ def _run(line: str) -> list[Run]:
     ]
 
 
-def _split(line: str, fields: tuple[str, ...]) -> list[str]:
-    parts = line.split("|")
+def _split(line: str, fields: tuple[str, ...], closed_by: str) -> list[str]:
+    parts = line.removesuffix(closed_by).split("|") if closed_by else line.split("|")
     if len(parts) != len(fields):
         msg = f"asked for {', '.join(fields)}, Slurm answered {line[:200]!r}"
         raise UnreadableAccounting(msg)
-    return parts
+    return [part.strip() for part in parts]
 
 
 def _holding(run: Run, owned: Owned, number: int, attempt: int) -> Holding:

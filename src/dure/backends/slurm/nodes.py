@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from dure.backends import segments
-from dure.backends.slurm.counting import Books, Run, UnreadableAccounting, accelerators
+from dure.backends.slurm.counting import Books, Live, Run, UnreadableAccounting, accelerators
 from dure.backends.slurm.hostlist import expand
-from dure.backends.slurm.queue import Row
 from dure.backends.slurm.site import SlurmPool, SlurmSite
 from dure.protocol import NodeHealth, NodeRecord, NodeState, PoolInventory
 
@@ -139,7 +138,7 @@ def events(text: str) -> tuple[Event, ...]:
             start_s=int(start),
             end_s=int(end) if end.isdigit() and int(end) else None,
             state=state,
-            reason=reason.strip() if user in {"", "root"} else f"{reason.strip()} ({user})",
+            reason=_by(reason.strip(), user.partition("(")[0]),
         )
         for node, start, end, state, user, reason in found
         if node and state.strip(_MARKS).upper().startswith(_OUT)
@@ -161,7 +160,7 @@ def partitions(known: Iterable[Node]) -> dict[str, tuple[str, ...]]:
 
 
 def inventory(
-    known: Iterable[Node], *, queue: Iterable[Row], books: Books, site: SlurmSite
+    known: Iterable[Node], *, queue: Iterable[Live], books: Books, site: SlurmSite
 ) -> tuple[PoolInventory, ...]:
     """The pools as they are now, by name."""
     owner, lent = _held_now(queue, books)
@@ -201,9 +200,14 @@ def health(
 
 
 def outages(
-    found: Iterable[Event], *, known: Iterable[Node], ran: Iterable[Run], site: SlurmSite
+    found: Iterable[Event],
+    *,
+    known: Iterable[Node],
+    ran: Iterable[Run],
+    site: SlurmSite,
+    from_s: int = 0,
 ) -> tuple[Outage, ...]:
-    """When nodes of our pools were down: the events without what ran there meanwhile."""
+    """When nodes of our pools were down since then: the events without what ran there meanwhile."""
     place = {node.name: pool_of(node, site) for node in known}
     busy = _busy(ran)
     free_from: dict[str, int] = {}
@@ -212,7 +216,7 @@ def outages(
         where = place.get(event.node)
         if where is None:
             continue
-        start = max(event.start_s, free_from.get(event.node, 0))
+        start = max(event.start_s, free_from.get(event.node, from_s))
         for since, until in _without(start, event.end_s, busy.get(event.node, [])):
             result.append(
                 Outage(
@@ -247,6 +251,10 @@ def downtime(
     return records, opens
 
 
+def _by(reason: str, user: str) -> str:
+    return reason if user in {"", "root", "slurm"} else f"{reason} (by {user})"
+
+
 def _node(line: str) -> Node | None:
     said = {name: match[1] if (match := form.search(line)) else "" for name, form in _FIELD.items()}
     if not said["name"]:
@@ -276,16 +284,15 @@ def _members(known: Iterable[Node], site: SlurmSite) -> dict[str, list[tuple[Nod
     return members
 
 
-def _held_now(queue: Iterable[Row], books: Books) -> tuple[dict[str, int], dict[str, int]]:
+def _held_now(queue: Iterable[Live], books: Books) -> tuple[dict[str, int], dict[str, int]]:
     owner: defaultdict[str, int] = defaultdict(int)
     lent: defaultdict[str, int] = defaultdict(int)
     for row in queue:
         owned = books.of(row.account, row.qos)
-        if owned is None or row.phase not in {"running", "stopping"}:
+        if owned is None or row.end_s is not None:
             continue
         held = lent if owned.allocation is None else owner
-        plain = f"gres/{owned.pool.gres}"
-        held[owned.pool.pool] += row.tres.get(owned.pool.tres, row.tres.get(plain, 0))
+        held[owned.pool.pool] += accelerators(row.tres, owned.pool)
     return owner, lent
 
 
