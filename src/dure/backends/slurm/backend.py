@@ -9,9 +9,9 @@
 The seams, each a module of its own:
     keeper.Keeper(slurm=, site=, record=, clock=, folder=, refresh=)
                      submit, cancel, jobs, poke, close; calls refresh() at every look
-    counting.count(slurm=, site=, held=, since=, until=, now=) -> UsageBatch
-    nodes.inventory(slurm=, site=) -> tuple[PoolInventory, ...]
-    enforcement.capabilities(slurm=, site=, grace_s=) -> Capabilities
+    meter.Meter(slurm=, site=, held=lambda: record.current, clock=)
+                     usage(since, until), inventory(), health(), notes() (for capabilities.notes)
+    examiner.Examiner(slurm=, site=, clock=).capabilities(grace_s) -> Capabilities, kept for minutes
 """
 
 from __future__ import annotations

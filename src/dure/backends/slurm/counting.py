@@ -35,8 +35,8 @@ FIELDS: Final = (
 )  # fmt: skip
 
 LIVE_FIELDS: Final = {
-    "JobID": 20, "State": 20, "StartTime": 20, "EndTime": 20, "Account": 100, "QOS": 100, "Partition": 100,
-    "tres-alloc": 400,
+    "JobID": 20, "State": 20, "StartTime": 20, "EndTime": 20, "Account": 100, "QOS": 100,
+    "Partition": 100, "tres-alloc": 400,
 }  # fmt: skip
 """What is asked of squeue, and how wide at most."""
 
