@@ -41,6 +41,11 @@ class SlurmPool(Frozen):
         pattern=r"^([a-z0-9][a-z0-9_-]{0,20})?$",
         description="ends the names of this pool's QOS; the first pool needs none",
     )
+    job_options: tuple[str, ...] = Field(
+        default=(),
+        description="what sbatch is told of every job handed in through Dure, such as "
+        "--cpus-per-task=12 or --mem-per-gpu=100G",
+    )
 
     @property
     def tres(self) -> str:
@@ -72,6 +77,17 @@ class SlurmSite(Frozen):
         description="where job_submit.lua reads who may do what: `dure-accounts` beside slurm.conf",
     )
     portal: str = Field(default="", description="where members ask for changes, told when refused")
+    jobs_folder: str | None = Field(
+        default=None,
+        description="a folder that every node sees: logs and checkpoints of jobs handed in through "
+        "Dure; nothing: in the engine's folder, which is right where all nodes are this machine",
+    )
+    first_back_off_s: int = Field(
+        default=60,
+        ge=0,
+        description="how long lent work stays out of the way that was taken back three times; "
+        "doubled each time, an hour at most; 0: never",
+    )
     segment_s: int = Field(
         default=300, gt=0, description="usage is cut every so many seconds; never change it"
     )
