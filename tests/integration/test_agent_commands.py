@@ -16,9 +16,10 @@ from tests.unit.agent.site_hub import BEARER, CLUSTER, ONE_TIME, Quiet, Server, 
 from typer.testing import CliRunner, Result
 
 from dure.agent import jobs_socket
-from dure.agent.site import SiteConfig, open_engine
+from dure.agent.site import LocalConfig, open_engine
 from dure.agent.state import StateFolder
 from dure.backends.contract import JobRequest, JobStatus
+from dure.backends.local import LocalBackend
 from dure.cli.agent_commands import app
 from dure.protocol import Binding, Desired, MemberAccess
 from dure.vocabulary.plans import Reason
@@ -147,12 +148,13 @@ def test_jobs_are_handed_in_listed_refused_and_ended(desk: Desk) -> None:
     desk.enrol()
     desk.want()
     desk.dure("run", "--once")
-    config = SiteConfig(pool="p", model="m", slots=2)
+    config = LocalConfig(pool="p", model="m", slots=2)
     submit = ["submit", "--project", "own", "--user", "u", "--accelerators", "1"]
     with (
         open_engine(config, folder=desk.state, clock=lambda: datetime.now(UTC)) as engine,
         jobs_socket.serving(engine, desk.state),
     ):
+        assert isinstance(engine, LocalBackend)
         state = ["--state", str(desk.state)]
         result = CliRunner().invoke(
             app, [*submit, *state, "--allocation", "A", "--", "sleep", "30"]

@@ -22,7 +22,7 @@ from tests.unit.agent import site_hub
 from tests.unit.agent.site_hub import BEARER, CLUSTER, SiteHub
 
 from dure.agent import inspection, jobs_socket
-from dure.agent.site import SiteConfig
+from dure.agent.site import LocalConfig
 from dure.agent.state import Home, StateFolder
 from dure.backends.contract import JobRequest
 from dure.backends.local.journal import Journal
@@ -60,7 +60,7 @@ class World:
             )
         )
         self.state.keep_site(
-            SiteConfig(
+            LocalConfig(
                 pool="p", model="m", slots=4, segment_s=1, report_every_s=1, tend_every_s=0.05
             )
         )

@@ -6,16 +6,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Literal
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, computed_field
 
 from dure.agent import changes, site, spool
-from dure.agent.state import StateError, StateFolder
+from dure.agent.site import SiteConfig, SlurmConfig
+from dure.agent.state import Home, NotEnrolled, StateError, StateFolder
+from dure.backends.contract import UnableToApplyNow
 from dure.backends.reconcile import diff
+from dure.backends.slurm.examiner import Examiner
+from dure.backends.slurm.tools import CommandRefused, Slurm
 from dure.client import ClientError, HubAway, SiteClient
-from dure.protocol import Capabilities, Credential, Desired, Drift
+from dure.protocol import Capabilities, Credential, Desired, Drift, SiteFinding
 from dure.vocabulary.frozen import Frozen
 
 
@@ -38,11 +43,27 @@ class Status(Frozen):
 
 
 class Finding(Frozen):
-    """One thing the doctor looked at."""
+    """One thing the doctor looked at: what was found, what it means, what to change."""
 
     about: str
-    ok: bool
+    level: Literal["ok", "note", "problem"]
     says: str
+    found: str = ""
+    change: str = ""
+
+    @computed_field  # type: ignore[prop-decorator]  # pydantic's own way, unknown to mypy
+    @property
+    def ok(self) -> bool:
+        """Whether nothing has to be changed."""
+        return self.level != "problem"
+
+
+class Seen(Frozen):
+    """All the doctor looked at: the agent's own needs, and the engine's configuration."""
+
+    findings: tuple[Finding, ...]
+    engine: tuple[SiteFinding, ...] = ()
+    capabilities: Capabilities | None = None
 
 
 def status(state: StateFolder) -> Status:
@@ -76,21 +97,42 @@ def planned(state: StateFolder, hub: SiteClient) -> tuple[str, ...]:
     return tuple(changes.line(change, observed) for change in diff(desired, observed))
 
 
-def capabilities(state: StateFolder) -> Capabilities | None:
-    """What the engine said it can enforce when it last ran; None before its first report."""
-    newest = spool.look(state.root / "spool").newest
-    return None if newest is None else newest.capabilities
+def examined(
+    state: StateFolder,
+    *,
+    connect: Callable[[Home], SiteClient],
+    clock: Callable[[], datetime],
+) -> Seen:
+    """Everything an agent needs, each looked at; a Slurm site is asked now, enrolled or not."""
+    about_site, config = _site(state)
+    try:
+        home = state.home()
+    except NotEnrolled:
+        says = "none yet; ask the hub's operator for a token and run `dure agent enrol`"
+        enrolment = [Finding(about="credential", level="note", says=says)]
+    else:
+        with connect(home) as hub:
+            enrolment = [_hub(hub, home.hub), _credential(home.credential, now=clock())]
+    own = [about_site, *enrolment, _backlog(state)]
+    if not isinstance(config, SlurmConfig):
+        newest = spool.look(state.root / "spool").newest
+        return Seen(
+            findings=tuple(own), capabilities=None if newest is None else newest.capabilities
+        )
+    return _with_slurm(state, config, own, clock)
 
 
-def examined(state: StateFolder, hub: SiteClient, *, now: datetime) -> tuple[Finding, ...]:
-    """Everything an agent needs, each looked at."""
-    home = state.home()
-    return (
-        _site(state),
-        _hub(hub, home.hub),
-        _credential(home.credential, now=now),
-        _backlog(state),
-    )
+def _with_slurm(
+    state: StateFolder, config: SlurmConfig, own: list[Finding], clock: Callable[[], datetime]
+) -> Seen:
+    desired = state.desired()
+    grace_s = Desired.model_fields["grace_s"].default if desired is None else desired.grace_s
+    try:
+        found = Examiner(slurm=Slurm.of(config), site=config, clock=clock).examine(grace_s)
+    except (UnableToApplyNow, CommandRefused) as error:
+        away = Finding(about="slurmctld", level="problem", says=str(error))
+        return Seen(findings=(*own, away))
+    return Seen(findings=tuple(own), engine=found.findings, capabilities=found.capabilities)
 
 
 def _desired_now(state: StateFolder, hub: SiteClient) -> Desired | None:
@@ -100,36 +142,43 @@ def _desired_now(state: StateFolder, hub: SiteClient) -> Desired | None:
         return state.desired()
 
 
-def _site(state: StateFolder) -> Finding:
+def _site(state: StateFolder) -> tuple[Finding, SiteConfig | None]:
     try:
         config = state.site()
     except StateError as error:
-        return Finding(about="site", ok=False, says=str(error))
-    says = f"{config.engine} engine, pool {config.pool}, {config.slots} x {config.model}"
-    return Finding(about="site", ok=True, says=says)
+        return Finding(about="site", level="problem", says=str(error)), None
+    if isinstance(config, SlurmConfig):
+        pools = (
+            f"pool {p.pool} = partition {p.partition}, {p.accelerators} x {p.model}"
+            for p in config.pools
+        )
+        says = f"Slurm cluster {config.cluster}: {'; '.join(pools)}"
+    else:
+        says = f"{config.engine} engine, pool {config.pool}, {config.slots} x {config.model}"
+    return Finding(about="site", level="ok", says=says), config
 
 
 def _hub(hub: SiteClient, address: str) -> Finding:
     try:
         hub.desired()
     except ClientError as error:
-        return Finding(about="hub", ok=False, says=str(error))
-    return Finding(about="hub", ok=True, says=f"{address} answers and knows the credential")
+        return Finding(about="hub", level="problem", says=str(error))
+    return Finding(about="hub", level="ok", says=f"{address} answers and knows the credential")
 
 
 def _credential(credential: Credential, *, now: datetime) -> Finding:
     of, day = f"of cluster {credential.cluster}", f"{credential.expires:%Y-%m-%d}"
     if now < credential.expires:
-        return Finding(about="credential", ok=True, says=f"{of}, until {day}")
+        return Finding(about="credential", level="ok", says=f"{of}, until {day}")
     says = f"{of}, expired on {day}; ask the hub's operator for a token and enrol again"
-    return Finding(about="credential", ok=False, says=says)
+    return Finding(about="credential", level="problem", says=says)
 
 
 def _backlog(state: StateFolder) -> Finding:
     waiting = spool.look(state.root / "spool").backlog
     return Finding(
         about="spool",
-        ok=waiting.size_bytes < spool.WAITING_BYTES // 2,
+        level="ok" if waiting.size_bytes < spool.WAITING_BYTES // 2 else "problem",
         says=f"reports waiting: {waiting.reports} ({waiting.size_bytes} of "
         f"{spool.WAITING_BYTES} bytes)",
     )

@@ -1,6 +1,7 @@
 """The provider's description of a site, and the engine it names.
 
-- `site.yaml` says which engine runs here and what it is called in the programme.
+- `site.yaml` says which engine runs here and what it is called in the programme. Without a word on
+  the engine it is the local one.
 - Opening an engine takes it over; `engine_holds` only looks, whoever runs it.
 """
 
@@ -9,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag, TypeAdapter
 
 from dure.backends.contract import Observed
 from dure.backends.local import LocalBackend
 from dure.backends.local.journal import Journal
+from dure.backends.slurm.backend import SlurmBackend
+from dure.backends.slurm.held import read
+from dure.backends.slurm.site import SlurmSite
 from dure.vocabulary.frozen import Frozen
 
 REPORT_EVERY_S: Final = 30
@@ -25,7 +29,7 @@ TEND_EVERY_S: Final = 5.0
 """How long a change made on the engine by hand may stand before it is put right."""
 
 
-class SiteConfig(Frozen):
+class LocalConfig(Frozen):
     """This machine's accelerators as one pool of the programme, run by the local engine."""
 
     engine: Literal["local"] = "local"
@@ -42,10 +46,50 @@ class SiteConfig(Frozen):
     tend_every_s: float = Field(default=TEND_EVERY_S, gt=0)
 
 
-def open_engine(config: SiteConfig, *, folder: Path, clock: Callable[[], datetime]) -> LocalBackend:
+class SlurmConfig(SlurmSite):
+    """A cluster run by Slurm, and the agent's pace there."""
+
+    report_every_s: int = Field(default=REPORT_EVERY_S, gt=0)
+    tend_every_s: float = Field(default=TEND_EVERY_S, gt=0)
+
+
+def _engine(site: Any) -> str:
+    if isinstance(site, dict):
+        return str(site.get("engine", "local"))
+    return str(getattr(site, "engine", "local"))
+
+
+SiteConfig = LocalConfig | SlurmConfig
+
+SITE: Final[TypeAdapter[SiteConfig]] = TypeAdapter(
+    Annotated[
+        Annotated[LocalConfig, Tag("local")] | Annotated[SlurmConfig, Tag("slurm")],
+        Discriminator(
+            _engine,
+            custom_error_type="engine",
+            custom_error_message="engine: one of local, slurm",
+        ),
+    ]
+)
+"""Reads a `site.yaml`."""
+
+Engine = LocalBackend | SlurmBackend
+
+
+def pools(config: SiteConfig) -> tuple[str, ...]:
+    """The pools of the programme that stand on this site."""
+    return (
+        (config.pool,) if isinstance(config, LocalConfig) else tuple(p.pool for p in config.pools)
+    )
+
+
+def open_engine(config: SiteConfig, *, folder: Path, clock: Callable[[], datetime]) -> Engine:
     """Takes the engine over; raises `StateDirectoryInUse` where another process has it."""
+    state = folder / config.engine_state
+    if isinstance(config, SlurmConfig):
+        return SlurmBackend(state, site=config, clock=clock)
     return LocalBackend(
-        folder / config.engine_state,
+        state,
         pool=config.pool,
         model=config.model,
         accelerators=config.slots,
@@ -56,7 +100,11 @@ def open_engine(config: SiteConfig, *, folder: Path, clock: Callable[[], datetim
 
 def engine_holds(config: SiteConfig, *, folder: Path) -> Observed:
     """What the engine was last told, read beside a running one; changes nothing."""
-    path = folder / config.engine_state / "journal.sqlite"
+    state = folder / config.engine_state
+    if isinstance(config, SlurmConfig):
+        held = read(state)
+        return Observed(bindings=held.bindings, lent=held.lent, grace_s=held.grace_s)
+    path = state / "journal.sqlite"
     if not path.exists():
         return Observed()
     journal = Journal(path)

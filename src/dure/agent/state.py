@@ -26,7 +26,7 @@ from typing import Final, Literal, TypeVar
 import yaml
 from pydantic import AwareDatetime, ValidationError
 
-from dure.agent.site import SiteConfig
+from dure.agent.site import SITE, SiteConfig
 from dure.agent.spool import Limits, Spool
 from dure.backends import durable
 from dure.protocol import Credential, Desired
@@ -139,9 +139,12 @@ class StateFolder:
         """The provider's description of the site; raises `StateDamaged` with the field."""
         path = self.root / "site.yaml"
         try:
-            return SiteConfig.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+            return SITE.validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
         except FileNotFoundError as error:
-            msg = f"{path} is missing; enrol with --pool, --model and --slots, which writes it"
+            msg = (
+                f"{path} is missing; enrol with --pool, --model and --slots, which writes it, or "
+                "on a Slurm cluster let `dure agent discover` propose it"
+            )
             raise StateDamaged(msg) from error
         except yaml.YAMLError as error:
             msg = f"{path} is not YAML: {' '.join(str(error).split())}"
@@ -175,4 +178,5 @@ class StateFolder:
 def _first(error: ValidationError) -> str:
     """The first complaint: the field and what is wrong, without the input (it may be a secret)."""
     first = error.errors(include_input=False, include_url=False)[0]
-    return f"{'.'.join(map(str, first['loc'])) or 'the document'}: {first['msg']}"
+    field = ".".join(map(str, first["loc"])).removeprefix("local").removeprefix("slurm").lstrip(".")
+    return f"{field or 'the document'}: {first['msg']}"

@@ -73,6 +73,7 @@ __all__ = [
     "PoolInventory",
     "Receipt",
     "Report",
+    "SiteFinding",
     "StartEstimate",
     "UsageRecord",
     "WorkKind",

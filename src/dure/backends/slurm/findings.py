@@ -40,12 +40,14 @@ def fine(about: str, found: str, code: str = FINE) -> SiteFinding:
     return _finding("ok", about, found, code, "")
 
 
-def note(about: str, found: str, code: str, change: str = "", **params: JsonValue) -> SiteFinding:
+def note(
+    about: str, found: str, code: str, change: str = "", /, **params: JsonValue
+) -> SiteFinding:
     return _finding("note", about, found, code, change, **params)
 
 
 def problem(
-    about: str, found: str, code: str, change: str = "", **params: JsonValue
+    about: str, found: str, code: str, change: str = "", /, **params: JsonValue
 ) -> SiteFinding:
     return _finding("problem", about, found, code, change, **params)
 
@@ -56,6 +58,7 @@ def _finding(
     found: str,
     code: str,
     change: str,
+    /,
     **params: JsonValue,
 ) -> SiteFinding:
     says = Reason(code=code, params=params)

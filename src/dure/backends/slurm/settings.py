@@ -127,13 +127,17 @@ def devices(text: str) -> tuple[Devices, ...]:
     counted: dict[tuple[str, str, str, int], int] = {}
     for line in text.splitlines():
         _, partition, gres = line.split("|", 2)
-        for found in _GRES.finditer(gres):
-            key = partition, found["name"], found["type"] or "", int(found["count"])
-            counted[key] = counted.get(key, 0) + 1
+        for one in gres_of(gres):
+            counted[partition, *one] = counted.get((partition, *one), 0) + 1
     return tuple(
         Devices(partition=partition, name=name, type=kind, of_each=of_each, nodes=nodes)
         for (partition, name, kind, of_each), nodes in sorted(counted.items())
     )
+
+
+def gres_of(text: str) -> Iterator[tuple[str, str, int]]:
+    """`gpu:b200:8(S:0-1),npu:4`: name, type or nothing, count."""
+    return ((one["name"], one["type"] or "", int(one["count"])) for one in _GRES.finditer(text))
 
 
 def has_blocks(text: str) -> bool:

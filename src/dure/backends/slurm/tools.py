@@ -134,6 +134,11 @@ class Slurm:
 
 
 def environment(site: SlurmSite) -> dict[str, str]:
+    """The environment of a site's commands."""
+    return environment_of(slurm_conf=site.slurm_conf, commands=site.commands)
+
+
+def environment_of(*, slurm_conf: str | None, commands: str) -> dict[str, str]:
     """Nothing of ours reaches Slurm's commands but this."""
-    clean = {"PATH": site.commands, "LC_ALL": "C", "TZ": "UTC", "SLURM_TIME_FORMAT": "%s"}
-    return clean if site.slurm_conf is None else {**clean, "SLURM_CONF": site.slurm_conf}
+    clean = {"PATH": commands, "LC_ALL": "C", "TZ": "UTC", "SLURM_TIME_FORMAT": "%s"}
+    return clean if slurm_conf is None else {**clean, "SLURM_CONF": slurm_conf}

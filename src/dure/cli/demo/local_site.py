@@ -21,7 +21,7 @@ from typing import Final, TypeVar
 
 from dure.agent import jobs_socket
 from dure.agent.loop import Agent
-from dure.agent.site import SiteConfig, open_engine
+from dure.agent.site import LocalConfig, open_engine
 from dure.agent.state import StateFolder
 from dure.backends.contract import JobRequest, JobStatus
 from dure.cli.demo.context import TakeBack
@@ -105,7 +105,7 @@ class LocalSite:
         port = free_port()
         address = f"http://127.0.0.1:{port}"
         StateFolder(self._folder).keep_site(
-            SiteConfig(
+            LocalConfig(
                 pool=self._pool.key,
                 model=self._pool.model,
                 slots=self._pool.accelerators_per_node,
