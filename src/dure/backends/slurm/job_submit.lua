@@ -587,9 +587,11 @@ end
 -- None of ours passes; who seems to have meant us gets a word, for Slurm's own is short.
 local function foreign(all, job, user)
   local account = string.lower(job.account or "")
-  local mine = yours(all, user)
-  if #mine > 0 and string.match(account, "^[plg]%-") then
-    tell("unknown", { account = account, yours = listed(mine) })
+  if string.match(account, "^[plg]%-") then
+    local mine = yours(all, user)
+    if #mine > 0 then
+      tell("unknown", { account = account, yours = listed(mine) })
+    end
   elseif account == "" and not job.default_account then
     tell("nobody", { user = user, portal = all.portal ~= "" and (": " .. all.portal) or "" })
   end
