@@ -15,11 +15,29 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from dure.backends.slurm.site import SlurmPool, SlurmSite
 from dure.cli.slurm_lab import Lab, Shape
 
 PATIENCE_S: Final = 30.0
 OWN: Final = {"user": {"root"}, "account": {"root"}, "qos": {"normal"}}
 """What Slurm's database has by itself."""
+
+
+def site_of(lab: Lab, *pools: SlurmPool) -> SlurmSite:
+    """How its provider describes the lab: one pool, unless others are given."""
+    whole = SlurmPool(
+        pool="pool",
+        model="B200",
+        partition="main",
+        accelerators=lab.shape.nodes * lab.shape.accelerators,
+        per_node=lab.shape.accelerators,
+    )
+    return SlurmSite(
+        cluster=lab.shape.cluster,
+        pools=pools or (whole,),
+        slurm_conf=str(lab.folder.slurm_conf),
+        commands=lab.commands,
+    )
 
 
 @contextmanager

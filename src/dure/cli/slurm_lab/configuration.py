@@ -9,8 +9,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+import shlex
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from dure.cli.slurm_lab.ports import Ports
@@ -139,13 +139,10 @@ def _power_saving(folder: Folder) -> tuple[str, ...]:
     )
 
 
-def resume_program(folder: Folder, slurmd: Path, slurmstepd: Path) -> str:
+def resume_program(folder: Folder, slurmd: Sequence[str]) -> str:
     """Starts the real daemon of each node that a job lands on; `-b`: it has just booted."""
-    return _for_each_node(
-        folder,
-        f"mkdir -p {folder.root}/spool/$n; "
-        f"{slurmd} -b -d {slurmstepd} -N $n </dev/null >/dev/null 2>&1",
-    )
+    start = f"{shlex.join(slurmd)} -b -N $n </dev/null >/dev/null 2>&1"
+    return _for_each_node(folder, f"mkdir -p {folder.root}/spool/$n; {start}")
 
 
 def suspend_program(folder: Folder) -> str:

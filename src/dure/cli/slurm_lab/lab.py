@@ -14,14 +14,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
 import tenacity
 
-from dure.cli.slurm_lab import configuration as conf
-from dure.cli.slurm_lab import database, packages, processes
+from dure.cli.slurm_lab import database, packages, processes, writing
 from dure.cli.slurm_lab.ports import NoPortsFree, Ports, claimed
 from dure.cli.slurm_lab.shape import Folder, Shape
 
@@ -29,7 +27,7 @@ _NODE: Final = "slurmd-{name}"
 _SERVERS: Final = ("slurmctld", "slurmdbd", "mariadbd", "munged")
 _KEPT: Final = "lab.json"
 _READY_S: Final = 60.0
-_SUBMIT_SCRIPT: Final = "job_submit.lua"
+_COMMANDS: Final = "/usr/bin:/usr/local/bin"
 _AT_ONCE: Final = 40
 """Daemons of nodes that are started before they are waited for."""
 
@@ -82,7 +80,13 @@ class Lab:
             "MYSQL_UNIX_PORT": str(self.folder.database_socket),
             "SLURM_TIME_FORMAT": "%s",
             "TZ": "UTC",
+            "PATH": f"{self.commands}:{os.environ.get('PATH', os.defpath)}",
         }
+
+    @property
+    def commands(self) -> str:
+        """The folders of Slurm's commands, by colons: what a site's description names."""
+        return f"{self.shape.programs}:{_COMMANDS}" if self.shape.programs else _COMMANDS
 
     def up(self, told: Told = _quiet) -> None:
         """Starts everything and returns when all nodes are idle.
@@ -90,6 +94,8 @@ class Lab:
         Raises PackagesMissing, UnableToStart.
         """
         packages.require()
+        if self.is_up:
+            raise UnableToStart("this lab is up already")
         self.folder.make()
         (self.root / _KEPT).write_text(json.dumps(asdict(self.shape)))
         try:
@@ -103,7 +109,10 @@ class Lab:
         self._start_munge()
         self._start_database()
         told("database")
-        self._configure(ports)
+        version = packages.slurm_version(self._program("slurmctld"))
+        writing.configure(
+            self.shape, self.folder, ports, version=version, slurmd=self._node_daemon()
+        )
         self.start_accounting()
         told("accounting")
         self.start_controller()
@@ -157,11 +166,11 @@ class Lab:
 
     def start_nodes(self, names: Iterable[str]) -> None:
         """Starts the nodes' daemons."""
-        slurmd, slurmstepd = self._link("slurmd"), packages.program("slurmstepd")
+        slurmd = self._node_daemon()
         waiting: list[subprocess.Popen[bytes]] = []
         for name in names:
             (self.root / "spool" / name).mkdir(exist_ok=True)
-            waiting.append(self._begin([str(slurmd), "-d", str(slurmstepd), "-N", name]))
+            waiting.append(self._begin([*slurmd, "-N", name]))
             if len(waiting) == _AT_ONCE:
                 _end_of(waiting)
         _end_of(waiting)
@@ -210,7 +219,7 @@ class Lab:
 
     def start_accounting(self) -> None:
         """slurmdbd, answering; slurmctld makes its cluster known itself."""
-        self._execute([str(packages.program("slurmdbd"))], "slurmdbd")
+        self._execute([str(self._program("slurmdbd"))], "slurmdbd")
         asked = ("sacctmgr", "-n", "-P", "list", "cluster", "format=cluster")
         self._wait(self._answers(*asked), "slurmdbd", "slurmdbd")
 
@@ -261,52 +270,6 @@ class Lab:
         self._wait(partial(_is_served, self.folder.database_socket), "mariadbd", "mariadbd")
         self.run(*database.asking(self.folder, database.opened_to_slurm(self.shape.cluster)))
 
-    def _configure(self, ports: Ports) -> None:
-        shape, folder = self.shape, self.folder
-        user, host = getpass.getuser(), socket.gethostname().split(".")[0]
-        etc = self.root / "etc"
-        for number in range(shape.accelerators):
-            device = self.root / "dev" / f"gpu{number}"
-            device.unlink(missing_ok=True)
-            device.symlink_to("/dev/null")
-        version, script = packages.slurm_version(), self._submit_script()
-        texts = {
-            "slurm.conf": conf.slurm_conf(
-                shape,
-                folder,
-                ports,
-                user=user,
-                host=host,
-                version=version,
-                submit_script=bool(script),
-            ),
-            "topology.conf": conf.topology_conf(shape),
-            "gres.conf": conf.gres_conf(shape, folder),
-            "cgroup.conf": conf.cgroup_conf(version),
-            "slurmdbd.conf": conf.slurmdbd_conf(shape, folder, ports, user=user),
-        }
-        if script:
-            texts[_SUBMIT_SCRIPT] = script
-        for name, text in texts.items():
-            (etc / name).write_text(text)
-        (etc / "slurmdbd.conf").chmod(0o600)
-        scripts = {
-            "resume": conf.resume_program(
-                folder, self._link("slurmd"), packages.program("slurmstepd")
-            ),
-            "suspend": conf.suspend_program(folder),
-        }
-        for name, text in scripts.items():
-            path = self.root / "bin" / name
-            path.write_text(text)
-            path.chmod(0o755)
-
-    def _submit_script(self) -> str:
-        """What advises at submission; empty where the shape, Slurm or this Dure has none."""
-        script = files("dure.backends") / "slurm" / _SUBMIT_SCRIPT
-        wanted = self.shape.submit_script and packages.has_lua() and script.is_file()
-        return script.read_text(encoding="utf-8") if wanted else ""
-
     @contextmanager
     def _ports(self) -> Iterator[Ports]:
         """The ports that the lab had, or free ones, its own until this ends."""
@@ -321,12 +284,21 @@ class Lab:
         except NoPortsFree as error:
             raise UnableToStart(str(error)) from None
 
+    def _node_daemon(self) -> list[str]:
+        """slurmd, and the slurmstepd that it is to start; another Slurm's knows its own."""
+        stepd = [] if self.shape.programs else ["-d", str(packages.program("slurmstepd"))]
+        return [str(self._link("slurmd")), *stepd]
+
     def _link(self, name: str) -> Path:
         """Slurm's daemons look at the name they are called by: it must be the plain one."""
         link = self.root / "bin" / name
         if not link.is_symlink():
-            link.symlink_to(packages.program(name))
+            link.symlink_to(self._program(name))
         return link
+
+    def _program(self, name: str) -> Path:
+        own = Path(self.shape.programs) / name
+        return own if self.shape.programs else packages.program(name)
 
     def _begin(self, command: list[str]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(  # noqa: S603  # a program of the system's packages

@@ -75,10 +75,10 @@ def has_lua() -> bool:
     return any(Path("/usr/lib").glob("*/slurm-wlm/job_submit_lua.so"))
 
 
-def slurm_version() -> tuple[int, int]:
-    """Of the controller: (22, 5) for 22.05.8."""
+def slurm_version(slurmctld: Path) -> tuple[int, int]:
+    """Of this controller: (22, 5) for 22.05.8."""
     said = subprocess.run(  # noqa: S603  # a program of the system's packages
-        [program("slurmctld"), "-V"], capture_output=True, text=True, check=True
+        [slurmctld, "-V"], capture_output=True, text=True, check=True
     ).stdout
     found = re.search(r"(\d+)\.(\d+)", said)
     assert found is not None, said  # noqa: S101  # every version prints two numbers

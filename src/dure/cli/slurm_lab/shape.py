@@ -30,6 +30,7 @@ class Shape:
     `submit_script`: Dure's own advice at submission, where Slurm's Lua plugin is installed.
     `sleeping`: nodes power up when a job lands on them: thousands fit on one machine.
     `extra`: lines added to slurm.conf.
+    `programs`: a folder with the programs of another Slurm than the system's.
     """
 
     nodes: int = 8
@@ -46,6 +47,7 @@ class Shape:
     submit_script: bool = True
     sleeping: bool = False
     extra: tuple[str, ...] = ()
+    programs: str = ""
 
     @property
     def node_names(self) -> tuple[str, ...]:
