@@ -69,6 +69,10 @@ class SlurmSite(Frozen):
     )
     commands: str = Field(default=COMMANDS, description="folders of Slurm's commands, by colons")
     timeout_s: float = Field(default=60.0, gt=0, description="a command that takes longer failed")
+    exporters: tuple[str, ...] = Field(
+        default=(),
+        description="where accelerators' figures are read, if anywhere: addresses or files",
+    )
     engine_state: str = Field(
         default="engine", description="the engine's folder, from the state folder on"
     )
