@@ -19,7 +19,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Protocol, TypeVar
 
 from dure.protocol import Binding, LentShare
 from dure.vocabulary.plans import Reason
@@ -161,7 +161,7 @@ class _Board:
     def _make_room(self, item: Work) -> None:
         short = item.accelerators - max(0, self.free) - self.coming
         if short > 0:
-            victims = _fewest_youngest(short, self._lent_running())
+            victims = fewest_youngest(short, self._lent_running())
             if victims is None:
                 victims = self._with_surplus(short)
             if victims is None:
@@ -185,7 +185,7 @@ class _Board:
     def _with_surplus(self, short: int) -> list[Work] | None:
         """All lent jobs and, of those beyond a lowered entitlement, the fewest that suffice."""
         lent = self._lent_running()
-        more = _fewest_youngest(short - sum(w.accelerators for w in lent), self._surplus())
+        more = fewest_youngest(short - sum(w.accelerators for w in lent), self._surplus())
         return None if more is None else lent + more
 
     def _surplus(self) -> list[Work]:
@@ -237,13 +237,21 @@ class _Board:
             self.held[item.allocation] += item.accelerators
 
 
-def _fewest_youngest(short: int, youngest_first: Sequence[Work]) -> list[Work] | None:
+class _Sized(Protocol):
+    @property
+    def accelerators(self) -> int: ...
+
+
+Item = TypeVar("Item", bound=_Sized)
+
+
+def fewest_youngest(short: int, youngest_first: Sequence[Item]) -> list[Item] | None:
     """The fewest jobs that free `short`, of those the youngest; None where all are too few."""
     sizes = sorted((w.accelerators for w in youngest_first), reverse=True)
     count = next((n for n in range(len(sizes) + 1) if sum(sizes[:n]) >= short), None)
     if count is None:
         return None
-    chosen: list[Work] = []
+    chosen: list[Item] = []
     for index, item in enumerate(youngest_first):
         left = count - len(chosen) - 1
         if left < 0:

@@ -14,7 +14,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from dure.backends.contract import ChangeRefused, UnableToApplyNow
 from dure.backends.slurm.site import SlurmSite
@@ -59,6 +59,14 @@ class Said:
         return " ".join(f"{self.err} {self.out}".split())
 
 
+class Person(NamedTuple):
+    """A Unix user as whom a command runs."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+
+
 class Slurm:
     """Runs Slurm's commands against one cluster. Safe from any thread."""
 
@@ -77,13 +85,13 @@ class Slurm:
         feed: str | None = None,
         timeout_s: float | None = None,
         environment: Mapping[str, str] | None = None,
-        user: int | None = None,
+        person: Person | None = None,
         cwd: Path | None = None,
     ) -> Said:
         """Runs it to its end, whatever its exit code; `feed` is its standard input.
 
-        `environment` is added to ours. Raises UnableToApplyNow where the command is missing, takes
-        too long, or says that Slurm is away.
+        `environment` is added to ours; as another `person` only root can run it. Raises
+        UnableToApplyNow where the command is missing, takes too long, or says that Slurm is away.
         """
         program = shutil.which(argv[0], path=self._environment["PATH"])
         if program is None:
@@ -103,7 +111,9 @@ class Slurm:
                 errors="replace",
                 timeout=limit,
                 check=False,
-                user=user,
+                user=None if person is None else person.uid,
+                group=None if person is None else person.gid,
+                extra_groups=None if person is None else person.groups,
                 cwd=cwd,
             )
         except subprocess.TimeoutExpired:

@@ -36,5 +36,23 @@ TEXTS: Final[dict[str, str]] = {
         "The site has begun to hand the job in and waits for its scheduler's answer."
     ),
     "job.not_listed": _("The site's scheduler does not list the job at the moment."),
+    "job.no_right_anywhere": _(
+        "The project may run no jobs now: it has no active allocation, and nothing is lent to it."
+    ),
+    "job.no_right_here": _("The project may not run jobs in pool {pool}."),
+    "job.no_such_allocation": _("The project has no active allocation {allocation}."),
+    "job.nowhere": _("None of the project's places can run this job."),
+    "job.several_sites": _(
+        "The project may run it at several sites ({clusters}): please choose one, or let the best "
+        "be chosen."
+    ),
+    "job.too_many": _("The project has {most} open jobs already; please wait until some are over."),
+    "job.command_too_long": _(
+        "The command with its variables is longer than {most} KiB: please put it into a file at "
+        "the site."
+    ),
+    "job.started_elsewhere": _(
+        "The job was started at the site itself: it is ended there, on a Slurm cluster with scancel."
+    ),
     "job.lost": _("The site's scheduler no longer knows the job, nor how it ended."),
 }

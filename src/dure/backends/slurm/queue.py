@@ -1,0 +1,205 @@
+"""What squeue says, read: pure.
+
+- No field of `ROWS` is a user's own words: names, comments, paths and commands may hold any
+  character, also a line that looks like another job's row to a reader who acts as root.
+- The one word of a user's that is shown, the job's name, is asked for by itself (`NAMES`).
+- A row that is not as it should be is not believed.
+- Only what runs under a name of ours is a job of ours, and its pool is what that name says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from dure.backends.slurm import names
+from dure.backends.slurm.held import Held
+from dure.backends.slurm.site import SlurmPool, SlurmSite
+from dure.backends.slurm.stewardship import Standing
+
+_FIELDS: Final = (
+    "JobArrayID", "JobID", "UserName", "Account", "QOS", "Partition", "State", "SubmitTime",
+    "EligibleTime", "StartTime", "EndTime", "RestartCnt", "exit_code", "tres-alloc", "Reason",
+)  # fmt: skip
+_WIDTH: Final = 250
+"""Longer than any of these is; a field is cut at its width and filled up to it."""
+
+ROWS: Final = (
+    "squeue", "-h", "-a", "-t", "all", "-O", ",".join(f"{name}:{_WIDTH}|" for name in _FIELDS)
+)  # fmt: skip
+NAMES: Final = ("squeue", "-h", "-a", "-t", "all", "-o", "%A|%j")
+
+NODES: Final = (
+    "sinfo", "-h", "-a", "-N", "-O",
+    ",".join(f"{name}:{_WIDTH}|" for name in ("PartitionName", "StateLong", "Gres", "GresUsed")),
+)  # fmt: skip
+"""For `idle`: one line for each node of each partition."""
+
+_TAKES_WORK: Final = frozenset({"idle", "mixed", "allocated", "completing"})
+_DEVICES: Final = re.compile(r"([^:,()]+)(?::([^:,()]+))?:(\d+)(?:\([^)]*\))?")
+
+_WAITING: Final = frozenset({"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD"})
+_STOPPING: Final = frozenset({"COMPLETING", "STAGE_OUT", "SIGNALING"})
+_RUNNING: Final = frozenset({"RUNNING", "SUSPENDED", "RESIZING", "STOPPED"})
+
+Phase = Literal["pending", "running", "stopping", "completed", "failed", "cancelled"]
+Unfinished = Literal["pending", "running", "stopping"]
+_UNFINISHED: Final[Mapping[str, Unfinished]] = {
+    "pending": "pending",
+    "running": "running",
+    "stopping": "stopping",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One job of the queue. `handle` is what commands take: an array's third is `12_3`."""
+
+    handle: str
+    job: str
+    username: str
+    account: str
+    qos: str
+    partition: str
+    state: str
+    submitted_s: int
+    eligible_s: int
+    started_s: int
+    ended_s: int
+    restarts: int
+    exit_code: int
+    tres: Mapping[str, int]
+    reason: str
+
+    @property
+    def phase(self) -> Phase:
+        return phase(self.state)
+
+
+def phase(state: str) -> Phase:
+    """Slurm's word for a job's state as the contract's; `CANCELLED by 0` is cancelled."""
+    word = state.partition(" ")[0]
+    if word in _WAITING:
+        return "pending"
+    if word in _RUNNING:
+        return "running"
+    if word in _STOPPING:
+        return "stopping"
+    if word == "COMPLETED":
+        return "completed"
+    return "cancelled" if word in {"CANCELLED", "PREEMPTED", "REVOKED"} else "failed"
+
+
+def rows(text: str) -> tuple[Row, ...]:
+    """The queue, in the order of submission."""
+    found = (_row([part.strip() for part in line.split("|")[:-1]]) for line in text.splitlines())
+    return tuple(sorted((row for row in found if row is not None), key=lambda row: order(row.job)))
+
+
+def order(job: str) -> tuple[int, str]:
+    """Of submission: Slurm counts its jobs."""
+    number = re.match(r"\d+", job)
+    return (int(number[0]) if number else 0, job)
+
+
+def standing(found: tuple[Row, ...], held: Held, site: SlurmSite) -> tuple[Standing, ...]:
+    """The unfinished jobs of ours among them."""
+    return tuple(_standings(found, held, site))
+
+
+def _standings(found: tuple[Row, ...], held: Held, site: SlurmSite) -> Iterator[Standing]:
+    for row in found:
+        place, state = of_ours(row.account, row.qos, held), _UNFINISHED.get(row.phase)
+        described = None if place is None else site.pool(place[2])
+        if place is None or described is None or state is None:
+            continue
+        yield Standing(
+            job=row.handle,
+            username=row.username,
+            project=place[0],
+            allocation=place[1],
+            pool=place[2],
+            accelerators=row.tres.get(described.tres, 0),
+            state=state,
+            since_s=row.started_s if state == "running" else row.submitted_s,
+            begins_s=row.eligible_s,
+            restarts=row.restarts,
+            waits_for=row.reason,
+        )
+
+
+def of_ours(account: str, qos: str, held: Held) -> tuple[str, str | None, str] | None:
+    """The project, allocation (None: lent) and pool of a job under this account and QOS."""
+    if qos == names.LENT:
+        lent = held.accounts.get(account)
+        return None if lent is None or lent.pool is None else (lent.project, None, lent.pool)
+    own = held.qos.get(qos)
+    if own is None or own.pool is None or own.allocation is None:
+        return None
+    return own.project, own.allocation, own.pool
+
+
+def idle(text: str, site: SlurmSite) -> dict[str, int]:
+    """Accelerators by pool that no job holds, on nodes that take work."""
+    found = dict.fromkeys((pool.pool for pool in site.pools), 0)
+    for line in text.splitlines():
+        partition, state, has, used, *_ = [*(part.strip() for part in line.split("|")), *[""] * 4]
+        if state.rstrip("~#") not in _TAKES_WORK:
+            continue
+        for pool in site.pools:
+            if pool.partition == partition:
+                found[pool.pool] += _devices(has, pool) - _devices(used, pool)
+    return found
+
+
+def _devices(text: str, pool: SlurmPool) -> int:
+    """`gpu:b200:8(S:0)` or `gpu:b200:3(IDX:0-2)`: how many of the pool's."""
+    return sum(
+        int(count)
+        for name, kind, count in _DEVICES.findall(text)
+        if name == pool.gres and (pool.type is None or kind == pool.type)
+    )
+
+
+def tres(text: str) -> dict[str, int]:
+    """`cpu=8,mem=1G,gres/gpu=8` -> what is a plain count in it."""
+    pairs = (part.partition("=") for part in text.split(","))
+    return {name: int(count) for name, _, count in pairs if count.isdigit()}
+
+
+def _row(parts: list[str]) -> Row | None:
+    if len(parts) != len(_FIELDS):
+        return None
+    said = dict(zip(_FIELDS, parts, strict=True))
+    if not said["JobID"].isdigit() or not said["RestartCnt"].isdigit():
+        return None
+    return Row(
+        handle=said["JobArrayID"],
+        job=said["JobID"],
+        username=said["UserName"],
+        account=said["Account"],
+        qos=said["QOS"],
+        partition=said["Partition"],
+        state=said["State"],
+        submitted_s=_instant(said["SubmitTime"]),
+        eligible_s=_instant(said["EligibleTime"]),
+        started_s=_instant(said["StartTime"]),
+        ended_s=_instant(said["EndTime"]),
+        restarts=int(said["RestartCnt"]),
+        exit_code=_code(said["exit_code"]),
+        tres=tres(said["tres-alloc"]),
+        reason=said["Reason"],
+    )
+
+
+def _instant(text: str) -> int:
+    """Seconds since 1970; 0 where Slurm says N/A or Unknown."""
+    return int(text) if text.isdigit() else 0
+
+
+def _code(text: str) -> int:
+    """Of a wait status such as 1792 (7); what a signal ended is 128 and its number."""
+    status = int(text) if text.isdigit() else 0
+    return 128 + (status & 127) if status & 127 else status >> 8

@@ -1,0 +1,70 @@
+"""Why a job waits, in the programme's words: pure.
+
+- Slurm gives one reason of many; where it is a number of ours, the number is said with it.
+- What is not ours (a dependency, a hold of the user's, a down partition) is said in Slurm's word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+
+from dure.backends.gangs import in_force
+from dure.backends.slurm.held import Held
+from dure.backends.slurm.stewardship import Standing
+from dure.vocabulary.plans import Reason
+
+_LIMITS: Final = frozenset({"QOSGrpGRES", "QOSGrpGRESLimit", "QOSGrpTRES", "AssocGrpGRES"})
+_CLOSED: Final = frozenset({"QOSGrpJobsLimit", "QOSGrpSubmitJobsLimit", "AssocGrpJobsLimit"})
+_ROOM: Final = frozenset({"Resources", "Priority", "None", "WaitingForScheduling"})
+
+
+def reason(
+    job: Standing, *, held: Held, jobs: tuple[Standing, ...], idle: Callable[[], int], now: datetime
+) -> Reason:
+    """Of a pending job among `jobs`; `idle` is asked only where it is said."""
+    if job.waits_for == "BeginTime":
+        until = datetime.fromtimestamp(job.begins_s, UTC)
+        return Reason(code="job.waits_its_turn", params={"until": until.isoformat()})
+    if job.waits_for not in _LIMITS | _CLOSED | _ROOM:
+        return Reason(code="job.engine_says", params={"words": job.waits_for})
+    if job.allocation is None:
+        return _lent(job, held, idle)
+    return _owner(job, job.allocation, held, jobs, now)
+
+
+def _owner(
+    job: Standing, allocation: str, held: Held, jobs: tuple[Standing, ...], now: datetime
+) -> Reason:
+    binding = held.binding(allocation, job.pool)
+    if binding is None or not in_force(binding, now):
+        return Reason(code="job.no_binding", params={"allocation": allocation})
+    if binding.state != "active":
+        return Reason(
+            code="job.binding_closed", params={"allocation": allocation, "state": binding.state}
+        )
+    here = [one for one in jobs if one.pool == job.pool and one.state != "pending"]
+    used = sum(one.accelerators for one in here if one.allocation == allocation)
+    if job.waits_for in _LIMITS or used + job.accelerators > binding.accelerators:
+        return Reason(
+            code="job.over_guarantee",
+            params={"allocation": allocation, "held": used, "limit": binding.accelerators},
+        )
+    lent = any(one.allocation is None for one in here)
+    code = "job.taking_back" if lent else "job.pool_short"
+    return Reason(code=code, params={"accelerators": job.accelerators})
+
+
+def _lent(job: Standing, held: Held, idle: Callable[[], int]) -> Reason:
+    share = held.share(job.project, job.pool)
+    if share is None or job.waits_for in _CLOSED:
+        return Reason(code="job.not_lent", params={"project": job.project})
+    if job.waits_for in _LIMITS:
+        return Reason(
+            code="job.lent_share_full",
+            params={"project": job.project, "limit": share.max_accelerators},
+        )
+    return Reason(
+        code="job.nothing_idle", params={"accelerators": job.accelerators, "idle": idle()}
+    )
