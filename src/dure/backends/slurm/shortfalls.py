@@ -157,7 +157,7 @@ def _preemption(found: Settings) -> Iterator[SiteFinding]:
         yield note("PreemptExemptTime", said, "slurm.preemption_exempt", change, seconds=exempt)
     yield _youngest_first(found)
     for key in ("Epilog", "EpilogSlurmctld"):
-        if said := found.word(key):
+        if said := found.word(key) or found.word(f"{key}[0]"):
             yield note(key, said, "slurm.epilog")
 
 
