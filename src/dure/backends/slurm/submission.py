@@ -95,6 +95,7 @@ def arguments(request: JobRequest, pool: SlurmPool, *, token: str, place: Place)
         f"--qos={qos(request, pool)}",
         *_shape(request.accelerators, pool),
         "--requeue",
+        "--export=HOME,USER,LOGNAME,SHELL,PATH",  # our language and time zone are not the job's
         "--open-mode=append",
         f"--output={place.batch_log}",
         f"--chdir={request.working_directory}",
@@ -152,6 +153,7 @@ def script(request: JobRequest, place: Place) -> str:
     folder = shlex.quote(str(place.folder))
     return (
         "#!/bin/bash\n"
+        "unset SLURM_TIME_FORMAT\n"
         f"{given}"
         'export DURE_JOB="$SLURM_JOB_ID" DURE_ATTEMPT=$((${SLURM_RESTART_COUNT:-0} + 1))\n'
         f"export DURE_MASTER_PORT=$(({_FIRST_PORT} + SLURM_JOB_ID % {_PORTS}))\n"

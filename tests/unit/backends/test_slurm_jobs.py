@@ -1,0 +1,279 @@
+"""Slurm's tables read, and requests written for it: pure."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from dure.backends.contract import JobRefused, JobRequest
+from dure.backends.slurm import endings, queue, submission, waits
+from dure.backends.slurm.handed import Handed, HandedIn
+from dure.backends.slurm.held import Held, named
+from dure.backends.slurm.site import SlurmPool, SlurmSite
+from dure.backends.slurm.stewardship import Standing
+from dure.backends.slurm.submission import Place
+from dure.protocol import Binding, LentShare
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+POOL = SlurmPool(pool="pool", model="b200", partition="main", accelerators=64)
+SITE = SlurmSite(cluster="lab", pools=(POOL,))
+PLACE = Place(folder=Path("/shared/kim's/1a2b"))
+HELD = named(
+    Held(
+        bindings=(
+            Binding(
+                allocation="A",
+                project="P",
+                pool="pool",
+                servers=1,
+                accelerators=16,
+                starts=NOW - timedelta(days=1),
+                ends=NOW + timedelta(days=1),
+                generation=1,
+            ),
+        ),
+        lent=(LentShare(project="L", pool="pool", order=0, max_accelerators=8),),
+    ),
+    SITE,
+)
+
+
+def request(accelerators: int, *, lent: bool = False, **more: object) -> JobRequest:
+    return JobRequest.model_validate(
+        {
+            "project": "L" if lent else "P",
+            "allocation": None if lent else "A",
+            "pool": "pool",
+            "accelerators": accelerators,
+            "command": ("train", "--name", "it's $HOME"),
+            "username": "kim",
+            "working_directory": "/home/kim",
+            **more,
+        }
+    )
+
+
+def row(*fields: object) -> str:
+    return "".join(f"{field!s:<250}|" for field in fields)
+
+
+def owners(job: str, state: str, *, account: str | None = None, qos: str | None = None) -> str:
+    return row(
+        job, job.partition("_")[0], "kim",
+        account or submission.account(request(8), POOL), qos or submission.qos(request(8), POOL),
+        "main", state, 100, 110, 120, 130, 2, 1792, "cpu=8,mem=1G,gres/gpu=8,gres/gpu:b200=8",
+        "None",
+    )  # fmt: skip
+
+
+def test_a_row_of_the_queue_is_read() -> None:
+    (found,) = queue.rows(owners("7", "RUNNING"))
+    assert (found.job, found.username, found.phase) == ("7", "kim", "running")
+    assert (found.submitted_s, found.eligible_s, found.started_s, found.ended_s) == (
+        100,
+        110,
+        120,
+        130,
+    )
+    assert (found.restarts, found.exit_code, found.tres["gres/gpu"]) == (2, 7, 8)
+    (waits,) = queue.standing((found,), HELD, SITE)
+    assert (waits.project, waits.allocation, waits.pool, waits.accelerators) == (
+        "P",
+        "A",
+        "pool",
+        8,
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "phase"),
+    [
+        ("PENDING", "pending"),
+        ("CONFIGURING", "pending"),
+        ("RUNNING", "running"),
+        ("COMPLETING", "stopping"),
+        ("COMPLETED", "completed"),
+        ("CANCELLED by 1000", "cancelled"),
+        ("TIMEOUT", "failed"),
+        ("NODE_FAIL", "failed"),
+        ("OUT_OF_MEMORY", "failed"),
+        ("", "failed"),
+    ],
+)
+def test_every_state_of_slurm_is_one_of_ours(state: str, phase: str) -> None:
+    assert queue.phase(state) == phase
+
+
+def test_what_is_not_a_whole_row_is_not_believed() -> None:
+    whole = owners("7", "RUNNING")
+    assert queue.rows(f"9|RUNNING|\n{whole}\n{whole[:300]}\nslurm_load_jobs error: x\n") == (
+        queue.rows(whole)
+    )
+
+
+def test_only_what_runs_under_a_name_of_ours_is_ours() -> None:
+    lent = submission.account(request(8, lent=True), POOL)
+    text = "\n".join(
+        [
+            owners("1", "RUNNING"),
+            owners("2", "RUNNING", qos="normal"),
+            owners("3", "RUNNING", account="p-else", qos="lent"),
+            owners("4", "RUNNING", account=lent, qos="lent"),
+            owners("5", "COMPLETED"),
+        ]
+    )
+    found = queue.standing(queue.rows(text), HELD, SITE)
+    assert [(one.job, one.project, one.allocation) for one in found] == [
+        ("1", "P", "A"),
+        ("4", "L", None),
+    ]
+
+
+def test_idle_is_what_no_job_holds_on_nodes_that_take_work() -> None:
+    text = "\n".join(
+        [
+            row("main", "mixed", "gpu:b200:8(S:0)", "gpu:b200:3(IDX:0-2)"),
+            row("main", "idle~", "gpu:b200:8", "gpu:b200:0(IDX:N/A)"),
+            row("main", "drained", "gpu:b200:8", "gpu:b200:0(IDX:N/A)"),
+            row("main", "idle*", "gpu:b200:8", "gpu:b200:0(IDX:N/A)"),
+            row("other", "idle", "gpu:b200:8", "gpu:b200:0(IDX:N/A)"),
+        ]
+    )
+    assert queue.idle(text, SITE) == {"pool": 13}
+
+
+def test_a_typed_pool_counts_its_own_type_only() -> None:
+    site = SlurmSite(cluster="lab", pools=(POOL.model_copy(update={"type": "h100"}),))
+    text = row("main", "mixed", "gpu:b200:8,gpu:h100:4(S:0-1)", "gpu:b200:8,gpu:h100:1(IDX:0)")
+    assert queue.idle(text, site) == {"pool": 3}
+
+
+@pytest.mark.parametrize(
+    ("accelerators", "nodes", "each"), [(1, 1, 1), (3, 1, 3), (8, 1, 8), (16, 2, 8), (64, 8, 8)]
+)
+def test_a_gang_is_one_task_for_each_accelerator_on_as_few_nodes_as_hold_it(
+    accelerators: int, nodes: int, each: int
+) -> None:
+    words = submission.arguments(request(accelerators), POOL, token="1a2b", place=PLACE)
+    assert f"--nodes={nodes}-{nodes}" in words
+    assert f"--ntasks-per-node={each}" in words
+    assert f"--gres=gpu:{each}" in words
+
+
+def test_a_gang_beyond_one_node_is_whole_nodes() -> None:
+    with pytest.raises(JobRefused, match="a multiple of 8"):
+        submission.check(request(12), POOL)
+    submission.check(request(16), POOL)
+
+
+@pytest.mark.parametrize("name", ["", "A B", "1A", "A;rm", "A\n"])
+def test_what_is_no_variables_name_is_refused(name: str) -> None:
+    with pytest.raises(JobRefused, match="environment variable"):
+        submission.check(request(1, environment={name: "x"}), POOL)
+
+
+def test_the_script_reads_the_request_as_words_and_nothing_else() -> None:
+    text = submission.script(request(2, environment={"NAME": "a'; touch /x #"}), PLACE)
+    subprocess.run(["bash", "-n"], input=text, text=True, check=True)
+    words = shlex.split(text, comments=False)
+    assert words[-3:] == ["train", "--name", "it's $HOME"]
+    assert "NAME=a'; touch /x #" in words
+
+
+def test_an_attempt_is_ended_at_its_limit_in_whole_minutes() -> None:
+    words = submission.arguments(request(1, time_limit_s=61), POOL, token="1a2b", place=PLACE)
+    assert "--time=2" in words
+
+
+def test_a_trials_answer_is_an_instant_or_none() -> None:
+    said = "sbatch: Job 13 to start at 1795353644 using 1 processors on nodes n1 in partition main"
+    assert submission.would_start(said) == datetime.fromtimestamp(1795353644, UTC)
+    assert submission.would_start("allocation failure: Invalid qos specification") is None
+
+
+def test_the_end_of_a_job_is_that_of_its_last_run() -> None:
+    text = "\n".join(
+        [
+            "1|PREEMPTED|100|110|0:0",
+            "1|COMPLETED|200|260|0:0",
+            "2|PREEMPTED|100|110|0:0",
+            "2|CANCELLED by 0|None|150|0:0",
+            "3|FAILED|100|110|0:9",
+            "4|PREEMPTED|100|110|0:0",
+            "4|RUNNING|200|Unknown|0:0",
+        ]
+    )
+    found = endings.endings(endings.runs(text))
+    assert {job: (one.last.state, one.attempts) for job, one in found.items()} == {
+        "1": ("completed", 2),
+        "2": ("cancelled", 1),
+        "3": ("failed", 1),
+    }
+    handed = Handed(token="t", request=request(1), submitted=NOW, folder="/x", job="3")
+    status = endings.status(handed, found["3"])
+    assert (status.state, status.exit_code, status.attempt) == ("failed", 137, 1)
+    assert endings.status(handed, None).state == "failed"
+
+
+def waiting(reason: str, *, lent: bool = False, accelerators: int = 8) -> Standing:
+    return Standing(
+        job="9",
+        username="kim",
+        project="L" if lent else "P",
+        allocation=None if lent else "A",
+        pool="pool",
+        accelerators=accelerators,
+        state="pending",
+        since_s=0,
+        begins_s=int(NOW.timestamp()) + 60,
+        waits_for=reason,
+    )
+
+
+@pytest.mark.parametrize(
+    ("job", "code"),
+    [
+        (waiting("Resources"), "job.pool_short"),
+        (waiting("QOSGrpGRES"), "job.over_guarantee"),
+        (waiting("Priority", accelerators=17), "job.over_guarantee"),
+        (waiting("BeginTime"), "job.waits_its_turn"),
+        (waiting("Dependency"), "job.engine_says"),
+        (waiting("Resources", lent=True), "job.nothing_idle"),
+        (waiting("AssocGrpGRES", lent=True), "job.lent_share_full"),
+    ],
+)
+def test_why_a_job_waits_is_said_in_the_programmes_words(job: Standing, code: str) -> None:
+    said = waits.reason(job, held=HELD, jobs=(job,), idle=lambda: 3, now=NOW)
+    assert said.code == code
+    frozen = HELD.model_copy(
+        update={"bindings": (HELD.bindings[0].model_copy(update={"state": "frozen"}),)}
+    )
+    if job.allocation and code.startswith(("job.pool", "job.over")):
+        closed = waits.reason(job, held=frozen, jobs=(job,), idle=lambda: 3, now=NOW)
+        assert closed.code == "job.binding_closed"
+
+
+def test_while_lent_work_gives_way_the_owner_is_told_so() -> None:
+    lent = Standing(
+        job="1", username="kim", project="L", allocation=None, pool="pool", accelerators=8,
+        state="stopping", since_s=0,
+    )  # fmt: skip
+    job = waiting("Resources")
+    said = waits.reason(job, held=HELD, jobs=(job, lent), idle=lambda: 0, now=NOW)
+    assert said.code == "job.taking_back"
+
+
+def test_what_was_handed_in_is_found_again_by_who_comes_after(tmp_path: Path) -> None:
+    first = HandedIn(tmp_path)
+    handed = Handed(token="1a2b", request=request(1, label="o-1"), submitted=NOW, folder="/x")
+    first.keep(handed)
+    first.keep(handed.model_copy(update={"job": "7"}))
+    again = HandedIn(tmp_path).of_job("7")
+    assert again is not None
+    assert again.request.label == "o-1"
+    HandedIn(tmp_path).forget("1a2b")
+    assert list(HandedIn(tmp_path)) == []
