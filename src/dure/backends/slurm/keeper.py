@@ -1,4 +1,4 @@
-"""The thread that looks at the queue and does what `stewardship` says.
+"""The jobs of one cluster, and the thread that looks at them and does what `stewardship` says.
 
 - Level-triggered: every look reads the whole queue, so nothing that happened while nobody looked is
   missed, and what could not be done is found again.
@@ -13,11 +13,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 import structlog
 
-from dure.backends.contract import ChangeRefused, UnableToApplyNow
+from dure.backends.contract import ChangeRefused, JobRequest, JobStatus, UnableToApplyNow
 from dure.backends.slurm import queue
 from dure.backends.slurm.held import Held, Record
 from dure.backends.slurm.jobs import Jobs
@@ -52,18 +53,34 @@ class Keeper:
         slurm: Slurm,
         site: SlurmSite,
         record: Record,
-        jobs: Jobs,
         clock: Callable[[], datetime],
+        folder: Path,
         refresh: Callable[[], None],
     ) -> None:
         """`refresh` is called before every look: what time alone changed in the limits."""
         self._slurm, self._site, self._record = slurm, site, record
-        self._jobs, self._clock, self._refresh = jobs, clock, refresh
+        self._clock, self._refresh = clock, refresh
+        self.queue = Jobs(slurm=slurm, site=site, record=record, clock=clock, folder=folder)
         self._wake = threading.Event()
         self._closing = False
         self._brisk = 0
         self._thread = threading.Thread(target=self._run, name="dure-slurm-keeper", daemon=True)
         self._thread.start()
+
+    def submit(self, request: JobRequest) -> str:
+        """As `JobQueue`."""
+        job = self.queue.submit(request)
+        self.poke()
+        return job
+
+    def cancel(self, job: str) -> None:
+        """As `JobQueue`."""
+        self.queue.cancel(job)
+        self.poke()
+
+    def jobs(self) -> tuple[JobStatus, ...]:
+        """As `JobQueue`."""
+        return self.queue.jobs()
 
     def poke(self) -> None:
         """Something was changed: look now, and again in a second."""
@@ -80,13 +97,13 @@ class Keeper:
         """One look; how soon the next one should come. Raises UnableToApplyNow."""
         self._refresh()
         held = self._record.current
-        standing = queue.standing(self._jobs.rows(), held, self._site)
+        standing = queue.standing(self.queue.rows(), held, self._site)
         waiting = any(job.state == "pending" for job in standing)
         decided = steward(
             now=self._clock(),
             jobs=standing,
             held=entitlements(held),
-            idle=self._jobs.idle() if waiting else {},
+            idle=self.queue.idle() if waiting else {},
             first_back_off_s=self._site.first_back_off_s,
         )
         for act in decided.acts:
