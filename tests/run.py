@@ -5,6 +5,8 @@
   command to run is printed and the tier is skipped, with its reason.
 - The database and the secrets of the tests stand in a temporary folder, never in the checkout.
 - Arguments go to pytest. Paths among them choose the tiers that hold them.
+- What mostly waits (a real Slurm) runs beside what mostly computes, and so does the compiler of the
+  twin's kernels, which two workers would else both wait for. What is timed runs by itself.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import tempfile
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +35,15 @@ from dure.cli.slurm_lab.packages import BROUGHT_BY, missing  # noqa: E402  # see
 WORKERS: Final = 2
 """The two cores that a small machine has; a third worker made nothing faster there."""
 
+LABS: Final = 3
+"""A real Slurm for each; they mostly wait for its timers."""
+
+KERNELS: Final = (
+    "tests/properties/test_fractions.py::test_a_part_goes_where_it_strands_nothing",
+    "tests/properties/test_scheduling_kernel.py::test_only_empty_nodes_move_to_another_home",
+)
+"""What compiles each kernel of the twin, a minute of computing, and nothing more."""
+
 NO_TESTS_CHOSEN: Final = 5
 """pytest's exit status when the arguments choose nothing."""
 
@@ -43,7 +55,9 @@ APART: Final = ("tests/browser", "tests/system")
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """One kind of test. `needs`: Debian packages; `blocked`: whether sockets are refused."""
+    """One kind of test. `needs`: Debian packages; `blocked`: whether sockets are refused; `beside`:
+    it begins with the first tier and has ended before the next one in this order begins.
+    """
 
     name: str
     roots: tuple[str, ...]
@@ -52,9 +66,19 @@ class Tier:
     needs: tuple[str, ...] = ()
     blocked: bool = False
     postgresql: bool = False
+    beside: bool = False
 
 
 TIERS: Final = (
+    Tier("hub on SQLite", ("tests",), "database and not processes and not slurm", workers=WORKERS),
+    Tier(
+        "hub on PostgreSQL",
+        ("tests",),
+        "database and not slurm",  # the hub that is killed too: what was written must be there
+        workers=WORKERS,
+        needs=("postgresql",),
+        postgresql=True,
+    ),
     Tier(
         "pure",
         (
@@ -69,17 +93,15 @@ TIERS: Final = (
         workers=WORKERS,
         blocked=True,
     ),
-    Tier("hub on SQLite", ("tests",), "database and not processes", workers=WORKERS),
     Tier(
-        "hub on PostgreSQL",
+        "Slurm",
         ("tests",),
-        "database",  # with the hub that is killed: what was written must be there again
-        workers=WORKERS,
-        needs=("postgresql",),
-        postgresql=True,
+        "slurm",
+        workers=LABS,
+        needs=tuple(sorted(set(BROUGHT_BY.values()))),
+        beside=True,
     ),
-    Tier("processes", ("tests",), "processes"),
-    Tier("Slurm", ("tests",), "slurm", needs=tuple(sorted(set(BROUGHT_BY.values())))),
+    Tier("processes", ("tests",), "processes and not slurm"),
     Tier("browser", ("tests/browser",), workers=WORKERS, needs=("chromium", "fonts-noto-cjk")),
     Tier("system", ("tests/system",)),
 )
@@ -213,32 +235,53 @@ def database(tier: Tier) -> Iterator[dict[str, str]]:
         yield {"DURE_DATABASE_URL": url}
 
 
-def run(tier: Tier, given: Sequence[str], packages: Packages, home: Path) -> Result:
-    """Runs one tier."""
+def why_not(tier: Tier, given: Sequence[str], packages: Packages) -> str:
+    """Why the tier cannot run, or nothing. Installs what it needs."""
+    paths, _ = split(given)
+    if not roots(tier, paths):
+        return "no test of it was asked for" if paths else "no test yet"
+    return packages.install(tier.needs)
+
+
+def run(tier: Tier, given: Sequence[str], home: Path) -> Result:
+    """Runs one tier. What one beside others prints is printed when it has ended."""
     paths, others = split(given)
     where = roots(tier, paths)
-    if not where:
-        return Result(tier.name, why_not="no test of it was asked for" if paths else "no test yet")
-    unable = packages.install(tier.needs)
-    if unable:
-        return Result(tier.name, why_not=unable)
-    say(f"\n== {tier.name}")
+    if not tier.beside:
+        say(f"\n== {tier.name}")
     report = home / f"{tier.name.replace(' ', '-')}.xml"
     started = time.monotonic()
     try:
         with database(tier) as leading:
-            status = subprocess.run(
+            done = subprocess.run(
                 command(tier, where, others, report),
                 cwd=ROOT,
                 env={**_environment(home), **leading},
+                stdout=subprocess.PIPE if tier.beside else None,
+                stderr=subprocess.STDOUT if tier.beside else None,
+                text=True,
                 check=False,
-            ).returncode
+            )
     except ServerFailed as error:
         say(f"PostgreSQL: {error}")
         return Result(tier.name, failed=1, seconds=time.monotonic() - started)
-    result = counted(tier.name, report, status)
+    if tier.beside:
+        say(f"\n== {tier.name}\n{done.stdout}")
+    result = counted(tier.name, report, done.returncode)
     result.seconds = time.monotonic() - started
     return result
+
+
+def compile_kernels(given: Sequence[str], home: Path) -> None:
+    """Fills the compiler's cache; whether its tests pass is seen when their tier runs."""
+    if not split(given)[0]:
+        subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", *KERNELS],
+            cwd=ROOT,
+            env=_environment(home),
+            stdout=subprocess.DEVNULL,
+            check=False,
+        )
 
 
 def _environment(home: Path) -> dict[str, str]:
@@ -263,8 +306,20 @@ def summary(results: Sequence[Result]) -> Iterator[str]:
 def main(given: Sequence[str]) -> int:
     """Runs all tiers; 1 where a test failed or, with nothing chosen away, none ran."""
     packages = Packages()
-    with tempfile.TemporaryDirectory(prefix="dure-tests-") as folder:
-        results = [run(tier, given, packages, Path(folder)) for tier in TIERS]
+    unable = {tier.name: why_not(tier, given, packages) for tier in TIERS}
+    able = [tier for tier in TIERS if not unable[tier.name]]
+    with tempfile.TemporaryDirectory(prefix="dure-tests-") as folder, ThreadPoolExecutor() as aside:
+        home = Path(folder)
+        aside.submit(compile_kernels, given, home)
+        besides = {t.name: aside.submit(run, t, given, home) for t in able if t.beside}
+        results = [
+            Result(tier.name, why_not=unable[tier.name])
+            if unable[tier.name]
+            else besides[tier.name].result()
+            if tier.beside
+            else run(tier, given, home)
+            for tier in TIERS
+        ]
     say("")
     for line in summary(results):
         say(line)
