@@ -159,6 +159,7 @@ def replay(state: State) -> None:
 app.command()(agent_site_commands.discover)
 app.command()(agent_site_commands.doctor)
 app.command()(agent_site_commands.plan)
+app.command("submit-script")(agent_site_commands.submit_script)
 app.command(context_settings={"ignore_unknown_options": True})(agent_jobs_commands.submit)
 app.command()(agent_jobs_commands.cancel)
 app.command()(agent_jobs_commands.jobs)

@@ -12,7 +12,7 @@ from dure.agent import inspection
 from dure.agent.inspection import Finding
 from dure.agent.site import SlurmConfig
 from dure.agent.state import StateFolder
-from dure.backends.slurm import discovery, settings
+from dure.backends.slurm import discovery, refusals, settings
 from dure.backends.slurm.discovery import Proposal
 from dure.backends.slurm.examiner import ask
 from dure.backends.slurm.site import COMMANDS, SlurmPool
@@ -139,6 +139,11 @@ def plan(state: State) -> None:
         print_plan(StateFolder(state))
 
 
+def submit_script() -> None:
+    """Print job_submit.lua: at a Slurm login node it says why a job is refused and what to do."""
+    typer.echo(refusals.script(), nl=False)
+
+
 def print_plan(folder: StateFolder) -> None:
     """A line for each change."""
     with connect(folder.home()) as hub:
@@ -185,5 +190,5 @@ def _essential(site: SlurmConfig) -> dict[str, object]:
 def _print_finding(finding: Finding) -> None:
     found = f" ({finding.found})" if finding.found else ""
     typer.echo(f"{finding.level:{_WIDTH}} {finding.about}{found}: {finding.says}")
-    if finding.change:
-        typer.echo(f"{'':{_WIDTH}}   change: {finding.change}")
+    for number, line in enumerate(finding.change.splitlines()):
+        typer.echo(f"{'':{_WIDTH}}   {'and:' if number else 'change:'} {line}")
