@@ -39,6 +39,9 @@ GRANT_PRIORITY: Final = 1000
 CLOCK_S: Final = 5
 """NTP keeps clocks within milliseconds; asking takes less than a second or two on a busy one."""
 
+_PREEMPTION: Final = "PreemptType=preempt/qos\nPreemptMode=REQUEUE"
+"""Both at once: slurmctld does not start where one is set and the other is off."""
+
 _NEEDED: Final = ("associations", "limits", "qos")
 _RIVALS: Final = ("Age", "Fairshare", "JobSize", "Partition", "Assoc")
 _MAY_WRITE: Final = frozenset({"administrator", "admin"})
@@ -137,11 +140,11 @@ def _tracking(found: Settings, asked: Asked) -> Iterator[SiteFinding]:
 def _preemption(found: Settings) -> Iterator[SiteFinding]:
     kind, mode = found.word("PreemptType"), found.word("PreemptMode").upper()
     if kind != "preempt/qos":
-        yield problem("PreemptType", kind, "slurm.no_preemption", "PreemptType=preempt/qos")
+        yield problem("PreemptType", kind, "slurm.no_preemption", _PREEMPTION)
     else:
         yield fine("PreemptType", kind)
     if mode in {"", "OFF", "GANG"}:
-        yield problem("PreemptMode", mode, "slurm.preemption_off", "PreemptMode=REQUEUE")
+        yield problem("PreemptMode", mode, "slurm.preemption_off", _PREEMPTION)
     elif "REQUEUE" not in mode:
         yield note("PreemptMode", mode, "slurm.preemption_otherwise")
     else:
