@@ -1,256 +1,27 @@
-"""The engines the contract suite runs on, each with a driver that lets things happen in it."""
+"""The site that a test of the contract plays on, once for each engine."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Protocol
+from contextlib import AbstractContextManager
 
 import pytest
+from tests.contract.engines import ENGINES, OPENED, Driver
 
-from dure.backends.contract import (
-    FINISHED,
-    Backend,
-    JobQueue,
-    JobRequest,
-    JobState,
-    JobStatus,
-    SetBinding,
-    SetGrace,
-    SetLent,
-)
-from dure.backends.local import LocalBackend
-from dure.backends.simulated import SimulatedBackend, SimulatedPool
-from dure.protocol import AllocationState, Binding, LentShare, MemberAccess
-
-POOL, ACCELERATORS = "pool", 4
-MEMBERS = (MemberAccess(username="kim"),)
-START = datetime(2026, 3, 1, tzinfo=UTC)
-SHORT_S = 60
+from dure.backends.contract import SetGrace
 
 
-class Engine(Backend, JobQueue, Protocol):
-    """Both faces of an engine we run ourselves."""
-
-
-class Driver:
-    """An engine of one pool with four accelerators, and what a test says to it."""
-
-    engine: Engine
-
-    def now(self) -> datetime:
-        raise NotImplementedError
-
-    def command(self, *, short: bool) -> tuple[str, ...]:
-        """A job of a minute's work (see `finish_short`), or one that never ends."""
-        raise NotImplementedError
-
-    def until(self, job: str, *states: JobState) -> JobStatus:
-        raise NotImplementedError
-
-    def settle(self) -> None:
-        """Give the engine the time to do what it is going to do."""
-        raise NotImplementedError
-
-    def elapse(self, seconds: int) -> None:
-        raise NotImplementedError
-
-    def finish_short(self) -> None:
-        """The minute passes."""
-        raise NotImplementedError
-
-    def bind(
-        self,
-        allocation: str,
-        accelerators: int,
-        *,
-        state: AllocationState = "active",
-        generation: int = 1,
-        ends: datetime = START + timedelta(days=3650),
-    ) -> None:
-        self.engine.apply(
-            SetBinding(
-                binding=Binding(
-                    allocation=allocation,
-                    project=f"of {allocation}",
-                    pool=POOL,
-                    servers=1,
-                    accelerators=accelerators,
-                    state=state,
-                    members=MEMBERS,
-                    starts=START - timedelta(days=1),
-                    ends=ends,
-                    generation=generation,
-                )
-            )
-        )
-
-    def lend(self, project: str, *, order: int = 0, most: int = ACCELERATORS) -> None:
-        self.engine.apply(
-            SetLent(
-                share=LentShare(
-                    project=project,
-                    pool=POOL,
-                    order=order,
-                    max_accelerators=most,
-                    members=MEMBERS,
-                )
-            )
-        )
-
-    def request(
-        self,
-        accelerators: int,
-        *,
-        allocation: str | None = None,
-        project: str = "",
-        short: bool = False,
-        username: str = "kim",
-    ) -> JobRequest:
-        return JobRequest(
-            project=project or f"of {allocation}",
-            allocation=allocation,
-            pool=POOL,
-            accelerators=accelerators,
-            command=self.command(short=short),
-            username=username,
-            working_directory="/",
-        )
-
-    def owner(self, allocation: str, accelerators: int, *, short: bool = False) -> str:
-        return self.engine.submit(self.request(accelerators, allocation=allocation, short=short))
-
-    def borrow(self, project: str, accelerators: int, *, short: bool = False) -> str:
-        return self.engine.submit(self.request(accelerators, project=project, short=short))
-
-    def status(self, job: str) -> JobStatus:
-        return next(status for status in self.engine.jobs() if status.job == job)
-
-    def state(self, job: str) -> JobState:
-        return self.status(job).state
-
-
-class LocalDriver(Driver):
-    """Real processes; the clock is set forward instead of waited for."""
-
-    def __init__(self, home: Path) -> None:
-        self.flags = home / "flags"
-        self.flags.mkdir()
-        self.ahead = timedelta()
-        self.engine = self.local = LocalBackend(
-            home / "state",
-            pool=POOL,
-            model="H100",
-            accelerators=ACCELERATORS,
-            clock=self.now,
-            segment_s=3600,
-        )
-
-    def now(self) -> datetime:
-        return datetime.now(UTC) + self.ahead
-
-    def command(self, *, short: bool) -> tuple[str, ...]:
-        ends = f"{self.flags}/{'$DURE_JOB-$DURE_ATTEMPT' if short else 'never'}"
-        loop = f"trap 'exit 0' TERM; while [ ! -e {ends} ]; do sleep 0.01; done"
-        return ("/bin/sh", "-c", loop)
-
-    def until(self, job: str, *states: JobState) -> JobStatus:
-        return self.local.wait(job, *states, timeout_s=10)
-
-    def settle(self) -> None:
-        time.sleep(0.25)
-
-    def elapse(self, seconds: int) -> None:
-        self.ahead += timedelta(seconds=seconds)
-        self.local.wake()
-
-    def finish_short(self) -> None:
-        self.elapse(SHORT_S)
-        for status in self.local.jobs():
-            if status.state == "running":
-                (self.flags / f"{status.job}-{status.attempt}").touch()
-        self.settle()
-
-    def close(self) -> None:
-        for status in self.local.jobs():
-            self.local.cancel(status.job)
-        for status in self.local.jobs():
-            self.local.wait(status.job, timeout_s=10)
-        self.local.close()
-
-
-class SimulatedDriver(Driver):
-    """The same, on a cluster that is not there."""
-
-    def __init__(self) -> None:
-        self.engine = self.simulated = SimulatedBackend(
-            "sim",
-            pools=[
-                SimulatedPool(pool=POOL, model="H100", nodes=1, accelerators_per_node=ACCELERATORS)
-            ],
-            start=START,
-            seed="contract",
-            lent_work=False,
-            failure_rate=0.0,
-        )
-
-    def now(self) -> datetime:
-        return self.simulated.now
-
-    def command(self, *, short: bool) -> tuple[str, ...]:
-        return ("sleep", str(SHORT_S if short else 10**9))
-
-    def until(self, job: str, *states: JobState) -> JobStatus:
-        wanted = states or tuple(FINISHED)
-        for _ in range(120):
-            if (status := self.status(job)).state in wanted:
-                return status
-            self.elapse(0)
-            if (status := self.status(job)).state in wanted:
-                return status
-            self.elapse(1)
-        raise TimeoutError(f"{job} is still {self.state(job)}")
-
-    def settle(self) -> None:
-        self.elapse(3)
-
-    def elapse(self, seconds: int) -> None:
-        self.simulated.advance(self.simulated.now + timedelta(seconds=seconds))
-
-    def finish_short(self) -> None:
-        self.elapse(SHORT_S)
-
-
-@contextmanager
-def _local() -> Iterator[Driver]:
-    home = Path(tempfile.mkdtemp(prefix="dure-contract-"))
-    driver = LocalDriver(home)
-    try:
-        yield driver
-    finally:
-        driver.close()
-        shutil.rmtree(home)
-
-
-@contextmanager
-def _simulated() -> Iterator[Driver]:
-    yield SimulatedDriver()
-
-
-@pytest.fixture(
-    params=[
-        pytest.param(_local, id="local", marks=pytest.mark.processes),
-        pytest.param(_simulated, id="simulated"),
-    ]
-)
+@pytest.fixture(params=ENGINES)
 def site(request: pytest.FixtureRequest) -> Iterator[Driver]:
     """An engine with a grace of five seconds and nothing on it."""
     make: Callable[[], AbstractContextManager[Driver]] = request.param
     with make() as driver:
         driver.engine.apply(SetGrace(grace_s=5))
         yield driver
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _labs() -> Iterator[None]:
+    """Ends the lab of this worker, where there was one."""
+    yield
+    OPENED.close()

@@ -19,7 +19,7 @@ from dure.backends.reconcile import diff
 from dure.protocol import Binding, Desired, LentShare
 
 if TYPE_CHECKING:
-    from tests.contract.conftest import Driver
+    from tests.contract.engines import Driver
 
 
 def _binding(site: Driver) -> Binding:

@@ -10,7 +10,7 @@ import pytest
 from dure.backends.contract import JobRefused, RemoveBinding, RemoveLent, UnknownJob
 
 if TYPE_CHECKING:
-    from tests.contract.conftest import Driver
+    from tests.contract.engines import Driver
 
 
 def test_a_gang_starts_whole_or_not_at_all(site: Driver) -> None:
@@ -129,6 +129,18 @@ def test_a_share_that_is_taken_away_preempts_its_jobs(site: Driver) -> None:
     site.until(job, "running")
 
 
+def test_a_lowered_share_gives_back_only_what_is_beyond_it(site: Driver) -> None:
+    site.lend("B")
+    older, younger = site.borrow("B", 2), site.borrow("B", 2)
+    site.until(older, "running")
+    site.until(younger, "running")
+    site.lend("B", most=3)
+    site.until(younger, "pending")
+    site.settle()
+    assert site.status(older).attempt == 1
+    assert site.state(older) == "running"
+
+
 def test_lowering_a_binding_ends_no_job_and_starts_none_beyond_it(site: Driver) -> None:
     site.bind("A", 4)
     job = site.owner("A", 3)
@@ -186,10 +198,10 @@ def test_removing_a_binding_ends_its_jobs(site: Driver) -> None:
 
 
 def test_a_binding_ends_with_its_period(site: Driver) -> None:
-    site.bind("A", 2, ends=site.now() + timedelta(hours=1))
+    site.bind("A", 2, ends=site.now() + timedelta(seconds=3 * site.hour_s))
     job = site.owner("A", 2)
     site.until(job, "running")
-    site.elapse(3600)
+    site.elapse(3 * site.hour_s)
     assert site.until(job).state == "cancelled"
 
 

@@ -1,42 +1,78 @@
-"""What `usage` promises: closed segments, said the same way for ever, that never overlap."""
+"""What `usage` promises: closed segments, said the same way for ever, that never overlap.
+
+- One history for all that is asked of it; an hour of it is as long as the engine's driver says.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.contract.engines import ENGINES
 
+from dure.backends.contract import SetGrace
 from dure.protocol import UsageRecord
 
 if TYPE_CHECKING:
-    from tests.contract.conftest import Driver
+    from tests.contract.engines import Driver
 
-HOUR_S = 3600
 FAR = timedelta(days=3000)
+LENGTH_H = 13
+"""Of the history, at least."""
 
 
-@pytest.fixture
-def history(site: Driver) -> Driver:
+@dataclass(frozen=True)
+class History:
+    """What happened, and when it was over."""
+
+    site: Driver
+    over: datetime
+
+    def before(self, hours: float) -> datetime:
+        return self.over - timedelta(seconds=hours * self.site.hour_s)
+
+    def said(self, since: datetime | None, until: datetime) -> tuple[UsageRecord, ...]:
+        return self.site.engine.usage(since, until).usage
+
+    def all(self) -> tuple[UsageRecord, ...]:
+        return self.said(None, self.over + FAR)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(
+            *engine.values, id=engine.id, marks=[*engine.marks, pytest.mark.xdist_group("history")]
+        )
+        for engine in ENGINES
+    ],
+)
+def history(request: pytest.FixtureRequest) -> Iterator[History]:
     """Lent work, taken back by an owner's, resumed; a day with several starts and ends."""
-    site.bind("A", 3)
-    site.lend("B")
-    lent = site.borrow("B", 4)
-    site.until(lent, "running")
-    for _ in range(3):
-        site.elapse(5 * HOUR_S)
-        owner = site.owner("A", 3)
-        site.until(owner, "running")
-        site.elapse(3 * HOUR_S + 17)
-        site.engine.cancel(owner)
-        site.until(owner)
+    make: Callable[[], AbstractContextManager[Driver]] = request.param
+    with make() as site:
+        site.engine.apply(SetGrace(grace_s=5))
+        site.bind("A", 3)
+        site.lend("B")
+        lent = site.borrow("B", 4)
         site.until(lent, "running")
-    site.elapse(30 * HOUR_S)
-    site.settle()
-    return site
+        for _ in range(3):
+            site.elapse(2 * site.hour_s)
+            owner = site.owner("A", 3)
+            site.until(owner, "running")
+            site.elapse(site.hour_s + site.hour_s // 17)
+            site.engine.cancel(owner)
+            site.until(owner)
+            site.until(lent, "running")
+        site.elapse(4 * site.hour_s)
+        site.settle()
+        yield History(site, site.now())
 
 
 def _most_at_once(records: Iterable[UsageRecord]) -> int:
@@ -51,17 +87,17 @@ def _most_at_once(records: Iterable[UsageRecord]) -> int:
     return most
 
 
-def test_segments_never_hold_more_than_there_is(history: Driver) -> None:
-    records = history.engine.usage(None, history.now() + FAR).usage
+def test_segments_never_hold_more_than_there_is(history: History) -> None:
+    records = history.all()
     assert {r.kind for r in records} == {"owner", "lent"}
     assert _most_at_once(records) == 4
 
 
 def test_the_segments_of_an_attempt_follow_each_other_and_only_the_last_has_an_outcome(
-    history: Driver,
+    history: History,
 ) -> None:
     attempts: dict[tuple[str, int], list[UsageRecord]] = {}
-    for record in history.engine.usage(None, history.now() + FAR).usage:
+    for record in history.all():
         attempts.setdefault((record.job, record.attempt), []).append(record)
     for segments in attempts.values():
         assert all(a.end == b.start for a, b in pairwise(segments))
@@ -70,42 +106,44 @@ def test_the_segments_of_an_attempt_follow_each_other_and_only_the_last_has_an_o
     assert [segments[-1].outcome for segments in lent] == [*["preempted"] * 3, "running"]
 
 
-def test_the_same_question_has_the_same_answer_later(history: Driver) -> None:
-    instants = [history.now() - timedelta(hours=h) for h in (40, 33, 20, 2)]
-    first = [history.engine.usage(None, instant) for instant in instants]
-    history.elapse(50 * HOUR_S)
-    history.settle()
-    assert [history.engine.usage(None, instant) for instant in instants] == first
+def test_the_same_question_has_the_same_answer_later(history: History) -> None:
+    instants = [history.before(hours) for hours in (LENGTH_H - 2, 8, 5, 3)]
+    engine = history.site.engine
+    first = [engine.usage(None, instant) for instant in instants]
+    history.site.elapse(3 * history.site.hour_s)
+    history.site.settle()
+    assert [engine.usage(None, instant) for instant in instants] == first
 
 
-def test_batches_one_after_the_other_say_every_segment_once(history: Driver) -> None:
-    whole = history.engine.usage(None, history.now() - timedelta(hours=1))
+def test_batches_one_after_the_other_say_every_segment_once(history: History) -> None:
+    whole = history.said(None, history.before(3))
     parts: list[UsageRecord] = []
     since = None
-    for hours in (50, 41, 37, 13, 1):
-        until = history.now() - timedelta(hours=hours)
-        parts += history.engine.usage(since, until).usage
+    for hours in (LENGTH_H - 1, 10, 9, 6, 3):
+        until = history.before(hours)
+        parts += history.said(since, until)
         since = until
     keys = [(r.job, r.attempt, r.start) for r in parts]
     assert len(set(keys)) == len(keys)
     assert {(k, r.end) for k, r in zip(keys, parts, strict=True)} == {
-        ((r.job, r.attempt, r.start), r.end) for r in whole.usage
+        ((r.job, r.attempt, r.start), r.end) for r in whole
     }
 
 
-def test_every_segment_before_complete_through_has_been_said(history: Driver) -> None:
-    early = history.engine.usage(None, history.now() - timedelta(hours=20))
-    late = history.engine.usage(None, history.now() + FAR)
+def test_every_segment_before_complete_through_has_been_said(history: History) -> None:
+    early = history.site.engine.usage(None, history.before(5))
+    late = history.all()
     said = set(early.usage)
-    assert early.complete_through > min(r.start for r in late.usage)
-    assert all(r in said for r in late.usage if r.start < early.complete_through)
+    assert early.complete_through > min(r.start for r in late)
+    assert all(r in said for r in late if r.start < early.complete_through)
 
 
-def test_nothing_is_settled_that_may_still_change(site: Driver) -> None:
-    site.bind("A", 2)
+def test_nothing_is_settled_that_may_still_change(history: History) -> None:
+    site = history.site
+    before = site.now()
     job = site.owner("A", 2)
     started = site.until(job, "running").started
     assert started is not None
-    batch = site.engine.usage(None, site.now() + FAR)
-    assert batch.usage == ()
+    batch = site.engine.usage(before, site.now() + FAR)
+    assert all(r.job != job for r in batch.usage)
     assert batch.complete_through <= started

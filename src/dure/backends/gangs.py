@@ -105,8 +105,11 @@ class _Board:
                 self._stop(item, self.ends)
 
     def withdraw_what_lost_its_share(self) -> None:
-        staying = dict(self.lent_held)
-        for item in [w for w in self.running if w.allocation is None]:
+        running = [w for w in self.running if w.allocation is None]
+        staying: dict[str, int] = defaultdict(int)
+        for item in running:  # what is stopping already has given way
+            staying[item.project] += item.accelerators
+        for item in running:
             share = self.shares.get(item.project)
             if staying[item.project] > (share.max_accelerators if share else 0):
                 staying[item.project] -= item.accelerators
