@@ -69,6 +69,9 @@ class Examiner:
 
 def ask(slurm: Slurm) -> Settings:
     """What Slurm says of itself. Raises UnableToApplyNow where the controller does not answer."""
+    answer = slurm.run(*settings.PING)
+    if " is UP" not in answer.out:
+        raise UnableToApplyNow(f"slurmctld does not answer: {answer.words.partition(' ***')[0]}")
     config = settings.config(slurm.ask(*settings.CONFIG))
     release = config.get("slurm_version", "")
     diagnosis = slurm.ask(*settings.DIAGNOSIS)

@@ -13,6 +13,9 @@ from typing import Final
 
 from dure.vocabulary.frozen import Frozen
 
+PING: Final = ("scontrol", "ping")
+"""Answers at once, while the others try for 20 s to reach a controller that is away."""
+
 CONFIG: Final = ("scontrol", "show", "config")
 PARTITIONS: Final = ("scontrol", "-o", "-a", "show", "partition")
 NODES: Final = ("sinfo", "-h", "-a", "-N", "-o", "%N|%R|%G")
