@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Annotated, Literal, Protocol, runtime_checkable
 
@@ -40,6 +40,7 @@ from dure.vocabulary.plans import Reason
 
 __all__ = [
     "FINISHED",
+    "AppliesTogether",
     "Backend",
     "Change",
     "ChangeRefused",
@@ -128,6 +129,17 @@ class Observed(Frozen):
     bindings: tuple[Binding, ...] = ()
     lent: tuple[LentShare, ...] = ()
     grace_s: int = Field(default=30, ge=0)
+
+
+@runtime_checkable
+class AppliesTogether(Protocol):
+    """An engine to which many changes at once are cheaper than one after the other."""
+
+    def apply_together(self, changes: Sequence[Change]) -> tuple[Exception | None, ...]:
+        """As `apply` of each in this order; what each of them raised, or None.
+
+        All reductions are made, and seen to be in force, before the first increase.
+        """
 
 
 class UsageBatch(Frozen):

@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -34,11 +35,11 @@ from dure.protocol import Binding, LentShare
 OWNERS_PRIORITY: Final = 1000
 """Of the QOS: far above lent work's 0, whatever the site's other QOS have."""
 
+_KEPT: Final = re.compile(r"[A-Za-z0-9](?:[ A-Za-z0-9._/+-]{0,60}[A-Za-z0-9._/+-])?")
+"""Quotes become others, commas split, and a database of latin letters turns the rest into `?`."""
+
 PLACES: Final = 1000
 """Places that the order of lent shares tells apart; more than shares that wait on any pool."""
-
-MARK: Final = "dure"
-"""The first word of a QOS's description, and the organization of an account of ours."""
 
 
 def wanted(held: Held, now: datetime, site: SlurmSite) -> Objects:
@@ -82,7 +83,7 @@ def lent_qos() -> Qos:
     """The one QOS of all lent work."""
     return Qos(
         name=names.LENT,
-        description=description(names.LENT),
+        description=names.MARK,
         priority=0,
         preempt_mode="requeue",
         flags=("NoReserve",),
@@ -90,9 +91,9 @@ def lent_qos() -> Qos:
     )
 
 
-def description(identifier: str) -> str:
-    """The mark of ours and the id in the programme, in lower case as Slurm keeps it."""
-    return " ".join(f"{MARK} {identifier}".lower().split())
+def description(project: str) -> str:
+    """A project's id, as far as it comes back from Slurm and from its database as it was."""
+    return project.lower() if _KEPT.fullmatch(project) else names.plain(project)
 
 
 class _Entitlement(NamedTuple):
@@ -139,7 +140,7 @@ def _no_more(pool: SlurmPool) -> Limits:
 def _qos(of: _Entitlement) -> Qos:
     return Qos(
         name=of.qos,
-        description=description(of.binding.allocation),
+        description=names.MARK,
         priority=OWNERS_PRIORITY,
         preempt=(names.LENT,),
         flags=("DenyOnLimit", "NoDecay") if of.limits.tres_minutes else ("DenyOnLimit",),
@@ -182,9 +183,9 @@ def _seats(bindings: Sequence[_Entitlement], shares: Sequence[_Share]) -> Iterat
             grants.setdefault(seat, []).append(one)
     for seat, held in grants.items():
         yield Association(seat, tuple(sorted(one.qos for one in held)), _largest(held).qos)
-    for one in shares:
-        for member in one.share.members:
-            seat = Seat(member.username.lower(), one.account, one.pool.partition)
+    for lent in shares:
+        for member in lent.share.members:
+            seat = Seat(member.username.lower(), lent.account, lent.pool.partition)
             yield Association(seat, (names.LENT,), names.LENT)
 
 

@@ -50,7 +50,7 @@ class Held(Frozen):
     qos: dict[str, Named] = {}
     """By the name of a QOS of ours, present or past: its project, allocation and pool."""
     accounts: dict[str, Named] = {}
-    """By the name of an account of ours, present or past: its project, and of lent ones the pool."""
+    """By the name of an account of ours, present or past: its project; of lent ones its pool."""
     users: tuple[str, ...] = ()
     """Those whom Slurm did not know before we named them."""
 
@@ -92,6 +92,8 @@ class Record:
     def __init__(self, folder: Path) -> None:
         """Raises pydantic's ValidationError where the file is not what we wrote."""
         self._path = folder / FILE
+        self.found = self._path.exists()
+        """Whether there was a record when this one was opened."""
         self._lock = threading.Lock()
         self._current = read(folder)
 

@@ -19,6 +19,9 @@ TOP: Final = "dure"
 LENT: Final = "lent"
 """The QOS of all lent work."""
 
+MARK: Final = "made by dure"
+"""The description of every QOS of ours: one text for all, so that many are made by one command."""
+
 _PLAIN: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,40}")
 _HASH: Final = 10
 """Hexadecimal digits: 5,000 ids of one slug meet with a chance of 1 in 88,000."""
@@ -48,6 +51,11 @@ def is_allocation(qos: str) -> bool:
 def is_account(account: str) -> bool:
     """Whether an account bears a prefix of ours (its organization must say so too)."""
     return account == TOP or account.startswith(("p-", "l-"))
+
+
+def is_lent(account: str) -> bool:
+    """Whether an account of ours is of lent work."""
+    return account.startswith("l-")
 
 
 def plain(identifier: str) -> str:

@@ -25,7 +25,8 @@ _AWAY: Final = re.compile(
     "|problem talking to the database|database (is )?(down|busy|connection)"
     "|slurm_persist_conn_open|unable to connect|unable to establish control machine"
     "|slurm backup controller in standby|munge|unable to register|resource temporarily unavailable"
-    "|unexpected message received|transport endpoint|lock wait timeout|deadlock",
+    "|unexpected message received|unable to process configuration file"
+    "|transport endpoint|lock wait timeout|deadlock",
     re.IGNORECASE,
 )
 """What Slurm 22.05 to 26.05 say when a daemon, its database or munge is away or busy."""
@@ -35,6 +36,12 @@ _FORBIDDEN: Final = re.compile(
     "|sufficient privileges|must be run as|not in the accounting system|user does not have",
     re.IGNORECASE,
 )
+
+
+_NOTHING_TO_DO: Final = re.compile(
+    "nothing (new )?(added|modified|deleted|to )|already exist", re.IGNORECASE
+)
+"""sacctmgr's exit code is 1 then."""
 
 
 class CommandRefused(ChangeRefused):
@@ -135,11 +142,12 @@ class Slurm:
     def do(self, *argv: str, feed: str | None = None, timeout_s: float | None = None) -> Said:
         """Runs a writing command; whether it did anything is seen by reading back.
 
-        Raises UnableToApplyNow, and CommandRefused where we are not allowed to.
+        Raises UnableToApplyNow, and CommandRefused where Slurm says why it will not.
         """
         said = self.run(*argv, feed=feed, timeout_s=timeout_s)
-        if _FORBIDDEN.search(said.words):
-            raise CommandRefused(argv[0], said.words)
+        nothing_to_do = _NOTHING_TO_DO.search(said.words)
+        if _FORBIDDEN.search(said.words) or (said.code != 0 and not nothing_to_do):
+            raise CommandRefused(" ".join(argv), said.words)
         return said
 
 

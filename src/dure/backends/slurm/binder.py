@@ -1,0 +1,196 @@
+"""Bindings and shares made real: accept, keep, write, see that slurmctld obeys.
+
+- What is accepted is kept before Slurm is told; a crash leaves a difference, which `observed`
+  says.
+- All reductions are written, and seen in slurmctld, before the first increase; where one is not
+  seen, nothing is increased.
+- What time alone changes (a period that begins or ends, a retired binding that is quiet) is made
+  at a `refresh`.
+- What is ours but of nothing held is closed only by one who was told what should be there: a record
+  that was lost closes nothing by itself.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from dure.backends.contract import (
+    Change,
+    ChangeRefused,
+    Observed,
+    RemoveBinding,
+    RemoveLent,
+    SetBinding,
+    SetGrace,
+    SetLent,
+    UnableToApplyNow,
+)
+from dure.backends.slurm import comparing, entitlements, refusals, tidying
+from dure.backends.slurm.accepting import accepted
+from dure.backends.slurm.bookkeeping import Bookkeeping
+from dure.backends.slurm.held import Held, Record, named
+from dure.backends.slurm.objects import Objects
+from dure.backends.slurm.site import SlurmSite
+from dure.backends.slurm.tools import Slurm
+from dure.backends.slurm.writing import Steps, steps
+
+_log = structlog.get_logger("dure.slurm")
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What came of writing: what did not work, and whether slurmctld obeys all of it."""
+
+    failed: list[Exception]
+    in_force: bool
+
+
+class Binder:
+    """The accounting side of one cluster. Safe from any thread."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        slurm: Slurm,
+        site: SlurmSite,
+        record: Record,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._site, self._record, self._clock = site, record, clock
+        self._books = Bookkeeping(slurm, site=site, folder=folder, clock=clock)
+        self._lock = threading.RLock()
+        self._told = record.found
+        self._edge: datetime | None = None
+        self._untidy = True
+
+    def observed(self) -> Observed:
+        """As `Backend.observed`. Raises UnableToApplyNow."""
+        with self._lock:
+            return self._observed(self._record.current)
+
+    def apply_together(self, changes: Sequence[Change]) -> tuple[Exception | None, ...]:
+        """As `AppliesTogether`."""
+        with self._lock:
+            try:
+                return self._apply(changes)
+            except (UnableToApplyNow, ChangeRefused) as error:
+                return (error,) * len(changes)
+
+    def commands(self, changes: Sequence[Change]) -> tuple[str, ...]:
+        """What would be run for these changes, in order; nothing is changed."""
+        books = self._books.books()
+        held, _ = accepted(self._record.current, changes, site=self._site, books=books)
+        planned = self._steps(held, books.ours, known=books.accounts_of, strays=True)
+        waves = (*planned.reductions, *planned.increases)
+        return tuple(str(step) for wave in waves for step in wave)
+
+    def refresh(self) -> None:
+        """What time brought. Raises UnableToApplyNow."""
+        if not self._lock.acquire(blocking=False):
+            return  # changes are being applied: they bring it too
+        try:
+            now = self._clock()
+            if self._edge is not None and now >= self._edge:
+                self._enforce()
+            if self._untidy and self._told:
+                self._tidy(now)
+        finally:
+            self._lock.release()
+
+    def _observed(self, held: Held) -> Observed:
+        want = entitlements.wanted(held, self._clock(), self._site)
+        have = self._books.books().ours
+        return comparing.observed(held, want, have, self._books.in_force(), self._site)
+
+    def _apply(self, changes: Sequence[Change]) -> tuple[Exception | None, ...]:
+        books = self._books.books()
+        held, refused = accepted(self._record.current, changes, site=self._site, books=books)
+        if all(refused) and changes:
+            return refused
+        self._record.keep(named(held, self._site))
+        self._told = True
+        written = self._enforce()
+        if written.in_force and not written.failed:
+            return refused
+        why = written.failed[0] if written.failed else UnableToApplyNow("slurmctld is behind")
+        found = self._observed(self._record.current)
+        return tuple(
+            error or (None if _holds(change, found) else why)
+            for change, error in zip(changes, refused, strict=True)
+        )
+
+    def _enforce(self) -> _Written:
+        """Slurm is made to have what is held."""
+        held, now = self._record.current, self._clock()
+        refusals.keep(held, self._site, now=now)
+        books = self._books.books()
+        planned = self._steps(held, books.ours, known=books.accounts_of, strays=self._told)
+        self._edge = entitlements.next_edge(held, now)
+        self._untidy = True
+        failed = self._books.write(planned.reductions)
+        if planned.reductions:
+            obeyed = self._obeyed(planned.reduced)
+            if failed or not obeyed:
+                return _Written(failed, in_force=obeyed)
+        failed = self._books.write(planned.increases)
+        want = entitlements.wanted(held, now, self._site)
+        return _Written(failed, in_force=self._obeyed(want))
+
+    def _steps(self, held: Held, have: Objects, *, known: Collection[str], strays: bool) -> Steps:
+        want = entitlements.wanted(held, self._clock(), self._site)
+        return steps(have, want, cluster=self._site.cluster, known=known, strays=strays)
+
+    def _obeyed(self, objects: Objects) -> bool:
+        limits = {name: one.limits for name, one in objects.qos.items()}
+        found = self._books.await_limits(limits)
+        return all(comparing.holds(one, found.get(name)) for name, one in limits.items())
+
+    def _tidy(self, now: datetime) -> None:
+        held = self._record.current
+        books = self._books.books()
+        want = entitlements.wanted(held, now, self._site)
+        if not held.retiring and not tidying.left_over(books.ours, want):
+            self._untidy = False
+            return
+        busy = self._books.busy()
+        rest = tidying.retired(held, busy, now, self._site)
+        if rest != held:
+            self._record.keep(rest)
+        want = entitlements.wanted(rest, now, self._site)
+        if not tidying.left_over(books.ours, want):
+            return
+        for error in self._remove(want):
+            _log.warning("slurm.not_removed", why=str(error))
+
+    def _remove(self, want: Objects) -> list[Exception]:
+        """What is ours, not wanted and quiet goes."""
+        waves = tidying.removals(
+            self._books.books(),
+            want,
+            self._books.busy(),
+            self._books.people(),
+            cluster=self._site.cluster,
+            alone=self._books.alone(),
+        )
+        return self._books.write(waves)
+
+
+def _holds(change: Change, found: Observed) -> bool:
+    match change:
+        case SetBinding(binding=binding):
+            return binding in found.bindings
+        case RemoveBinding(allocation=allocation, pool=pool):
+            return all((b.allocation, b.pool) != (allocation, pool) for b in found.bindings)
+        case SetLent(share=share):
+            return share in found.lent
+        case RemoveLent(project=project, pool=pool):
+            return all((s.project, s.pool) != (project, pool) for s in found.lent)
+        case SetGrace():
+            return True

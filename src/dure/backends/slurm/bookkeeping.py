@@ -1,0 +1,148 @@
+"""sacctmgr and scontrol as the binding uses them: reading the books, writing, waiting for effect.
+
+- The books are read whole, and again only when slurmdbd's list of transactions shows that anybody
+  changed anything, or when they are `OLD_S` old.
+- What was written counts when slurmctld obeys it: its memory is asked until it does.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from dure.backends import durable
+from dure.backends.contract import ChangeRefused, UnableToApplyNow
+from dure.backends.slurm import comparing, reading
+from dure.backends.slurm.objects import Limits
+from dure.backends.slurm.reading import Books, InForce
+from dure.backends.slurm.site import SlurmSite
+from dure.backends.slurm.tidying import Busy, Person
+from dure.backends.slurm.tools import Slurm
+from dure.backends.slurm.writing import Command, Load, Wave
+
+_START: Final = "%Y-%m-%dT%H:%M:%S"
+
+OLD_S: Final = 300.0
+SKEW: Final = timedelta(minutes=6)
+"""munge refuses clocks that differ by more than five minutes."""
+
+SIDE_BY_SIDE: Final = 4
+"""Commands at once: each mostly waits; eight gave the database locks to wait for."""
+
+IN_FORCE_S: Final = 5.0
+LOOK_EVERY_S: Final = 0.05
+"""Asking slurmctld costs 8 ms; what was written was there at the first look in 40 of 40."""
+
+LOAD_S: Final = 600.0
+"""500 accounts and 5,000 members took 27 s."""
+
+
+@dataclass(slots=True)
+class _Kept:
+    books: Books
+    at: float
+    since: str
+    transactions: list[str]
+
+
+class Bookkeeping:
+    """One cluster's accounts. Safe from any thread."""
+
+    def __init__(
+        self, slurm: Slurm, *, site: SlurmSite, folder: Path, clock: Callable[[], datetime]
+    ) -> None:
+        self._slurm, self._site, self._folder, self._clock = slurm, site, folder, clock
+        self._kept: _Kept | None = None
+        self._lock = threading.RLock()
+
+    def books(self) -> Books:
+        """What slurmdbd has now. Raises UnableToApplyNow."""
+        with self._lock:
+            kept = self._kept
+            young = kept is not None and time.monotonic() - kept.at < OLD_S
+            if kept and young and self._transactions(kept.since) == kept.transactions:
+                return kept.books
+            self._kept = self._read()
+            return self._kept.books
+
+    def in_force(self) -> dict[str, InForce]:
+        """What slurmctld obeys of every QOS. Raises UnableToApplyNow."""
+        return reading.qos_in_force(self._slurm.ask(*reading.IN_FORCE))
+
+    def write(self, waves: Iterable[Wave]) -> list[Exception]:
+        """Carries them out, a wave after the other, and goes on after what did not work."""
+        failed: list[Exception] = []
+        for wave in waves:
+            with ThreadPoolExecutor(min(SIDE_BY_SIDE, len(wave))) as hands:
+                failed += [error for error in hands.map(self._step, wave) if error]
+        return failed
+
+    def await_limits(self, limits: Mapping[str, Limits]) -> dict[str, InForce]:
+        """Waits until slurmctld obeys these limits of QOS; what it obeys then, or in the end."""
+        give_up = time.monotonic() + IN_FORCE_S
+        while True:
+            found = self.in_force()
+            obeyed = all(comparing.holds(one, found.get(name)) for name, one in limits.items())
+            if obeyed or time.monotonic() > give_up:
+                return found
+            time.sleep(LOOK_EVERY_S)
+
+    def busy(self) -> Busy:
+        """Where jobs wait, run or are ending. Raises UnableToApplyNow."""
+        said = self._slurm.ask("squeue", "-h", "-a", "-o", "%q|%a|%u")
+        rows = list(reading.rows(said, 3))
+        return Busy(
+            qos=frozenset(qos for qos, _, _ in rows),
+            accounts=frozenset(account for _, account, _ in rows),
+            people=frozenset((user, account) for _, account, user in rows),
+        )
+
+    def people(self) -> dict[str, Person]:
+        """All users, by name. Raises UnableToApplyNow."""
+        asked = ("sacctmgr", "-nP", "show", "user", "format=User,DefaultAccount,AdminLevel")
+        listed = reading.rows(self._slurm.ask(*asked), 3)
+        return {user: Person(account, level not in {"", "None"}) for user, account, level in listed}
+
+    def alone(self) -> bool:
+        """Whether slurmdbd serves no other cluster."""
+        said = self._slurm.ask("sacctmgr", "-nP", "show", "cluster", "format=Cluster")
+        return set(said.lower().split()) <= {self._site.cluster.lower()}
+
+    def _read(self) -> _Kept:
+        began = time.monotonic()
+        before = self._transactions((self._clock() - SKEW).strftime(_START))
+        newest = max((int(line.partition("|")[0]) for line in before), default=0)
+        questions = (reading.QOS, reading.ACCOUNTS, reading.associations_of(self._site.cluster))
+        with ThreadPoolExecutor(len(questions)) as hands:
+            qos, accounts, seats = hands.map(lambda words: self._slurm.ask(*words), questions)
+        since = datetime.fromtimestamp(newest, UTC) if newest else self._clock() - SKEW
+        return _Kept(
+            books=reading.books(qos, accounts, seats),
+            at=began,
+            since=since.strftime(_START),
+            transactions=[line for line in before if line.startswith(f"{newest}|")],
+        )
+
+    def _transactions(self, since: str) -> list[str]:
+        asked = ("list", "transactions", f"Start={since}", "format=TimeStamp,Action,Actor,Where")
+        said = self._slurm.ask("sacctmgr", "-nP", *asked)
+        return [line for line in said.splitlines() if line.partition("|")[0].isdigit()]
+
+    def _step(self, step: Command | Load) -> Exception | None:
+        try:
+            if isinstance(step, Command):
+                self._slurm.do("sacctmgr", *step.argv)
+                return None
+            path = self._folder / "load.cfg"
+            durable.write(path, step.text.encode(), mode=0o600)
+            self._slurm.do("sacctmgr", "-i", "load", f"file={path}", timeout_s=LOAD_S)
+            path.unlink()
+        except (UnableToApplyNow, ChangeRefused) as error:
+            return error
+        return None
