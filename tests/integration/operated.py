@@ -22,7 +22,8 @@ from dure.hub.reviews import operations as reviews
 from dure.hub.reviews.models import Assignment
 from dure.hub.supply.models import Cluster, Programme
 from dure.hub.usage.operations import accept_report
-from dure.protocol import Capabilities, Drift, NodeRecord, Report, UsageRecord
+from dure.protocol import Capabilities, Drift, NodeRecord, Report, SiteFinding, UsageRecord
+from dure.vocabulary.plans import Reason
 
 SEOUL = ZoneInfo("Asia/Seoul")
 STARTED = datetime(2026, 3, 3, tzinfo=SEOUL)
@@ -115,6 +116,15 @@ def _report(cluster: Cluster, signed: list[Allocation]) -> Report:
             grace_s=30,
             take_back_bound_s=1.5,
             notes=("AccountingStorageEnforce=limits,qos",),
+            findings=(
+                SiteFinding(
+                    level="problem",
+                    about="AccountingStorageEnforce",
+                    found="limits,qos",
+                    says=Reason(code="slurm.budgets_kill"),
+                    change="AccountingStorageEnforce=limits,qos,associations,safe",
+                ),
+            ),
         ),
         usage=tuple(_work(one, n) for one in here for n in range(10)),
         nodes=(_outage(cluster),) if here else (),

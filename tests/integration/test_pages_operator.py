@@ -207,6 +207,14 @@ def test_the_enrolment_token_is_shown_once_and_only_its_hash_is_kept() -> None:
     assert token not in {row.sha256 for row in EnrolmentToken.objects.all()}
 
 
+def test_a_sites_shortfalls_are_shown_with_the_line_that_mends_them() -> None:
+    operated = running_world()
+    client = signed_in(operated.world.operator)
+    page = client.get(reverse("cluster", args=["naver-h200-a"])).content.decode()
+    assert "AccountingStorageEnforce=limits,qos,associations,safe" in page
+    assert "running jobs are killed when an hour budget is used up" in page
+
+
 def test_an_applicant_reads_their_own_use_and_no_one_elses_allocations_or_entries() -> None:
     operated = running_world()
     mine = operated.world.applicant
