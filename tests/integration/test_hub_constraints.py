@@ -28,6 +28,7 @@ from dure.hub.allocations.models import (
 )
 from dure.hub.audit.models import ChainHead, Event
 from dure.hub.calls.models import Application, Call, DuplicatePair
+from dure.hub.jobs.models import Job
 from dure.hub.market.models import Listing
 from dure.hub.people.gate import STEWARD
 from dure.hub.people.models import Certificate, Organisation, PersonalToken, Sanction, User
@@ -71,6 +72,10 @@ CHECKED: Final[dict[str, tuple[type[models.Model], Change]]] = {
     "duplicate_pair_ruled_at_a_time": (DuplicatePair, {"ruling": "same"}),
     "enrolment_token_expires": (EnrolmentToken, {"expires_at": F("created_at")}),
     "event_sequence_from_one": (Event, {"sequence": 0}),
+    "job_ends_when_it_is_over": (Job, {"ended_at": NOW}),
+    "job_holds_accelerators": (Job, {"accelerators": 0}),
+    "job_was_ordered_by_somebody": (Job, {"submitted_by": None}),
+    "job_was_ordered_or_heard_of": (Job, {"order": "", "engine_job": ""}),
     "ledger_entry_kind_is_known": (LedgerEntry, {"kind": "GIFT"}),
     "ledger_posting_moves_something": (LedgerPosting, {"amount": 0}),
     "ledger_void_names_what_it_voids": (LedgerEntry, {"kind": "VOID"}),
@@ -122,6 +127,8 @@ COPIED: Final[dict[str, tuple[type[models.Model], Change]]] = {
     "decision_numbered_once": (Decision, {}),
     "duplicate_pair_once": (DuplicatePair, {}),
     "event_chain_does_not_fork": (Event, {"sequence": 10_000, "hash": "f" * 64}),
+    "job_of_an_engine_once": (Job, {"order": "copy"}),
+    "job_ordered_once": (Job, {"engine_job": "copy"}),
     "ledger_posting_once": (LedgerPosting, {}),
     "lent_right_once_a_pool": (LentRight, {}),
     "month_closed_once": (ClosedMonth, {}),
@@ -218,6 +225,17 @@ def a_world_with_a_row_of_everything() -> None:
     )
     _a_bid(world)
     _a_study(world)
+    Job.objects.create(
+        cluster=mine.pool.cluster,
+        pool=mine.pool,
+        project=mine.project,
+        order="dure-1",
+        engine_job="1",
+        submitted_by=world["ann"],
+        username="ann",
+        accelerators=1,
+        asked_at=NOW,
+    )
 
 
 def _a_study(world: small.World) -> None:

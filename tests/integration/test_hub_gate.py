@@ -16,6 +16,7 @@ from django.test import Client
 from tests.integration import small
 from tests.integration.small import DECIDED, NOW, POINTS, World
 
+from dure.engine.routing import Wish
 from dure.hub import clock, programmes
 from dure.hub.allocations import members, reclaiming, scenarios
 from dure.hub.allocations import operations as allocations
@@ -24,6 +25,8 @@ from dure.hub.api import api
 from dure.hub.audit.models import Event
 from dure.hub.calls import operations as calls
 from dure.hub.calls.models import Application
+from dure.hub.jobs import operations as jobs
+from dure.hub.jobs.models import Job
 from dure.hub.notices import operations as notices
 from dure.hub.notices.models import Notice
 from dure.hub.people import operations as people
@@ -42,6 +45,7 @@ pytestmark = pytest.mark.django_db
 
 MODULES: Final[tuple[ModuleType, ...]] = (
     people, supply, calls, reviews, allocations, members, scenarios, reports, programmes, studies,
+    jobs,
 )  # fmt: skip
 
 Try = Callable[[World, User], object]
@@ -55,6 +59,16 @@ def _draft(world: World) -> Application:
     return Application.objects.get(applicant=world["ann"], state="draft")
 
 
+def _job_asked(world: World) -> jobs.Asked:
+    anns = world.allocation("ann").project
+    return jobs.Asked(project=anns, command=("true",), wish=Wish(accelerators=1))
+
+
+def _job(world: World) -> Job:
+    """Ann's, as if it stood."""
+    return Job(project=world.allocation("ann").project, submitted_by=world["ann"], order="x")
+
+
 def _scenario(world: World) -> Scenario:
     return Scenario(
         decision=world.call.decisions.get(kind="round"), name="x", change={}, made_by=world.operator
@@ -62,6 +76,7 @@ def _scenario(world: World) -> Scenario:
 
 
 OPERATORS_ONLY: Final[dict[str, Try]] = {
+    "jobs.tidy": lambda _w, by: jobs.tidy(by=by, now=NOW),
     "people.add_organisation": lambda _w, by: people.add_organisation(
         name="x", sector="industry", region="capital", by=by, now=NOW
     ),
@@ -139,6 +154,9 @@ OPERATORS_ONLY: Final[dict[str, Try]] = {
     ),
 }
 ANNS_ONLY: Final[dict[str, Try]] = {
+    "jobs.order_job": lambda w, by: jobs.order_job(asked=_job_asked(w), by=by, now=DECIDED),
+    "jobs.where": lambda w, by: jobs.where(asked=_job_asked(w), by=by, now=DECIDED),
+    "jobs.read_job": lambda w, by: jobs.read_job(job=_job(w), by=by, now=DECIDED),
     "calls.save_draft": lambda w, by: calls.save_draft(
         application=_draft(w), answers={"title": "taken"}, by=by, now=NOW
     ),
@@ -156,6 +174,7 @@ ANNS_ONLY: Final[dict[str, Try]] = {
     ),
 }
 ANNS_OR_OPERATORS: Final[dict[str, Try]] = {
+    "jobs.cancel_job": lambda w, by: jobs.cancel_job(job=_job(w), by=by, now=DECIDED),
     "allocations.a_project": lambda w, by: members.a_project(
         key=w.allocation("ann").project.key, by=by
     ),
@@ -288,11 +307,20 @@ ENDPOINTS: Final[dict[tuple[str, str], int]] = {
     ("delete", "/api/v1/studies/{study}"): 404,
     ("post", "/api/v1/studies/{study}/cancel"): 404,
     ("get", "/api/v1/studies/{study}/files/{name}"): 404,
+    ("get", "/api/v1/jobs"): 200,
+    ("post", "/api/v1/jobs"): 404,
+    ("post", "/api/v1/jobs/route"): 404,
+    ("get", "/api/v1/jobs/{job}"): 404,
+    ("get", "/api/v1/jobs/{job}/log"): 404,
+    ("post", "/api/v1/jobs/{job}/cancel"): 404,
     ("get", "/api/v1/allocations"): 200,
     ("get", "/api/v1/ledger"): 404,
     ("get", "/api/v1/audit/verify"): 404,
 }
-A_BODY: Final = {"change": {"name": "x"}, "name": "x", "scenario": ""}
+A_BODY: Final = {
+    "change": {"name": "x"}, "name": "x", "scenario": "",
+    "project": "none", "command": ["true"], "accelerators": 1,
+}  # fmt: skip
 """What endpoints ask for, so that it is the gate that answers."""
 
 PUBLIC: Final = {"/api/v1/site/enrol"}  # asks for no bearer; others refuse a bad one, even if open
@@ -309,6 +337,7 @@ def ask(method: str, path: str, token: str = "", **body: object) -> tuple[int, o
             number=body.get("plan", 1),
             token=body.get("held", 0),
             study=1,
+            job=1,
         ),
         json.dumps(body) if method == "post" else b"",
         "application/json",

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 import dure.cli.agent_commands
+import dure.cli.job_commands
 import dure.cli.lab_commands
 import dure.cli.programme_commands
 import dure.cli.reviewers_command
@@ -44,6 +45,7 @@ dure.cli.round_commands.app.command()(dure.cli.score_commands.sensitivity)
 app.add_typer(dure.cli.round_commands.app, name="round")
 app.add_typer(dure.cli.supply_commands.app, name="supply")
 app.add_typer(dure.cli.twin_commands.app, name="twin")
+app.add_typer(dure.cli.job_commands.app, name="job")
 app.add_typer(dure.cli.study_commands.app, name="study")
 app.add_typer(dure.cli.lab_commands.app, name="lab")
 

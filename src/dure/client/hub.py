@@ -12,6 +12,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import TypeAdapter
 
+from dure.client.jobs import JobAsked, JobLogView, JobsView, JobView, RouteView
 from dure.client.models import (
     AllocationView,
     Approval,
@@ -55,6 +56,10 @@ _CLUSTERS: Final = TypeAdapter(tuple[ClusterView, ...])
 _AUDIT: Final = TypeAdapter(AuditView)
 _STUDY: Final = TypeAdapter(StudyView)
 _STUDIES: Final = TypeAdapter(StudiesView)
+_JOB: Final = TypeAdapter(JobView)
+_JOBS: Final = TypeAdapter(JobsView)
+_JOB_LOG: Final = TypeAdapter(JobLogView)
+_ROUTE: Final = TypeAdapter(RouteView)
 
 SOLVE_TIMEOUT_S: Final = 120.0
 """A round of 20,000 applications may take its bound of 60 s; twice that is a hub in trouble."""
@@ -232,6 +237,43 @@ class HubClient(Connection):
     def study_file(self, study: int, name: str) -> bytes:
         """A file of a study, as it is."""
         return self._get(_path("studies", str(study), "files", name)).content
+
+    def jobs(
+        self,
+        *,
+        before: int | None = None,
+        state: str = "",
+        project: str = "",
+        mine: bool = False,
+    ) -> JobsView:
+        """The latest jobs the bearer may see; those before a job's id, where one is named.
+
+        `state`: one of the states, or "open": what is not over.
+        """
+        params: dict[str, str | int] = {"state": state, "project": project, "mine": int(mine)}
+        if before is not None:
+            params["before"] = before
+        return read(_JOBS, self._get("/api/v1/jobs", params))
+
+    def submit_job(self, asked: JobAsked) -> JobView:
+        """Orders a job. Twice is two jobs; `Refused` (409) says why it cannot run."""
+        return read(_JOB, self.ask("POST", "/api/v1/jobs", repeatable=False, body=asked))
+
+    def route_job(self, asked: JobAsked) -> RouteView:
+        """Where the job would run and why; orders nothing."""
+        return read(_ROUTE, self.ask("POST", "/api/v1/jobs/route", repeatable=True, body=asked))
+
+    def job(self, job: int) -> JobView:
+        """One job, with why it is where it is."""
+        return read(_JOB, self._get(f"/api/v1/jobs/{job}"))
+
+    def job_log(self, job: int) -> JobLogView:
+        """The end of what it wrote, as its site last sent it."""
+        return read(_JOB_LOG, self._get(f"/api/v1/jobs/{job}/log"))
+
+    def cancel_job(self, job: int) -> JobView:
+        """Asks the site to end a job; one that is over stays as it is. Twice is once."""
+        return read(_JOB, self.ask("POST", f"/api/v1/jobs/{job}/cancel", repeatable=True))
 
     def verify_audit(self) -> AuditView:
         """Has the hub walk its audit chain."""

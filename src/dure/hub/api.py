@@ -10,6 +10,8 @@ from dure.hub.allocations.scenarios_api import router as scenarios
 from dure.hub.audit.api import router as audit
 from dure.hub.calls.api import router as calls
 from dure.hub.calls.screening_api import router as screening
+from dure.hub.incidents.api import router as incidents
+from dure.hub.jobs.api import router as jobs
 from dure.hub.people.api import router as people
 from dure.hub.reviews.api import router as reviews
 from dure.hub.reviews.reviewers_api import router as reviewers
@@ -27,8 +29,8 @@ api = NinjaAPI(
     openapi_url="openapi.json",
 )
 for router in (
-    site, supply, calls, screening, reviewers, reviews, allocations, scenarios, tenders, studies,
-    usage, audit, people,
+    site, supply, calls, screening, reviewers, reviews, allocations, scenarios, jobs, tenders,
+    studies, incidents, usage, audit, people,
 ):  # fmt: skip
     api.add_router("", router)
 problems.install(api)

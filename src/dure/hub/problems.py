@@ -16,6 +16,8 @@ from dure.hub.allocations.decisions import ApprovedAlready, PlanRefused, StalePl
 from dure.hub.allocations.rounds import GroupsInConflict
 from dure.hub.allocations.scenarios import ApplicationsMissing, ScenarioNameTaken, SupplyMissing
 from dure.hub.calls.windows import NotAtThisStage
+from dure.hub.incidents.operations import UnableToAnnounce
+from dure.hub.jobs.operations import UnableToOrder
 from dure.hub.people.gate import NotPermitted
 from dure.hub.portal.reasons import sentence
 from dure.hub.reviews.stages import ReviewsOutstanding
@@ -57,8 +59,10 @@ KNOWN: Final[dict[type[Exception], tuple[int, str, str]]] = {
     ReviewsOutstanding: (409, "reviews-outstanding", "The stage waits for reviews"),
     NoRoom: (409, "no-room", "The pool has too few free servers"),
     ScenarioRefused: (422, "scenario-refused", "The text is no scenario that can be played"),
+    UnableToOrder: (409, "unable-to-order", "The job cannot run as it was asked for"),
     QueueFull: (409, "queue-full", "Too many studies wait already"),
     TwinSilent: (503, "twin-silent", "The twin is not installed, or does not answer"),
+    UnableToAnnounce: (422, "unable-to-announce", "The maintenance cannot be as it is asked"),
     ReportRefused: (422, "report-refused", "A record of the report cannot be true here"),
 }
 
@@ -86,6 +90,8 @@ def _answering(
 def _said(error: Exception) -> str:
     if isinstance(error, UnableToChange):
         return f"{error.where}: {sentence(error.reason)}"
+    if isinstance(error, UnableToOrder):
+        return sentence(error.reason)
     return str(error)
 
 

@@ -17,8 +17,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("dure.hub.supply.urls")),
     path("", include("dure.hub.tenders.urls")),
     path("", include("dure.hub.allocations.urls")),
+    path("", include("dure.hub.jobs.urls")),
     path("", include("dure.hub.studies.urls")),
     path("", include("dure.hub.usage.urls")),
+    path("", include("dure.hub.incidents.urls")),
     path("", include("dure.hub.reports.urls")),
     path("", include("dure.hub.audit.urls")),
 ]

@@ -21,7 +21,7 @@ from pydantic import AwareDatetime, Field, model_validator
 from dure.vocabulary.frozen import Frozen
 from dure.vocabulary.plans import Reason
 
-EntryKind = Literal["DEPOSIT", "CHARGE", "REFUND", "PULLBACK", "VOID"]
+EntryKind = Literal["DEPOSIT", "CHARGE", "REFUND", "CREDIT", "PULLBACK", "VOID"]
 Side = Literal["programme", "used", "reserve"]
 
 
@@ -104,6 +104,11 @@ def charge(**what: Unpack[Movement]) -> Entry:
 def refund(**what: Unpack[Movement]) -> Entry:
     """Use that the programme does not charge for (a fault of the site) goes back."""
     return _into("REFUND", "used", **what)
+
+
+def credit(**what: Unpack[Movement]) -> Entry:
+    """What an outage kept from the allocation is owed to it anew, out of the programme's part."""
+    return _into("CREDIT", "programme", **what)
 
 
 def pullback(*, freed_to: Literal["waitlist", "reserve"], **what: Unpack[Movement]) -> Entry:

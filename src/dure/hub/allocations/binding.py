@@ -4,7 +4,7 @@
   them. Until then a signed award is not counted as held, nor is a pulled-back one as given back.
 - The word may come late: the agent was killed between binding and saying so, or the revision had
   moved on by then. What an owner ran by then proves that it was bound: the stretch begins with it.
-- Level-triggered: a report that the newest revision is applied brings every stretch of the
+- Level-triggered: a report that the newest entitlements are applied brings every stretch of the
   cluster into line with it; said again, it changes nothing.
 """
 
@@ -18,8 +18,9 @@ from dure.hub.supply.models import Cluster
 
 
 def confirm(*, cluster: Cluster, applied_revision: int, at: datetime) -> None:
-    """The agent has applied this revision as of `at`; older revisions are waited out."""
-    if applied_revision != cluster.desired_revision:
+    """The agent has applied this revision as of `at`; what is older than the last change of an
+    entitlement is waited out, and what is newer than all is not ours."""
+    if not cluster.bound_revision <= applied_revision <= cluster.desired_revision:
         return
     at = at.replace(microsecond=0)  # accounts are cut at whole seconds
     bound = {

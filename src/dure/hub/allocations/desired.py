@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from django.db.models import F
 
 from dure.hub.allocations.models import Allocation, LentRight, Project
+from dure.hub.incidents import upkeep
+from dure.hub.jobs import orders
 from dure.hub.supply.models import Cluster
 from dure.hub.supply.queries import rules
 from dure.protocol import Binding, Desired, LentShare, MemberAccess
@@ -21,12 +23,12 @@ from dure.protocol import Binding, Desired, LentShare, MemberAccess
 def touch(clusters: Iterable[Cluster]) -> None:
     """What these clusters should hold has changed; a waiting agent hears of it at once."""
     Cluster.objects.filter(pk__in={c.pk for c in clusters}).update(
-        desired_revision=F("desired_revision") + 1
+        desired_revision=F("desired_revision") + 1, bound_revision=F("desired_revision") + 1
     )
 
 
 def document(cluster: Cluster) -> Desired:
-    """The complete document at the cluster's present revision. Six queries."""
+    """The complete document at the cluster's present revision. Ten queries."""
     present = Cluster.objects.select_related("provider__programme").get(pk=cluster.pk)
     lending = rules(present.provider.programme).lending
     return Desired(
@@ -35,6 +37,9 @@ def document(cluster: Cluster) -> Desired:
         bindings=tuple(_bindings(present)),
         lent=tuple(_lent(present)) if lending.enabled else (),
         grace_s=lending.grace_s,
+        maintenance=upkeep.maintenance(present),
+        drains=upkeep.drains(present),
+        orders=orders.of_cluster(present),
     )
 
 

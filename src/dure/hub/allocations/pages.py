@@ -14,6 +14,7 @@ from dure.hub.allocations import operations, queries
 from dure.hub.allocations.forms import AllocationFilter, DeclineForm, SignForm
 from dure.hub.allocations.models import Allocation
 from dure.hub.calls.windows import NotAtThisStage
+from dure.hub.incidents.queries import of_allocation
 from dure.hub.people.gate import Action, may, require
 from dure.hub.people.models import User
 from dure.hub.portal.signed_in import signed_in
@@ -41,8 +42,10 @@ def allocations(request: HttpRequest, by: User) -> HttpResponse:
 @signed_in
 def allocation(request: HttpRequest, by: User, key: str) -> HttpResponse:
     one = queries.allocation(key=key, by=by)
+    now = clock.now()
     found = {
-        "seen": queries.everything(allocation=one, by=by, now=clock.now()),
+        "seen": queries.everything(allocation=one, by=by, now=now),
+        "outages": of_allocation(allocation=one, by=by, now=now),
         "allocation": one,
         "may_sign": one.state == Allocation.State.OFFERED and may(by, Action.SIGN_AGREEMENT, one),
         "oversees": may(by, Action.SEE_ALLOCATION),

@@ -14,6 +14,8 @@ import structlog
 
 from dure.hub.allocations import expiry, lending, promotion, reclaiming
 from dure.hub.allocations.models import Decision
+from dure.hub.incidents import stewarding
+from dure.hub.jobs import operations as jobs
 from dure.hub.people.gate import STEWARD
 from dure.hub.supply.models import Programme
 
@@ -30,11 +32,13 @@ class Step:
 
 
 def step(*, programme: Programme, now: datetime) -> Step:
-    """Expiry, reclaim, promotion, lending, in this order: freed servers are lent last."""
+    """Expiry, incidents, reclaim, promotion, lending, in this order: what is freed is lent last."""
     made: dict[str, Decision] = {}
     failed: dict[str, str] = {}
     expired = expiry.expire(programme=programme, now=now)
+    jobs.tidy(by=STEWARD, now=now)
     parts: dict[str, Callable[[], Decision | None]] = {
+        "incidents": lambda: stewarding.review(programme=programme, now=now),
         "reclaim": lambda: reclaiming.review(programme=programme, now=now),
         "waitlist": lambda: promotion.promote(programme=programme, by=STEWARD, now=now),
         "lending": lambda: lending.offer(programme=programme, now=now),

@@ -41,6 +41,13 @@ class Action(StrEnum):
     EDIT_BID = "edit bid"
     SEE_STUDY = "see study"
     ASK_STUDY = "ask study"
+    SEE_INCIDENT = "see incident"
+    END_INCIDENT = "end incident"
+    ANNOUNCE_MAINTENANCE = "announce maintenance"
+    DECIDE_REMOVAL = "decide removal"
+    RUN_JOB = "run job"
+    SEE_JOB = "see job"
+    CANCEL_JOB = "cancel job"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +123,15 @@ POLICY: Final[dict[Action, Callable[[User, Owned | None], bool]]] = {
     Action.EDIT_BID: _owner(Role.PROVIDER),
     Action.SEE_STUDY: _OVERSEERS,
     Action.ASK_STUDY: _OPERATOR,
+    # Of a cluster: its provider's people too, for theirs.
+    Action.SEE_INCIDENT: _role_or_owner(Role.OPERATOR, Role.AUDITOR),
+    Action.END_INCIDENT: _either(_OPERATOR, _owner(Role.PROVIDER)),
+    Action.ANNOUNCE_MAINTENANCE: _either(_OPERATOR, _owner(Role.PROVIDER)),
+    Action.DECIDE_REMOVAL: _OPERATOR,
+    # Whose a job is: its project's members (RUN, SEE), or who handed it in (CANCEL).
+    Action.RUN_JOB: _owner(Role.APPLICANT),
+    Action.SEE_JOB: _role_or_owner(Role.OPERATOR, Role.AUDITOR),
+    Action.CANCEL_JOB: _either(_OPERATOR, _owner(Role.APPLICANT)),
 }
 
 

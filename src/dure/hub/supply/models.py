@@ -47,7 +47,8 @@ class Provider(models.Model):
 
 
 class Cluster(models.Model):
-    """One engine's domain, and its agent's last word."""
+    """One engine's domain, and its agent's last word. `bound_revision`: the desired one at which
+    an entitlement last changed."""
 
     provider = models.ForeignKey(Provider, on_delete=models.PROTECT, related_name="clusters")
     key = models.CharField(max_length=64, unique=True)
@@ -56,6 +57,7 @@ class Cluster(models.Model):
     region = models.CharField(max_length=64)
     engine = models.CharField(max_length=16)
     desired_revision = models.PositiveBigIntegerField(default=0)
+    bound_revision = models.PositiveBigIntegerField(default=0)
     applied_revision = models.PositiveBigIntegerField(null=True)
     in_service_since = models.DateTimeField(null=True)
     last_seen_at = models.DateTimeField(null=True)

@@ -90,7 +90,7 @@ class LedgerEntry(models.Model):
                 name="ledger_void_names_what_it_voids",
             ),
             models.CheckConstraint(
-                condition=Q(kind__in=["DEPOSIT", "CHARGE", "REFUND", "PULLBACK", "VOID"]),
+                condition=Q(kind__in=["DEPOSIT", "CHARGE", "REFUND", "CREDIT", "PULLBACK", "VOID"]),
                 name="ledger_entry_kind_is_known",
             ),
         ]

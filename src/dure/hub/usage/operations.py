@@ -16,6 +16,8 @@ from django.db import transaction
 
 from dure.hub.allocations import binding
 from dure.hub.allocations.models import Allocation, Project
+from dure.hub.incidents import intake
+from dure.hub.jobs import notes
 from dure.hub.reports.queries import closed_until
 from dure.hub.supply.models import Cluster, Pool
 from dure.hub.usage.models import NodeOutage, UsageSegment
@@ -52,8 +54,10 @@ def accept_report(*, cluster: Cluster, report: Report, now: datetime) -> Receipt
     new_nodes = _new_outages(locked, report, pools, closed)
     UsageSegment.objects.bulk_create(new_usage, batch_size=BATCH)
     NodeOutage.objects.bulk_create(new_nodes, batch_size=BATCH)
+    differing += intake.note(cluster=locked, report=report, pools=pools, now=now)
     _note_agent(locked, report, differing, now)
     binding.worked(_first_work(new_usage))
+    notes.accept(cluster=locked, notes=report.jobs, said_at=report.said_at)
     accepted = len(new_usage) + len(new_nodes)
     return Receipt(accepted=accepted, known=len(report.usage) + len(report.nodes) - accepted)
 
@@ -103,7 +107,7 @@ def _note_agent(cluster: Cluster, report: Report, differing: list[Drift], now: d
 def _catch_up(cluster: Cluster, applied: int) -> None:
     """A hub restored from a backup counts on from the revision that its agent already holds."""
     if applied > cluster.desired_revision:
-        cluster.desired_revision = applied + 1
+        cluster.desired_revision = cluster.bound_revision = applied + 1
 
 
 def _segment_name(record: UsageRecord) -> str:

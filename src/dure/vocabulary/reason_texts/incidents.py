@@ -26,7 +26,9 @@ TEXTS: Final[dict[str, str]] = {
     "incidents.returned": _("Server {node} is back in service."),
     "incidents.restarted": _("Server {node} was started anew and is back in service."),
     "incidents.gone": _("Server {node} is no longer part of the cluster."),
-    "incidents.closed_by_hand": _("{who} declared the incident of server {node} over."),
+    "incidents.released_by_hand": _(
+        "{who} says that server {node} is repaired: it may go back into service."
+    ),
     "incidents.spare_same_block": _("Server {spare} of the same block stands in for it."),
     "incidents.spare_elsewhere": _(
         "No server of the same block was spare; server {spare} stands in for it."

@@ -52,7 +52,8 @@ TEXTS: Final[dict[str, str]] = {
         "the site."
     ),
     "job.started_elsewhere": _(
-        "The job was started at the site itself: it is ended there, on a Slurm cluster with scancel."
+        "The job was started at the site itself: it is ended there, on a Slurm cluster with "
+        "scancel."
     ),
     "job.lost": _("The site's scheduler no longer knows the job, nor how it ended."),
 }

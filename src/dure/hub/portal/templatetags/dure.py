@@ -49,6 +49,8 @@ TONES: Final = {
     "rejected": "negative",
     "executed": "negative",
     "failed": "negative",
+    "lasting": "negative",
+    "approved": "warning",
 }
 """The badge of each state; states not named here are neutral."""
 

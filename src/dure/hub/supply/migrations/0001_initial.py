@@ -52,6 +52,7 @@ class Migration(migrations.Migration):
                 ('region', models.CharField(max_length=64)),
                 ('engine', models.CharField(max_length=16)),
                 ('desired_revision', models.PositiveBigIntegerField(default=0)),
+                ('bound_revision', models.PositiveBigIntegerField(default=0)),
                 ('applied_revision', models.PositiveBigIntegerField(null=True)),
                 ('in_service_since', models.DateTimeField(null=True)),
                 ('last_seen_at', models.DateTimeField(null=True)),

@@ -76,7 +76,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='ledgerentry',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['DEPOSIT', 'CHARGE', 'REFUND', 'PULLBACK', 'VOID'])), name='ledger_entry_kind_is_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['DEPOSIT', 'CHARGE', 'REFUND', 'CREDIT', 'PULLBACK', 'VOID'])), name='ledger_entry_kind_is_known'),
         ),
         migrations.AddIndex(
             model_name='ledgerposting',

@@ -16,11 +16,12 @@ ENTRY_KINDS: Final[dict[str, Promise]] = {
     "DEPOSIT": pgettext_lazy("kind of ledger entry", "Award"),
     "CHARGE": pgettext_lazy("kind of ledger entry", "Use"),
     "REFUND": pgettext_lazy("kind of ledger entry", "Given back"),
+    "CREDIT": pgettext_lazy("kind of ledger entry", "Credit for an outage"),
     "PULLBACK": pgettext_lazy("kind of ledger entry", "Pull-back"),
     "VOID": pgettext_lazy("kind of ledger entry", "Undone"),
 }
 
-_TONES: Final = {"DEPOSIT": "positive", "CHARGE": "neutral", "REFUND": "info"}
+_TONES: Final = {"DEPOSIT": "positive", "CHARGE": "neutral", "REFUND": "info", "CREDIT": "info"}
 
 
 @register.filter
