@@ -28,6 +28,7 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # started as a file, this finds only its own folder
 
+from tests.newer_slurm import PROGRAMS, NotHere, programs_of  # noqa: E402  # see above
 from tests.private_postgresql import ServerFailed, binaries, serving  # noqa: E402  # see above
 
 from dure.cli.slurm_lab.packages import BROUGHT_BY, missing  # noqa: E402  # see above
@@ -50,13 +51,17 @@ NO_TESTS_CHOSEN: Final = 5
 KEPT: Final = frozenset({"DURE_WRITE_GOLDEN"})
 """The one setting of ours that a caller may hand through: golden texts are written anew."""
 
+SLURM: Final = tuple(sorted(set(BROUGHT_BY.values())))
+"""The packages of a lab."""
+
 APART: Final = ("tests/browser", "tests/system")
 
 
 @dataclass(frozen=True, slots=True)
 class Tier:
     """One kind of test. `needs`: Debian packages; `blocked`: whether sockets are refused; `beside`:
-    it begins with the first tier and has ended before the next one in this order begins.
+    it begins with the first tier and has ended before the next one in this order begins;
+    `slurm_of`: Debian's suite whose Slurm it runs on; `asked_by`: the setting that asks for it.
     """
 
     name: str
@@ -67,6 +72,8 @@ class Tier:
     blocked: bool = False
     postgresql: bool = False
     beside: bool = False
+    slurm_of: str = ""
+    asked_by: str = ""
 
 
 TIERS: Final = (
@@ -98,8 +105,25 @@ TIERS: Final = (
         ("tests",),
         "slurm",
         workers=LABS,
-        needs=tuple(sorted(set(BROUGHT_BY.values()))),
+        needs=SLURM,
         beside=True,
+    ),
+    Tier(
+        "Slurm, Debian 13",
+        ("tests",),
+        "any_slurm",
+        workers=WORKERS,
+        needs=SLURM,
+        slurm_of="trixie",
+    ),
+    Tier(
+        "Slurm, Debian sid",
+        ("tests",),
+        "any_slurm",
+        workers=WORKERS,
+        needs=SLURM,
+        slurm_of="sid",
+        asked_by="DURE_TEST_SID",  # sid moves: what breaks there is not a commit's fault
     ),
     Tier("processes", ("tests",), "processes and not slurm"),
     Tier("browser", ("tests/browser",), workers=WORKERS, needs=("chromium", "fonts-noto-cjk")),
@@ -240,7 +264,15 @@ def why_not(tier: Tier, given: Sequence[str], packages: Packages) -> str:
     paths, _ = split(given)
     if not roots(tier, paths):
         return "no test of it was asked for" if paths else "no test yet"
-    return packages.install(tier.needs)
+    if tier.asked_by and tier.asked_by not in os.environ:
+        return f"not asked for; {tier.asked_by}=1 make test runs it"
+    if unable := packages.install(tier.needs):
+        return unable
+    try:
+        _other_slurm(tier)
+    except NotHere as error:
+        return str(error)
+    return ""
 
 
 def run(tier: Tier, given: Sequence[str], home: Path) -> Result:
@@ -256,7 +288,7 @@ def run(tier: Tier, given: Sequence[str], home: Path) -> Result:
             done = subprocess.run(
                 command(tier, where, others, report),
                 cwd=ROOT,
-                env={**_environment(home), **leading},
+                env={**_environment(home), **leading, **_other_slurm(tier)},
                 stdout=subprocess.PIPE if tier.beside else None,
                 stderr=subprocess.STDOUT if tier.beside else None,
                 text=True,
@@ -282,6 +314,11 @@ def compile_kernels(given: Sequence[str], home: Path) -> None:
             stdout=subprocess.DEVNULL,
             check=False,
         )
+
+
+def _other_slurm(tier: Tier) -> dict[str, str]:
+    """The environment that leads the labs to another Slurm. Raises NotHere."""
+    return {PROGRAMS: str(programs_of(tier.slurm_of))} if tier.slurm_of else {}
 
 
 def _environment(home: Path) -> dict[str, str]:

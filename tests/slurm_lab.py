@@ -7,16 +7,23 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from tests.newer_slurm import PROGRAMS
+
 from dure.backends.slurm.site import SlurmPool, SlurmSite
 from dure.cli.slurm_lab import Lab, Shape
+
+OTHER_PROGRAMS: Final = os.environ.get(PROGRAMS, "")
+"""The folder of another Slurm's programs, where the tests are to run on that one."""
 
 PATIENCE_S: Final = 30.0
 OWN: Final = {"user": {"root"}, "account": {"root"}, "qos": {"normal"}}
@@ -44,7 +51,7 @@ def site_of(lab: Lab, *pools: SlurmPool) -> SlurmSite:
 def standing(shape: Shape | None = None) -> Iterator[Lab]:
     """A lab that is up, and gone at the end."""
     root = Path(tempfile.mkdtemp(prefix="dure-slurm-", dir="/tmp"))
-    lab = Lab(root, shape or Shape())
+    lab = Lab(root, replace(shape or Shape(), programs=OTHER_PROGRAMS))
     try:
         lab.up()
         yield lab

@@ -214,7 +214,8 @@ class Lab:
 
     def start_controller(self) -> None:
         """slurmctld, answering."""
-        self._execute([str(self._link("slurmctld"))], "slurmctld")
+        mild = ["-i"] if self.shape.programs else []  # 26.05 is not to miss what it never wrote
+        self._execute([str(self._link("slurmctld")), *mild], "slurmctld")
         self._wait(self._answers("scontrol", "ping"), "slurmctld", "slurmctld")
 
     def start_accounting(self) -> None:
