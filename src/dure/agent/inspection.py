@@ -88,13 +88,26 @@ def status(state: StateFolder) -> Status:
     )
 
 
-def planned(state: StateFolder, hub: SiteClient) -> tuple[str, ...]:
-    """What the next step would change, a line each. Raises a final `ClientError`."""
+class Planned(Frozen):
+    """What the next step would change: a line for each change, and the commands it would run."""
+
+    lines: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+
+
+def planned(state: StateFolder, hub: SiteClient, *, clock: Callable[[], datetime]) -> Planned:
+    """Changes nothing. Raises a final `ClientError`, or UnableToApplyNow where Slurm is away."""
     desired = _desired_now(state, hub)
     if desired is None:
-        return ()
-    observed = site.engine_holds(state.site(), folder=state.root)
-    return tuple(changes.line(change, observed) for change in diff(desired, observed))
+        return Planned()
+    config = state.site()
+    observed = site.engine_holds(config, folder=state.root, clock=clock)
+    change = diff(desired, observed)
+    lines = tuple(changes.line(one, observed) for one in change)
+    if not lines or not isinstance(config, SlurmConfig):
+        return Planned(lines=lines)
+    books = site.slurm_books(config, folder=state.root, clock=clock)
+    return Planned(lines=lines, commands=books.commands(change))
 
 
 def examined(

@@ -18,8 +18,10 @@ from dure.backends.contract import Observed
 from dure.backends.local import LocalBackend
 from dure.backends.local.journal import Journal
 from dure.backends.slurm.backend import SlurmBackend
-from dure.backends.slurm.held import read
+from dure.backends.slurm.binder import Binder
+from dure.backends.slurm.held import Record
 from dure.backends.slurm.site import SlurmSite
+from dure.backends.slurm.tools import Slurm
 from dure.vocabulary.frozen import Frozen
 
 REPORT_EVERY_S: Final = 30
@@ -98,12 +100,14 @@ def open_engine(config: SiteConfig, *, folder: Path, clock: Callable[[], datetim
     )
 
 
-def engine_holds(config: SiteConfig, *, folder: Path) -> Observed:
-    """What the engine was last told, read beside a running one; changes nothing."""
+def engine_holds(config: SiteConfig, *, folder: Path, clock: Callable[[], datetime]) -> Observed:
+    """What the engine holds, read beside a running one; changes nothing.
+
+    Raises UnableToApplyNow where Slurm is away.
+    """
     state = folder / config.engine_state
     if isinstance(config, SlurmConfig):
-        held = read(state)
-        return Observed(bindings=held.bindings, lent=held.lent, grace_s=held.grace_s)
+        return slurm_books(config, folder=folder, clock=clock).observed()
     path = state / "journal.sqlite"
     if not path.exists():
         return Observed()
@@ -114,3 +118,9 @@ def engine_holds(config: SiteConfig, *, folder: Path) -> Observed:
         )
     finally:
         journal.close()
+
+
+def slurm_books(config: SlurmConfig, *, folder: Path, clock: Callable[[], datetime]) -> Binder:
+    """Slurm's side of the bindings, to be looked at beside a running agent."""
+    state = folder / config.engine_state
+    return Binder(state, slurm=Slurm.of(config), site=config, record=Record(state), clock=clock)

@@ -105,7 +105,7 @@ def run(
     folder, now = StateFolder(state), clock(clock_offset_s)
     with errors_said():
         if dry_run:
-            agent_site_commands.print_plan(folder)
+            agent_site_commands.print_plan(folder, commands=False, offset_s=clock_offset_s)
             return
         site = folder.site()
         with folder.held(), open_engine(site, folder=state, clock=now) as engine:

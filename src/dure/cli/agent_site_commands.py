@@ -133,22 +133,31 @@ def doctor(state: State, *, clock_offset_s: ClockOffset = 0, as_json: AsJson = F
         raise typer.Exit(FAILED)
 
 
-def plan(state: State) -> None:
+def plan(
+    state: State,
+    *,
+    commands: Annotated[
+        bool, typer.Option("--commands", help="Print Slurm's commands instead, in their order.")
+    ] = False,
+    clock_offset_s: ClockOffset = 0,
+) -> None:
     """Print what the agent would change on this site now. Changes nothing."""
     with errors_said():
-        print_plan(StateFolder(state))
+        print_plan(StateFolder(state), commands=commands, offset_s=clock_offset_s)
+
+
+def print_plan(folder: StateFolder, *, commands: bool, offset_s: int) -> None:
+    """A line for each change, or for each command."""
+    with connect(folder.home()) as hub:
+        found = inspection.planned(folder, hub, clock=clock(offset_s))
+    lines = found.commands if commands else found.lines
+    nothing = "no command of Slurm" if commands and found.lines else "nothing to change"
+    typer.echo("\n".join(lines) if lines else nothing)
 
 
 def submit_script() -> None:
     """Print job_submit.lua: at a Slurm login node it says why a job is refused and what to do."""
     typer.echo(refusals.script(), nl=False)
-
-
-def print_plan(folder: StateFolder) -> None:
-    """A line for each change."""
-    with connect(folder.home()) as hub:
-        lines = inspection.planned(folder, hub)
-    typer.echo("\n".join(lines) if lines else "nothing to change")
 
 
 def _found(slurm_conf: Path | None, commands: str) -> tuple[SlurmConfig, tuple[str, ...]]:
