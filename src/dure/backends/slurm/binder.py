@@ -36,6 +36,7 @@ from dure.backends.slurm.accepting import accepted
 from dure.backends.slurm.bookkeeping import Bookkeeping
 from dure.backends.slurm.held import Held, Record, named
 from dure.backends.slurm.objects import Objects
+from dure.backends.slurm.reading import Books
 from dure.backends.slurm.site import SlurmSite
 from dure.backends.slurm.tools import Slurm
 from dure.backends.slurm.writing import Steps, steps
@@ -88,8 +89,7 @@ class Binder:
         books = self._books.books()
         held, _ = accepted(self._record.current, changes, site=self._site, books=books)
         planned = self._steps(held, books.ours, known=books.accounts_of, strays=True)
-        waves = (*planned.reductions, *planned.increases)
-        return tuple(str(step) for wave in waves for step in wave)
+        return tuple(str(step) for step in (*planned.reductions, *planned.increases))
 
     def refresh(self) -> None:
         """What time brought. Raises UnableToApplyNow."""
@@ -98,7 +98,7 @@ class Binder:
         try:
             now = self._clock()
             if self._edge is not None and now >= self._edge:
-                self._enforce()
+                self._enforce(self._books.books())
             if self._untidy and self._told:
                 self._tidy(now)
         finally:
@@ -116,7 +116,7 @@ class Binder:
             return refused
         self._record.keep(named(held, self._site))
         self._told = True
-        written = self._enforce()
+        written = self._enforce(books)
         if written.in_force and not written.failed:
             return refused
         why = written.failed[0] if written.failed else UnableToApplyNow("slurmctld is behind")
@@ -126,11 +126,10 @@ class Binder:
             for change, error in zip(changes, refused, strict=True)
         )
 
-    def _enforce(self) -> _Written:
-        """Slurm is made to have what is held."""
+    def _enforce(self, books: Books) -> _Written:
+        """Slurm is made to have what is held, from what it has."""
         held, now = self._record.current, self._clock()
         refusals.keep(held, self._site, now=now)
-        books = self._books.books()
         planned = self._steps(held, books.ours, known=books.accounts_of, strays=self._told)
         self._edge = entitlements.next_edge(held, now)
         self._untidy = True
@@ -171,15 +170,7 @@ class Binder:
 
     def _remove(self, want: Objects) -> list[Exception]:
         """What is ours, not wanted and quiet goes."""
-        waves = tidying.removals(
-            self._books.books(),
-            want,
-            self._books.busy(),
-            self._books.people(),
-            cluster=self._site.cluster,
-            alone=self._books.alone(),
-        )
-        return self._books.write(waves)
+        return self._books.write(self._books.removing(want, self._books.busy()))
 
 
 def _holds(change: Change, found: Observed) -> bool:

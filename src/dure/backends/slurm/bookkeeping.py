@@ -19,21 +19,18 @@ from typing import Final
 from dure.backends import durable
 from dure.backends.contract import ChangeRefused, UnableToApplyNow
 from dure.backends.slurm import comparing, reading
-from dure.backends.slurm.objects import Limits
+from dure.backends.slurm.objects import Limits, Objects
 from dure.backends.slurm.reading import Books, InForce
 from dure.backends.slurm.site import SlurmSite
-from dure.backends.slurm.tidying import Busy, Person
+from dure.backends.slurm.tidying import Busy, Person, removals
 from dure.backends.slurm.tools import Slurm
-from dure.backends.slurm.writing import Command, Load, Wave
+from dure.backends.slurm.writing import Command, Load, Step
 
 _START: Final = "%Y-%m-%dT%H:%M:%S"
 
 OLD_S: Final = 300.0
 SKEW: Final = timedelta(minutes=6)
 """munge refuses clocks that differ by more than five minutes."""
-
-SIDE_BY_SIDE: Final = 4
-"""Commands at once: each mostly waits; eight gave the database locks to wait for."""
 
 IN_FORCE_S: Final = 5.0
 LOOK_EVERY_S: Final = 0.05
@@ -75,13 +72,18 @@ class Bookkeeping:
         """What slurmctld obeys of every QOS. Raises UnableToApplyNow."""
         return reading.qos_in_force(self._slurm.ask(*reading.IN_FORCE))
 
-    def write(self, waves: Iterable[Wave]) -> list[Exception]:
-        """Carries them out, a wave after the other, and goes on after what did not work."""
-        failed: list[Exception] = []
-        for wave in waves:
-            with ThreadPoolExecutor(min(SIDE_BY_SIDE, len(wave))) as hands:
-                failed += [error for error in hands.map(self._step, wave) if error]
-        return failed
+    def write(self, steps: Iterable[Step]) -> list[Exception]:
+        """Carries them out in order. What Slurm refuses is returned, and the rest goes on; where
+        Slurm is away, the rest is not tried."""
+        refused: list[Exception] = []
+        for step in steps:
+            try:
+                self._write(step)
+            except ChangeRefused as error:
+                refused.append(error)
+            except UnableToApplyNow as error:
+                return [error, *refused]
+        return refused
 
     def await_limits(self, limits: Mapping[str, Limits]) -> dict[str, InForce]:
         """Waits until slurmctld obeys these limits of QOS; what it obeys then, or in the end."""
@@ -101,6 +103,17 @@ class Bookkeeping:
             qos=frozenset(qos for qos, _, _ in rows),
             accounts=frozenset(account for _, account, _ in rows),
             people=frozenset((user, account) for _, account, user in rows),
+        )
+
+    def removing(self, want: Objects, busy: Busy) -> tuple[Step, ...]:
+        """What makes that go which is ours, not wanted and quiet. Raises UnableToApplyNow."""
+        return removals(
+            self.books(),
+            want,
+            busy,
+            self.people(),
+            cluster=self._site.cluster,
+            alone=self.alone(),
         )
 
     def people(self) -> dict[str, Person]:
@@ -134,15 +147,12 @@ class Bookkeeping:
         said = self._slurm.ask("sacctmgr", "-nP", *asked)
         return [line for line in said.splitlines() if line.partition("|")[0].isdigit()]
 
-    def _step(self, step: Command | Load) -> Exception | None:
-        try:
-            if isinstance(step, Command):
-                self._slurm.do("sacctmgr", *step.argv)
-                return None
-            path = self._folder / "load.cfg"
-            durable.write(path, step.text.encode(), mode=0o600)
-            self._slurm.do("sacctmgr", "-i", "load", f"file={path}", timeout_s=LOAD_S)
-            path.unlink()
-        except (UnableToApplyNow, ChangeRefused) as error:
-            return error
-        return None
+    def _write(self, step: Step) -> None:
+        match step:
+            case Command(argv):
+                self._slurm.do("sacctmgr", *argv)
+            case Load(text):
+                path = self._folder / "load.cfg"
+                durable.write(path, text.encode(), mode=0o600)
+                self._slurm.do("sacctmgr", "-i", "load", f"file={path}", timeout_s=LOAD_S)
+                path.unlink()

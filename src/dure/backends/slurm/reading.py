@@ -37,6 +37,8 @@ class Books:
     ours: Objects
     others_qos: frozenset[str] = frozenset()
     others_accounts: frozenset[str] = frozenset()
+    above_others: frozenset[str] = frozenset()
+    """Accounts of ours under which the site has put accounts of its own."""
     accounts_of: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Whoever has an association on this cluster, and in which accounts, ours and others."""
 
@@ -63,11 +65,13 @@ def books(qos: str, accounts: str, associations: str) -> Books:
     kept: dict[str, Account] = {}
     seats: dict[Seat, Association] = {}
     people: dict[str, set[str]] = {}
+    above: set[str] = set()
     for row in rows(associations, 11):
         account, user, partition, parent, granted, default, *limits, priority = row
         if user:
             people.setdefault(user, set()).add(account)
         if account not in marked:
+            above.add(parent)
             continue
         limit = _limits(*limits)
         if user:
@@ -87,6 +91,7 @@ def books(qos: str, accounts: str, associations: str) -> Books:
         ours=Objects(qos=ours, accounts=kept, associations=seats),
         others_qos=frozenset(one.name for one in all_qos) - ours.keys(),
         others_accounts=frozenset(everybody - marked.keys()),
+        above_others=frozenset(above & marked.keys()),
         accounts_of={user: frozenset(accounts) for user, accounts in people.items()},
     )
 

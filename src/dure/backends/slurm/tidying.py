@@ -1,16 +1,17 @@
 """What of ours may go from Slurm for good, and how. Pure.
 
 - What was removed is quiet when no job of it waits, runs or is ending, and goes `QUIET_S` later.
-- People leave their seats first, then the accounts go, then the QOS, then the account above all.
-- Whose default account goes gets another of his; with the last seat sacctmgr deletes the user too.
-  An administrator of Slurm is never deleted with a seat: his association goes with the account.
-- Where slurmdbd serves other clusters, only this cluster's associations go with an account, and
-  what those clusters may use too stays: the account's name and the QOS `lent`.
+- People who sit nowhere else go first, then single seats, then whole accounts, then the QOS.
+- Whose default account goes gets another of his before: sacctmgr refuses otherwise. No administrator
+  of Slurm is ever deleted.
+- An account of ours under which the site has put one of its own stays: both would go.
+- Where slurmdbd serves other clusters too, only this cluster's associations go: the names of
+  accounts and people and the QOS `lent` may be in use there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -20,7 +21,7 @@ from dure.backends.slurm.held import Held, Retired
 from dure.backends.slurm.objects import Objects, Seat
 from dure.backends.slurm.reading import Books
 from dure.backends.slurm.site import SlurmSite
-from dure.backends.slurm.writing import Command, Wave, chunks, place, waves
+from dure.backends.slurm.writing import Command, Step, chunks, place
 
 QUIET_S: Final = 60
 """sacct is some seconds behind, and an agent reports every 30 s."""
@@ -81,43 +82,67 @@ def removals(
     *,
     cluster: str,
     alone: bool,
-) -> tuple[Wave, ...]:
+) -> tuple[Step, ...]:
     """What may go now of what is not wanted."""
     have = books.ours
-    seats = [
+    gone = {
         seat
         for seat in have.associations
         if seat not in want.associations and (seat.user, seat.account) not in busy.people
-    ]
-    leaving = [seat for seat in seats if not _keeps_record(seat, people, books)]
-    staying = {seat.account for seat in have.associations.keys() - set(seats)}
-    accounts = [
+    }
+    staying = {seat.account for seat in have.associations.keys() - gone}
+    accounts = {
         name
-        for name in sorted(have.accounts.keys() - want.accounts.keys() - {names.TOP})
-        if name not in busy.accounts and name not in staying
-    ]
-    used = {q for s, one in have.associations.items() if s.account in staying for q in one.qos}
-    qos = [
-        name
-        for name in sorted(have.qos.keys() - want.qos.keys())
-        if name not in busy.qos | used and (alone or name != names.LENT)
-    ]
-    last = names.TOP in have.accounts.keys() - want.accounts.keys()
-    top = [names.TOP] if last and set(accounts) == have.accounts.keys() - {names.TOP} else []
-    where = () if alone else (f"cluster={cluster}",)
-    return waves(
-        list(_other_defaults(leaving, people, books, cluster)),
-        list(_seats(leaving, cluster)),
-        [_delete("account", chunk, where) for chunk in chunks(accounts)],
-        [_delete("qos", chunk) for chunk in chunks(qos)],
-        [_delete("account", chunk, where) for chunk in chunks(top)],
+        for name in have.accounts.keys() - want.accounts.keys() - {names.TOP}
+        if name not in busy.accounts | staying | books.above_others
+    }
+    if (
+        names.TOP not in books.above_others
+        and have.accounts.keys() - want.accounts.keys() - accounts == {names.TOP}
+    ):
+        accounts.add(names.TOP)
+    used = {q for one in have.associations.values() if one.seat not in gone for q in one.qos}
+    qos = have.qos.keys() - want.qos.keys() - busy.qos - used - (set() if alone else {names.LENT})
+    left = _without_account(gone, people, books) if alone else set()
+    sitting = {seat for seat in gone if seat.user not in left}
+    last = _leaves_first(accounts)
+    return (
+        *(_delete("user", chunk) for chunk in chunks(sorted(left))),
+        *_other_defaults(sitting, people, books, cluster),
+        *_seats((s for s in sitting if _goes_alone(s, accounts, people, books)), cluster),
+        *(_delete("account", chunk, (f"cluster={cluster}",)) for chunk in chunks(last)),
+        *(_delete("account", chunk) for chunk in chunks(last if alone else ())),
+        *(_delete("qos", chunk) for chunk in chunks(sorted(qos))),
     )
 
 
-def _keeps_record(seat: Seat, people: Mapping[str, Person], books: Books) -> bool:
+def _leaves_first(accounts: Collection[str]) -> list[str]:
+    return sorted(accounts, key=lambda name: (name == names.TOP, name))
+
+
+def _goes_alone(
+    seat: Seat, accounts: Collection[str], people: Mapping[str, Person], books: Books
+) -> bool:
+    """Whose account stays; sacctmgr deletes with the last seat the user too."""
+    if seat.account in accounts:
+        return False
     person = people.get(seat.user)
     only = books.accounts_of.get(seat.user, frozenset()) <= {seat.account}
-    return only and person is not None and person.administrator
+    return not (only and person is not None and person.administrator)
+
+
+def _without_account(gone: set[Seat], people: Mapping[str, Person], books: Books) -> set[str]:
+    """Who sits nowhere any more, on this cluster that is the only one."""
+    left: dict[str, set[str]] = {}
+    for seat in gone:
+        left.setdefault(seat.user, set()).add(seat.account)
+    return {
+        user
+        for user, accounts in left.items()
+        if books.accounts_of.get(user, frozenset()) <= accounts
+        and user in people
+        and not people[user].administrator
+    }
 
 
 def _other_defaults(

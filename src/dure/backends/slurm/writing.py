@@ -6,7 +6,8 @@
 - What is set alike is set by one command for many names: each costs a fifth of a second at least,
   wherever it runs. New accounts and members beyond a dozen are read from one file by sacctmgr's
   `load`, which without `clean` only adds.
-- The commands of one wave touch different objects and may run side by side; waves may not.
+- One after the other: slurmdbd 22.05 ends itself (`fatal`) where two deletions meet in a deadlock
+  of the database (seen with four side by side).
 """
 
 from __future__ import annotations
@@ -59,7 +60,6 @@ class Load(NamedTuple):
 
 
 Step = Command | Load
-Wave = tuple[Step, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,8 @@ class Steps:
     """What to do: everything that takes away, then everything that gives; and what Slurm has in
     between."""
 
-    reductions: tuple[Wave, ...]
-    increases: tuple[Wave, ...]
+    reductions: tuple[Step, ...]
+    increases: tuple[Step, ...]
     reduced: Objects
 
 
@@ -77,38 +77,26 @@ def steps(
 ) -> Steps:
     """`known` are the users whom Slurm has; `strays`: whether what is not wanted is closed."""
     lower = _reduced(have, want, strays=strays)
-    first = [*_new_top(have, want, cluster), *_new_qos(have, want, lent=True)]
-    adding = list(_new_accounts(have, want, cluster))
-    seating = list(_new_seats(have, want, cluster))
-    if len(adding) + len(seating) > FEW:
-        people: list[list[Step]] = [[Load(_file(have, want, cluster, known))]]
-    else:
-        people = [[*adding], *_apart(seating)]
+    people = [*_new_accounts(have, want, cluster), *_new_seats(have, want, cluster)]
+    if len(people) > FEW:
+        people = [Load(_file(have, want, cluster, known))]
     return Steps(
-        reductions=waves(
-            [
-                *_changed_qos(have.qos, lower.qos),
-                *_changed_accounts(have.accounts, lower.accounts, cluster),
-                *_changed_seats(have.associations, lower.associations, cluster),
-            ]
+        reductions=(
+            *_changed_qos(have.qos, lower.qos),
+            *_changed_accounts(have.accounts, lower.accounts, cluster),
+            *_changed_seats(have.associations, lower.associations, cluster),
         ),
-        increases=waves(
-            first,
-            [
-                *_new_qos(have, want, lent=False),
-                *_changed_qos(lower.qos, want.qos),
-                *_changed_accounts(lower.accounts, want.accounts, cluster),
-            ],
+        increases=(
+            *_new_top(have, want, cluster),
+            *_new_qos(have, want, lent=True),
+            *_new_qos(have, want, lent=False),
+            *_changed_qos(lower.qos, want.qos),
+            *_changed_accounts(lower.accounts, want.accounts, cluster),
             *people,
-            list(_changed_seats(lower.associations, want.associations, cluster)),
+            *_changed_seats(lower.associations, want.associations, cluster),
         ),
         reduced=lower,
     )
-
-
-def waves(*several: Sequence[Step]) -> tuple[Wave, ...]:
-    """Without the empty ones."""
-    return tuple(tuple(wave) for wave in several if wave)
 
 
 # What is in between
@@ -238,7 +226,7 @@ def _new_accounts(have: Objects, want: Objects, cluster: str) -> Iterator[Step]:
             yield Command(("-i", "add", "account", chunk, f"cluster={cluster}", *words))
 
 
-def _new_seats(have: Objects, want: Objects, cluster: str) -> Iterator[Command]:
+def _new_seats(have: Objects, want: Objects, cluster: str) -> Iterator[Step]:
     new: dict[tuple[bool, str, str], list[tuple[str, Words]]] = {}
     for seat, one in want.associations.items():
         if seat not in have.associations:
@@ -250,20 +238,6 @@ def _new_seats(have: Objects, want: Objects, cluster: str) -> Iterator[Command]:
         for settings, alike in _alike(people):
             for chunk in chunks(alike):
                 yield Command(("-i", "add", "user", chunk, *where, *settings))
-
-
-def _apart(commands: Iterable[Command]) -> list[list[Step]]:
-    """Each person in one command of a wave: two that add somebody new would meet."""
-    waves: list[list[Step]] = []
-    last: dict[str, int] = {}
-    for command in commands:
-        people = command.argv[3].split(",")
-        at = 1 + max(last.get(person, -1) for person in people)
-        last.update(dict.fromkeys(people, at))
-        if at == len(waves):
-            waves.append([])
-        waves[at].append(command)
-    return waves
 
 
 def _file(have: Objects, want: Objects, cluster: str, known: Collection[str]) -> str:
