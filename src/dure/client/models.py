@@ -277,7 +277,7 @@ class LedgerEntryView(View):
     """One leg of a ledger transaction; the legs of a transaction sum to zero."""
 
     transaction: str
-    kind: Literal["CHARGE", "REFUND", "PULLBACK", "DEPOSIT", "VOID"]
+    kind: Literal["CHARGE", "REFUND", "CREDIT", "PULLBACK", "DEPOSIT", "VOID"]
     account: str
     allocation: str | None
     accelerator_seconds: int
