@@ -198,7 +198,7 @@ def test_a_short_outage_gives_nothing_back() -> None:
 
 def test_only_maintenance_announced_in_time_gives_no_credit() -> None:
     full = snapshot(node("n1", since=NOW), incidents=(running(),), promises=(promise(4),))
-    starts, ends = NOW - 30 * MINUTE, NOW + HOUR
+    starts, ends = NOW - 30 * MINUTE, NOW
     window = Window(id="m1", pool="p", starts=starts, ends=ends, announced=starts - 7 * DAY)
     late = window.model_copy(update={"announced": starts - 6 * DAY})
     elsewhere = window.model_copy(update={"nodes": ("n4",)})
@@ -224,6 +224,23 @@ def test_a_node_under_maintenance_opens_a_low_incident_that_names_it() -> None:
     assert isinstance(opened, Open)
     assert (opened.severity, opened.window) == ("low", "m1")
     assert opened.reason.code == "incidents.planned"
+
+
+def test_a_node_under_maintenance_is_out_though_it_runs_and_back_when_it_is_over() -> None:
+    window = Window(
+        id="m1", pool="p", nodes=("n1",), starts=NOW - HOUR, ends=NOW + HOUR, announced=NOW - HOUR
+    )
+    (opened,) = planned(snapshot(windows=(window,))).intents
+    assert isinstance(opened, Open)
+    assert (opened.node, opened.cause, opened.starts) == ("n1", "drained", NOW - HOUR)
+    known = running(cause="drained")
+    assert planned(snapshot(incidents=(known,), windows=(window,))).intents == ()
+    over = window.model_copy(update={"ends": NOW - 20 * MINUTE})
+    (ended,) = planned(
+        snapshot(node("n1", since=NOW - 9 * HOUR), incidents=(known,), windows=(over,))
+    ).intents
+    assert isinstance(ended, Close)
+    assert ended.ends == NOW - 20 * MINUTE
 
 
 def test_a_node_that_fails_far_more_often_than_the_others_is_proposed_for_removal() -> None:

@@ -66,7 +66,13 @@ def _opened(
             yield _found("twice", where)
         if one.starts > plan.header.now:
             yield _found("period", f"{where} starts {one.starts.isoformat()}")
-        out = states.get(place) in {"down", "draining"}
+        maintained = any(
+            w.pool == one.pool
+            and (not w.nodes or one.node in w.nodes)
+            and w.starts <= plan.header.now < w.ends
+            for w in snapshot.windows
+        )
+        out = states.get(place) in {"down", "draining"} or maintained
         if not out and place not in {reported.get(fault) for fault in one.faults}:
             yield _found("unfounded", where)
         if one.spare and states.get((one.pool, one.spare)) != "up":

@@ -1,7 +1,8 @@
 """What opens, joins and ends incidents, what owners get back, which nodes are proposed for removal.
 
 - One incident a node at a time. Whatever else the node shows meanwhile joins it.
-- A node that is out, whoever took it out, opens one; so does a device that must be started anew.
+- A node that is out, whoever took it out, opens one; so does a device that must be started anew,
+  and maintenance while it runs, whatever the node shows.
   A node of which nothing is known (`unknown`) neither opens nor ends one.
 - An incident that keeps its node out (`drains`) ends when the node was started anew; any other when
   the node is back; every one when the node is no more.
@@ -115,6 +116,14 @@ class _Seen:
         running = (w for w in self.windows if w.starts <= self.now < w.ends and w.covers(*place))
         return next(running, None)
 
+    def windows_over(self, node: NodeFacts, incident: Incident) -> list[datetime]:
+        """When maintenance of the node ended during its incident."""
+        return [
+            w.ends
+            for w in self.windows
+            if w.covers(node.pool, node.node) and incident.starts < w.ends <= self.now
+        ]
+
 
 def _room(
     pools: Iterable[PoolFacts],
@@ -150,19 +159,20 @@ def _one(place: Place, seen: _Seen) -> Iterator[Change]:
     joined = _joined(incident, node, faults)
     if joined is not None:
         yield joined
-    elif (ended := _ended(incident, node, seen.now)) is not None:
+    elif (ended := _ended(incident, node, seen)) is not None:
         yield ended
 
 
 def _opened(node: NodeFacts, faults: list[Fault], seen: _Seen) -> Open | None:
     """A new incident where the node is out, or a device of it has to be started anew."""
-    out = node.state in {"down", "draining"} and not _still_ours(node)
+    window = seen.window((node.pool, node.node))
+    down = node.state in {"down", "draining"} and not _still_ours(node)
+    out = down or (window is not None and node.state == "up")
     if not out and not faults:
         return None
-    cause = _cause(node) if out else "device"
-    window = seen.window((node.pool, node.node))
+    cause = _cause(node, window) if out else "device"
     spare, says = _spare(node, seen)
-    starts = node.since if out else min(fault.at for fault in faults)
+    starts = node.since if down else window.starts if window else min(f.at for f in faults)
     severity: Severity = "high" if seen.room.get(node.pool, 0) < 0 else "medium"
     if window is not None or cause in {"drained", "removed"}:
         severity = "low" if severity == "medium" or window is not None else severity
@@ -191,10 +201,10 @@ def _still_ours(node: NodeFacts) -> bool:
     )
 
 
-def _cause(node: NodeFacts) -> Cause:
+def _cause(node: NodeFacts, window: Window | None) -> Cause:
     if node.reason.startswith(OURS + REMOVAL):
         return "removed"
-    return "drained" if node.state == "draining" else "failed"
+    return "failed" if node.state == "down" and window is None else "drained"
 
 
 def _why(node: NodeFacts, cause: Cause, faults: list[Fault], window: Window | None) -> Reason:
@@ -256,15 +266,16 @@ def _joined(incident: Incident, node: NodeFacts, faults: list[Fault]) -> Join | 
     )
 
 
-def _ended(incident: Incident, node: NodeFacts, now: datetime) -> Close | None:
+def _ended(incident: Incident, node: NodeFacts, seen: _Seen) -> Close | None:
+    now = seen.now
     if incident.drains:
         started_anew = node.booted is not None and node.booted > incident.starts
         if not started_anew or node.state in {"down", "unknown"}:
             return None
         ends = node.booted or now
         code = "incidents.restarted"
-    elif node.state == "up":
-        ends, code = node.since, "incidents.returned"
+    elif node.state == "up" and seen.window((node.pool, node.node)) is None:
+        ends, code = max([node.since, *seen.windows_over(node, incident)]), "incidents.returned"
     else:
         return None
     within = min(max(ends, incident.starts), now)
