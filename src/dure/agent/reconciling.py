@@ -17,6 +17,7 @@ import structlog
 
 from dure.agent import changes
 from dure.backends.contract import (
+    AppliesTogether,
     Backend,
     Change,
     ChangeRefused,
@@ -96,6 +97,8 @@ def _observe(backend: Backend) -> Observed:
 
 
 def _apply_all(backend: Backend, planned: tuple[Change, ...], before: Observed) -> list[Failure]:
+    if isinstance(backend, AppliesTogether):
+        return _apply_together(backend, planned)
     failures: list[Failure] = []
     still_promised: set[str | None] = set()
     for change in planned:
@@ -104,26 +107,43 @@ def _apply_all(backend: Backend, planned: tuple[Change, ...], before: Observed) 
             why = "waits for a reduction on this pool that was not possible yet"
             failures.append(Failure(changes.subject(change), "retry", why))
             continue
-        failure = _apply(backend, change)
-        if failure is not None:
-            failures.append(failure)
+        error = _error_of(backend, change)
+        if error is not None:
+            failures.append(_failure(change, error))
             if not more:
                 still_promised.add(changes.pool(change))
     return failures
 
 
-def _apply(backend: Backend, change: Change) -> Failure | None:
-    about = changes.subject(change)
+def _apply_together(backend: AppliesTogether, planned: tuple[Change, ...]) -> list[Failure]:
+    """The engine itself makes no increase before its reductions are in force."""
+    try:
+        errors = backend.apply_together(planned) if planned else ()
+    except Exception as error:  # noqa: BLE001  # stops this pass only; logged and reported
+        errors = (error,) * len(planned)
+    return [
+        _failure(change, error)
+        for change, error in zip(planned, errors, strict=True)
+        if error is not None
+    ]
+
+
+def _error_of(backend: Backend, change: Change) -> Exception | None:
     try:
         backend.apply(change)
-    except UnableToApplyNow as error:
-        return Failure(about, "retry", str(error))
-    except ChangeRefused as error:
-        return Failure(about, "final", str(error))
     except Exception as error:  # noqa: BLE001  # stops this change only; logged and reported
-        _log.exception("change.failed", subject=about)
-        return Failure(about, "unknown", f"{type(error).__name__}: {error}")
+        return error
     return None
+
+
+def _failure(change: Change, error: Exception) -> Failure:
+    about = changes.subject(change)
+    if isinstance(error, UnableToApplyNow):
+        return Failure(about, "retry", str(error))
+    if isinstance(error, ChangeRefused):
+        return Failure(about, "final", str(error))
+    _log.error("change.failed", subject=about, exc_info=error)
+    return Failure(about, "unknown", f"{type(error).__name__}: {error}")
 
 
 def _with_reason(state: str, why: str | None) -> str:

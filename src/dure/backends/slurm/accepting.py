@@ -62,6 +62,9 @@ def _next(held: Held, change: Change, site: SlurmSite, books: Books) -> Held:
 
 def _set_binding(held: Held, binding: Binding, site: SlurmSite, books: Books) -> Held:
     pool = _pool(site, binding.pool)
+    before = held.binding(binding.allocation, binding.pool)
+    if before is not None and not binding.generation:  # as it was found: see `comparing`
+        binding = binding.model_copy(update={"generation": before.generation})
     on_pool = [b for b in held.bindings if b.pool == binding.pool]
     admission.check_binding(binding, held=on_pool, capacity=pool.accelerators)
     _free("QOS", (names.allocation_qos(binding.allocation, pool.suffix),), books.others_qos)

@@ -2,8 +2,8 @@
 
 - What was removed is quiet when no job of it waits, runs or is ending, and goes `QUIET_S` later.
 - People who sit nowhere else go first, then single seats, then whole accounts, then the QOS.
-- Whose default account goes gets another of his before: sacctmgr refuses otherwise. No administrator
-  of Slurm is ever deleted.
+- Whose default account goes gets another of his before: sacctmgr refuses otherwise. Administrators
+  of Slurm are never deleted.
 - An account of ours under which the site has put one of its own stays: both would go.
 - Where slurmdbd serves other clusters too, only this cluster's associations go: the names of
   accounts and people and the QOS `lent` may be in use there.
