@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.slurm_lab import OTHER_PROGRAMS, eventually, standing, state, submit
+from tests.slurm_lab import OTHER_PROGRAMS, empty, eventually, standing, state, submit
 
 from dure.cli.slurm_lab import Lab, NoLabHere, Shape
 from dure.cli.slurm_lab.ports import claimed
@@ -77,10 +77,17 @@ def test_another_user_of_this_machine_submits_and_the_job_is_that_users(clean_sl
     eventually(lambda: state(clean_slurm, job) == "COMPLETED")
 
 
-def test_after_a_test_nothing_of_it_is_left(slurm_lab: Lab) -> None:
-    """Runs after the tests above, and finds nothing of theirs."""
+def test_what_a_test_made_is_gone_after_it(slurm_lab: Lab) -> None:
+    slurm_lab.run("sacctmgr", "-i", "add", "account", "org-b")
+    slurm_lab.run("sacctmgr", "-i", "add", "qos", "g-b")
+    slurm_lab.run("sacctmgr", "-i", "add", "user", "games", "account=org-b", "qos=g-b")
+    submit(slurm_lab, "--gres=gpu:1", run="trap '' TERM; sleep 60")
+    slurm_lab.run("scontrol", "update", "nodename=n5", "state=drain", "reason=test")
+    empty(slurm_lab)
     assert not slurm_lab.run("squeue", "-h")
-    for kind, name, own in (("account", "account", "root"), ("qos", "name", "normal")):
+    for kind, name, own in (
+        ("account", "account", "root"), ("qos", "name", "normal"), ("user", "user", "root"),
+    ):  # fmt: skip
         asked = ("sacctmgr", "-n", "-P", "list", kind, f"format={name}")
         assert set(slurm_lab.run(*asked).split()) == {own}
     assert set(slurm_lab.states().values()) == {"idle"}
