@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from wsgiref.simple_server import make_server
 
 import pytest
 import yaml
-from tests.slurm_lab import standing
+from tests.slurm_lab import eventually, standing, state, submit
+from tests.unit.agent.site_hub import CLUSTER, ONE_TIME, Quiet, Server, SiteHub
 from typer.testing import CliRunner, Result
 
 from dure.cli.agent_commands import app
 from dure.cli.slurm_lab import Lab, Shape
+from dure.protocol import Binding, Desired, LentShare, MemberAccess
 
 pytestmark = pytest.mark.slurm
 
@@ -94,3 +100,84 @@ def test_a_cluster_that_does_not_answer_is_one_sentence(lab: Lab, tmp_path: Path
         lab.start_controller()
     assert re.search(r"problem +slurmctld: .* is DOWN", output)
     assert "Traceback" not in output
+
+
+@contextmanager
+def hub() -> Iterator[tuple[SiteHub, str]]:
+    """A hub on loopback, and its address."""
+    made = SiteHub()
+    server = make_server("127.0.0.1", 0, made, server_class=Server, handler_class=Quiet)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield made, f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        made.database.close()
+
+
+def wanted() -> Desired:
+    """Half of the lab to one project, all of it lent to another; both have the user root."""
+    members = (MemberAccess(username="root"),)
+    now = datetime.now(UTC).replace(microsecond=0)
+    binding = Binding(
+        allocation="A-1", project="own", pool="pool-1", servers=1, accelerators=4,
+        members=members, starts=now - timedelta(days=1), ends=now + timedelta(days=1), generation=1,
+    )  # fmt: skip
+    share = LentShare(project="guest", pool="pool-1", order=0, max_accelerators=8, members=members)
+    return Desired(cluster=CLUSTER, revision=4, bindings=(binding,), lent=(share,))
+
+
+def listed(lab: Lab) -> str:
+    """Everything of the accounting, as Slurm prints it."""
+    asked = {
+        "qos": "name,description,priority,grptres,flags,preempt",
+        "account": "account,description,organization",
+        "user": "user,defaultaccount,adminlevel",
+        "assoc": "cluster,account,user,partition,qos,defaultqos,grptres,parentname",
+    }
+    return "\n".join(
+        lab.run("sacctmgr", "-nP", "show", kind, f"format={fields}")
+        for kind, fields in asked.items()
+    )
+
+
+def test_a_cluster_in_use_is_bound_and_left_without_a_trace(lab: Lab, tmp_path: Path) -> None:
+    for command in (
+        ("add", "account", "chem", "Description=chemists", "Organization=uni"),
+        ("add", "qos", "g-urgent", "set", "Priority=50", "GrpTRES=gres/gpu=2"),
+        ("add", "user", "root", "account=chem"),
+        ("modify", "user", "where", "name=root", "account=chem", "set", "qos=normal,g-urgent"),
+    ):
+        lab.run("sacctmgr", "-i", *command)
+    own = submit(lab, "-A", "chem", "-q", "g-urgent", "--gres=gpu:1", run="sleep 600")
+    eventually(lambda: state(lab, own) == "RUNNING")
+    before = listed(lab)
+    folder = ["--state", str(tmp_path)]
+    with hub() as (portal, address):
+        pool = ["--partition", "main", "--pool", "pool-1", "--model", "B200"]
+        dure("enrol", "--hub", address, "--token", ONE_TIME, *pool, *folder, lab=lab)
+        portal.want(wanted())
+        plan = dure("plan", *folder, lab=lab).output
+        assert "allocation A-1 on pool-1: nothing -> accelerators: 4, active" in plan
+        commands = dure("plan", "--commands", *folder, lab=lab).output
+        assert re.search(r"sacctmgr -i add qos g-a-1\S* set .*GrpTRES=gres/gpu=4", commands)
+        assert listed(lab) == before  # so far nothing was changed
+        dure("run", "--once", *folder, lab=lab)
+        assert listed(lab) != before
+        assert "nothing to change" in dure("plan", *folder, lab=lab).output
+        ours = submit(lab, "-A", "p-own", "--gres=gpu:1", run="sleep 600")
+        eventually(lambda: state(lab, ours) == "RUNNING")
+        look = dure("leave", *folder, lab=lab).output
+        assert f"jobs in the way: {ours}" in look
+        assert "nothing was changed" in look
+        assert "--cancel-jobs" in dure("leave", "--yes", *folder, lab=lab, code=1).output
+        left = dure("leave", "--yes", "--cancel-jobs", *folder, lab=lab).output
+        assert "nothing of Dure is left in Slurm" in left
+        (counted,) = {record[0] for record in portal.usage()}
+        assert ours in counted
+    assert listed(lab) == before
+    assert state(lab, own) == "RUNNING"
+    lab.run("scancel", own)

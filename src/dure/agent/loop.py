@@ -144,6 +144,15 @@ class Agent:
             problems.append(str(error))
         return SiteStep(reconciled=done, spooled=spooled, problems=tuple(problems))
 
+    def count(self) -> datetime | None:
+        """Spools a report of what was used until now, changing nothing on the site.
+
+        Returns through when all use is spooled. Raises `SpoolFull`.
+        """
+        now = self._clock().replace(microsecond=0)
+        self._report(now, self._state.desired(), (), News())
+        return self._spool.cursor
+
     def send(self) -> Exchange:
         """Says what waits, oldest first, until it is empty or the hub cannot take it."""
         moved = 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,7 +19,7 @@ from dure.agent.order_desk import OrderDesk
 from dure.agent.run import Pace, Runner, stopped_by_signals
 from dure.agent.site import LocalConfig, SiteConfig, open_engine
 from dure.agent.state import Home, StateFolder
-from dure.cli import agent_jobs_commands, agent_site_commands
+from dure.cli import agent_jobs_commands, agent_leave_command, agent_site_commands
 from dure.cli.agent_terminal import (
     FAILED,
     UNUSABLE,
@@ -65,6 +66,7 @@ def enrol(
     model: Model = None,
     slots: Slots = None,
     partition: Partition = None,
+    slurm_conf: agent_site_commands.SlurmConf = None,
 ) -> None:
     """Trade a one-time token for this site's credential.
 
@@ -76,7 +78,14 @@ def enrol(
         stop(f"{hub} is not an address; write one such as https://hub.example.org", UNUSABLE)
     folder = StateFolder(state)
     with errors_said(), folder.held():
-        site = _described(folder, pool=pool, model=model, slots=slots, partition=partition)
+        site = _described(
+            folder,
+            pool=pool,
+            model=model,
+            slots=slots,
+            partition=partition,
+            slurm_conf=slurm_conf,
+        )
         with SiteClient(hub, None) as client:
             credential = client.enrol(
                 Enrolment(token=token, agent_version=version("dure"), engine=site.engine)
@@ -159,6 +168,7 @@ def replay(state: State) -> None:
 app.command()(agent_site_commands.discover)
 app.command()(agent_site_commands.doctor)
 app.command()(agent_site_commands.plan)
+app.command()(agent_leave_command.leave)
 app.command("submit-script")(agent_site_commands.submit_script)
 app.command(context_settings={"ignore_unknown_options": True})(agent_jobs_commands.submit)
 app.command()(agent_jobs_commands.cancel)
@@ -172,12 +182,15 @@ def _described(
     model: str | None,
     slots: int | None,
     partition: str | None,
+    slurm_conf: Path | None,
 ) -> SiteConfig:
     site: SiteConfig
     if pool is None or model is None:
         return folder.site()
     if partition is not None:
-        site = agent_site_commands.described(partition, pool=pool, model=model, slots=slots)
+        site = agent_site_commands.described(
+            partition, pool=pool, model=model, slots=slots, slurm_conf=slurm_conf
+        )
     elif slots is not None:
         site = LocalConfig(pool=pool, model=model, slots=slots)
     else:

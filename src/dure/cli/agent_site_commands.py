@@ -82,9 +82,11 @@ def discover(
     typer.echo(f"written: {folder.root / 'site.yaml'}; next: dure agent doctor --state {state}")
 
 
-def described(partition: str, *, pool: str, model: str, slots: int | None) -> SlurmConfig:
+def described(
+    partition: str, *, pool: str, model: str, slots: int | None, slurm_conf: Path | None
+) -> SlurmConfig:
     """The site whose only pool is this partition. Ends the command where there is none."""
-    site, _ = _found(None, COMMANDS)
+    site, _ = _found(slurm_conf, COMMANDS)
     here = [one for one in site.pools if one.partition == partition]
     if len(here) != 1:
         known = ", ".join(sorted({one.partition for one in site.pools})) or "none"
