@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Final, NoReturn
 
@@ -191,14 +190,7 @@ def fresh(shown: str, tail: str) -> str:
     return f"\n[some output is not shown here]\n{tail}"
 
 
-def _see_through(
-    client: HubClient,
-    job: JobView,
-    *,
-    follow: bool,
-    as_json: bool,
-    sleep: Callable[[float], None] = time.sleep,
-) -> None:
+def _see_through(client: HubClient, job: JobView, *, follow: bool, as_json: bool) -> None:
     """Until the job is over; what changes is said. Ends the command by how the job ended."""
     shown, said, attempt = "", "", 0
     while True:
@@ -216,7 +208,7 @@ def _see_through(
             said = line
         if job.state in OVER:
             break
-        sleep(LOOK_EVERY_S)
+        time.sleep(LOOK_EVERY_S)
     if as_json:
         typer.echo(job.model_dump_json())
     if job.state != "completed":
