@@ -103,14 +103,14 @@ def order(world: World, **changes: object) -> Job:
     """Ann's."""
     status, body = submit(asking(world["ann"]), **changes)
     assert status == 200, body
-    return Job.objects.get(pk=body["id"])
+    return Job.objects.get(pk=str(body["id"]))
 
 
 def note(of: Job, state: str = "running", **changes: object) -> JobNote:
     said = JobNote(
         order=of.order or None,
         job=f"77-{of.pk}",
-        state=state,  # type: ignore[arg-type]  # one of its states
+        state=state,
         project=of.project.key,
         allocation=of.allocation.key if of.allocation else None,
         pool=of.pool.key,

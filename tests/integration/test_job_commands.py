@@ -112,7 +112,7 @@ def plays(monkeypatch: pytest.MonkeyPatch) -> Callable[[Iterator[object]], None]
     """What happens while the command sleeps, a step each time."""
 
     def play(steps: Iterator[object]) -> None:
-        monkeypatch.setattr(job_commands.time, "sleep", lambda _: next(steps))
+        monkeypatch.setattr("time.sleep", lambda _: next(steps))
 
     return play
 
@@ -123,10 +123,14 @@ def test_a_job_is_followed_to_its_end_and_its_end_is_the_commands(
     def steps() -> Iterator[object]:
         job = Job.objects.get()
         assert job.read_until is not None
-        yield say(note(job, log="step 1\n"))
-        yield say(note(job, log="step 1\nstep 2\n"))
-        yield say(note(job, log="again 1\n", attempt=2))
-        yield say(note(job, "failed", log="again 1\nend\n", attempt=2, ended=NOW, exit_code=3))
+        say(note(job, log="step 1\n"))
+        yield
+        say(note(job, log="step 1\nstep 2\n"))
+        yield
+        say(note(job, log="again 1\n", attempt=2))
+        yield
+        say(note(job, "failed", log="again 1\nend\n", attempt=2, ended=NOW, exit_code=3))
+        yield
 
     plays(steps())
     result = ran("submit", "--follow", "--", "true", by=world["ann"], code=1)
@@ -140,7 +144,8 @@ def test_waiting_ends_well_when_the_job_does(
 ) -> None:
     def steps() -> Iterator[object]:
         job = Job.objects.get()
-        yield say(note(job, "completed", ended=NOW + timedelta(seconds=1), exit_code=0))
+        say(note(job, "completed", ended=NOW + timedelta(seconds=1), exit_code=0))
+        yield
 
     plays(steps())
     result = ran("submit", "--wait", "--json", "--", "true", by=world["ann"])
