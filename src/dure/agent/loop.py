@@ -19,6 +19,7 @@ from typing import Final
 
 import structlog
 
+from dure.agent.estimating import StartEstimates
 from dure.agent.order_desk import BookDamaged, News, OrderDesk
 from dure.agent.reconciling import EngineAway, Reconciled, reconcile
 from dure.agent.site import REPORT_EVERY_S
@@ -92,6 +93,7 @@ class Agent:
         self._clock = clock
         self._desk = desk
         self._nodes = NodeWatch(backend)
+        self._starts = StartEstimates(backend)
         self._report_every = timedelta(seconds=report_every_s)
         self._home = state.home()
         self._hub = connect(self._home)
@@ -181,6 +183,9 @@ class Agent:
             return self._desk.tend(desired.orders if desired else (), now)
         except BookDamaged as error:
             return News(problems=(str(error),))
+        except Exception as error:  # noqa: BLE001  # jobs stop, counting goes on; logged, reported
+            _log.exception("orders.failed")
+            return News(problems=(f"orders: {type(error).__name__}: {error}",))
 
     def _report(
         self, now: datetime, desired: Desired | None, drift: tuple[Drift, ...], news: News
@@ -210,7 +215,7 @@ class Agent:
         """What there is to say, as consecutive reports; only the last moves the cursor."""
         try:
             batch = self._backend.usage(cursor, now)
-            inventory = self._backend.inventory()
+            inventory = self._starts.added(self._backend.inventory(), now)
         except UnableToApplyNow:
             yield base  # the engine is away; what it counted is asked for again next time
             return

@@ -2,8 +2,8 @@
 
 - The book is on the disk before anything is tried and after everything was: `orders.json` in the
   state folder. A crash between the two is settled by what the engine shows.
-- An error stops one order. What the engine refuses ends it with the engine's words; what it cannot
-  do now is tried again; what nobody foresaw is logged whole and given time to show its job.
+- An error stops one order. What the engine refuses ends it with the engine's words; what it could
+  not say now, or nobody foresaw, is given time to show its job and tried again.
 - What was said is remembered in memory only: after a start all is said again, which changes
   nothing. Everything is said again every SAY_ALL_EVERY, for a hub that was restored from a backup.
 """
@@ -30,7 +30,7 @@ from dure.backends.contract import (
     UnableToApplyNow,
     UnknownJob,
 )
-from dure.protocol import JobNote, JobOrder
+from dure.protocol import JobNote, JobOrder, JobRequest
 from dure.protocol.jobs import LONGEST_LOG
 
 AT_ONCE: Final = 50
@@ -69,7 +69,8 @@ class OrderDesk:
     """The orders of one agent. Its calls come from one thread."""
 
     def __init__(self, *, queue: JobQueue, path: Path, place: Callable[[str], str]) -> None:
-        """`path` is the book's file; `place` says where a user's jobs run by default."""
+        """`path` is the book's file; `place` says where a user's jobs run by default, and raises
+        JobRefused for a user whose jobs the hub may not order here."""
         self._queue, self._path, self._place = queue, path, place
         self._said: dict[str, JobNote] = {}
         self._said_all_at: datetime | None = None
@@ -111,21 +112,13 @@ class OrderDesk:
         return [problem for problem in problems if problem]
 
     def _submit(self, order: JobOrder, kept: dict[str, Kept], now: datetime) -> str:
-        request = order.request.model_copy(
-            update={
-                "label": order.order,
-                "working_directory": order.request.working_directory
-                or self._place(order.request.username),
-            }
-        )
         try:
-            job = self._queue.submit(request)
+            job = self._queue.submit(self._labelled(order))
         except JobRefused as refusal:
             end = orders.ended_unstarted(order, refused=str(refusal), now=now)
             kept[order.order] = Kept(order=order.order, end=end)
         except UnableToApplyNow as error:
-            del kept[order.order]  # surely not taken: tried again at the next turn
-            return f"{order.order}: {error}"
+            return f"{order.order}: {error}"  # a command that hung may have handed it in
         except Exception as error:  # noqa: BLE001  # stops this order only; logged and reported
             _log.exception("order.failed", order=order.order)
             return f"{order.order}: {type(error).__name__}: {error}"
@@ -133,6 +126,12 @@ class OrderDesk:
             kept[order.order] = Kept(order=order.order, tried=now, job=job)
             _log.info("order.handed_in", order=order.order, job=job)
         return ""
+
+    def _labelled(self, order: JobOrder) -> JobRequest:
+        """The order as the engine gets it. Raises JobRefused for whom no job is run here."""
+        request, place = order.request, self._place(order.request.username)
+        update = {"label": order.order, "working_directory": request.working_directory or place}
+        return request.model_copy(update=update)
 
     def _cancel(self, job: str) -> str:
         try:
@@ -183,8 +182,8 @@ class OrderDesk:
             return None
         try:
             return readable(self._queue.log_tail(note.job, most=LONGEST_LOG))
-        except (UnknownJob, UnableToApplyNow, OSError) as error:
-            _log.warning("order.log_unread", job=note.job, why=str(error))
+        except Exception as error:  # noqa: BLE001  # costs this log only; the job's state is said
+            _log.warning("order.log_unread", job=note.job, why=f"{type(error).__name__}: {error}")
             return None
 
     def _read(self) -> Book:

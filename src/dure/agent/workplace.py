@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
+from dure.backends.contract import JobRefused
+
 
 def of(engine: str, *, state: Path) -> Callable[[str], str]:
     """The place of each user, for an engine of this kind and an agent's state folder."""
@@ -22,8 +24,14 @@ def own_folder(root: Path, username: str) -> str:
 
 
 def home(username: str) -> str:
-    """On a cluster: the home folder; the root folder for whom it does not know, and refuses."""
+    """On a cluster: the home folder; the root folder for whom it does not know, and refuses.
+
+    A hub in the wrong hands must not become root here: raises JobRefused.
+    """
     try:
-        return pwd.getpwnam(username).pw_dir
+        account = pwd.getpwnam(username)
     except KeyError:
         return "/"
+    if account.pw_uid == 0:
+        raise JobRefused(f"{username} is this machine's administrator; no job is run as that user")
+    return account.pw_dir

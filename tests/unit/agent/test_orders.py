@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 from tests.properties.test_orders import START, MortalQueue, engine, order
 
+from dure.agent import workplace
+from dure.agent.estimating import StartEstimates
 from dure.agent.order_desk import BookDamaged, OrderDesk, readable
 from dure.agent.orders import LOST_AFTER, SETTLES
-from dure.backends.contract import JobRequest, JobStatus
+from dure.backends.contract import Backend, JobRequest, JobStatus
 from dure.backends.simulated import SimulatedBackend
-from dure.protocol import JobNote
+from dure.protocol import JobNote, PoolInventory, StartEstimate
 from dure.protocol.jobs import LONGEST_LOG
 
 
@@ -220,3 +224,51 @@ def test_an_unclear_try_is_given_time_to_show_its_job(
     assert queue.tries == 1
     desk.tend((order("1"),), START + SETTLES)
     assert queue.tries == 2
+
+
+def test_nobody_orders_a_job_as_root_of_a_cluster(tmp_path: Path) -> None:
+    backend = engine()
+    desk = OrderDesk(
+        queue=backend, path=tmp_path / "orders.json", place=workplace.of("slurm", state=tmp_path)
+    )
+    root = order("1")
+    root = root.model_copy(update={"request": root.request.model_copy(update={"username": "root"})})
+    (note,) = desk.tend((root,), START).notes
+    assert note.state == "refused"
+    assert "administrator" in note.words
+
+
+def test_under_the_local_engine_every_user_has_a_folder_that_stays_in_its_place(
+    tmp_path: Path,
+) -> None:
+    place = workplace.of("local", state=tmp_path)
+    for username in ("ann", "..", "a/../../b"):
+        folder = Path(place(username))
+        assert folder.is_dir()
+        assert folder.parent == (tmp_path / "work").resolve()
+
+
+class Estimating:
+    """An engine that says when jobs would start, and counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, ...]] = []
+
+    def starts(self, pool: str, sizes: Iterable[int]) -> tuple[StartEstimate, ...]:
+        assert pool == "p"
+        self.asked.append(tuple(sizes))
+        return tuple(StartEstimate(accelerators=n, lent=True, at=START) for n in self.asked[-1])
+
+
+def test_starts_are_asked_now_and_then_and_only_of_what_is_not_idle() -> None:
+    backend = Estimating()
+    estimates = StartEstimates(cast("Backend", backend))
+    pool = PoolInventory(
+        pool="p", model="H200", nodes=2, accelerators=16, owner_accelerators=8, lent_accelerators=4
+    )
+    for seconds in (0, 30, 60):
+        (said,) = estimates.added((pool,), START + timedelta(seconds=seconds))
+        assert [one.accelerators for one in said.starts] == [8, 16]
+    assert backend.asked == [(8, 16), (8, 16)]
+    idle = pool.model_copy(update={"owner_accelerators": 0, "lent_accelerators": 0})
+    assert estimates.added((idle,), START + timedelta(seconds=120))[0].starts == ()
