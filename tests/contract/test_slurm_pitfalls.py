@@ -1,0 +1,219 @@
+"""Traps of binding to Slurm that others have fallen into, on the real thing.
+
+Which trap is covered where: docs/explanations/slurm.md, "Pitfalls".
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import pytest
+from tests.slurm_lab import eventually, state, submit
+
+from dure.agent.reconciling import reconcile
+from dure.backends.contract import ChangeRefused, SetBinding
+from dure.backends.slurm import names
+from dure.backends.slurm.backend import SlurmBackend
+from dure.backends.slurm.site import SlurmPool, SlurmSite
+from dure.cli.slurm_lab import Lab
+from dure.protocol import AllocationState, Binding, Desired, LentShare, MemberAccess
+
+pytestmark = [
+    pytest.mark.slurm,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root can be several Unix users at once"),
+]
+
+POOL: Final = "pool"
+NOW: Final = datetime.now(UTC)
+GAMES: Final = MemberAccess(username="games")
+
+
+@pytest.fixture
+def backend(clean_slurm: Lab, tmp_path: Path) -> Iterator[SlurmBackend]:
+    site = SlurmSite(
+        cluster=clean_slurm.shape.cluster,
+        pools=(SlurmPool(pool=POOL, model="B200", partition="main", accelerators=64),),
+        slurm_conf=str(clean_slurm.folder.slurm_conf),
+    )
+    with SlurmBackend(tmp_path, site=site, clock=lambda: datetime.now(UTC)) as made:
+        yield made
+
+
+def binding(
+    allocation: str,
+    *members: MemberAccess,
+    project: str = "a",
+    state: AllocationState = "active",
+    accelerators: int = 8,
+) -> Binding:
+    return Binding(
+        allocation=allocation,
+        project=project,
+        pool=POOL,
+        servers=1,
+        accelerators=accelerators,
+        state=state,
+        members=members or (GAMES,),
+        starts=NOW - timedelta(days=1),
+        ends=NOW + timedelta(days=1),
+        generation=1,
+    )
+
+
+def refused(lab: Lab, *options: str, user: str = "games") -> bool:
+    return not lab.run("sbatch", *options, "--wrap=true", user=user, check=False)
+
+
+def books(lab: Lab, kind: str, columns: str) -> list[str]:
+    shown = lab.run("sacctmgr", "-n", "-P", "show", *kind.split(), f"format={columns}")
+    return sorted(shown.splitlines())
+
+
+def foreign(lab: Lab) -> dict[str, list[str]]:
+    """Everything in Slurm's database that is not ours."""
+    listings = {
+        "assoc": "account,user,partition,qos,defaultqos,grptres,priority,fairshare",
+        "qos": "name,description,priority,grptres,flags,preempt",
+        "user": "user,defaultaccount,adminlevel",
+        "account": "account,description,organization",
+    }
+    ours = ("g-", "p-", "l-", "lent|", "dure|")
+    kept = {"games", "stranger"}
+    return {
+        kind: [
+            row
+            for row in books(lab, kind, columns)
+            if not row.startswith(ours) and not (kind == "user" and row.split("|")[0] in kept)
+        ]
+        for kind, columns in listings.items()
+    }
+
+
+def test_limits_hold_when_slurmctld_starts_while_slurmdbd_is_away(
+    clean_slurm: Lab, backend: SlurmBackend
+) -> None:
+    for one in (binding("a1"), binding("cold", state="frozen")):
+        backend.apply(SetBinding(binding=one))
+    clean_slurm.run("scontrol", "shutdown", "slurmctld")  # as a service is stopped: it saves
+    eventually(lambda: not clean_slurm.is_up)
+    clean_slurm.kill_accounting()
+    clean_slurm.start_controller()
+    assert refused(clean_slurm, "--gres=gpu:8", "-N2")
+    assert refused(clean_slurm, "--gres=gpu:1", "--qos=g-cold")
+    assert not refused(clean_slurm, "--gres=gpu:8")
+
+
+def test_a_member_without_a_unix_account_harms_nobody(
+    clean_slurm: Lab, backend: SlurmBackend
+) -> None:
+    early = binding("a1", GAMES, MemberAccess(username="not-here-yet"))
+    backend.apply(SetBinding(binding=early))
+    assert backend.observed().bindings == (early,)
+    job = submit(clean_slurm, "--gres=gpu:8", user="games")
+    eventually(lambda: state(clean_slurm, job) == "RUNNING")
+
+
+def test_members_have_our_qos_alone_so_none_escapes_the_limits(
+    clean_slurm: Lab, backend: SlurmBackend
+) -> None:
+    backend.apply(SetBinding(binding=binding("a1")))
+    seats = books(clean_slurm, "assoc where user=games", "account,qos,defaultqos")
+    assert seats == ["p-a|g-a1|g-a1"]
+    assert refused(clean_slurm, "--gres=gpu:1", "--qos=normal")
+
+
+def test_what_somebody_changes_or_deletes_by_hand_is_made_good(
+    clean_slurm: Lab, backend: SlurmBackend
+) -> None:
+    desired = Desired(
+        cluster=clean_slurm.shape.cluster,
+        revision=1,
+        bindings=(binding("a1"), binding("b1", project="b", accelerators=16)),
+        lent=(LentShare(project="a", pool=POOL, order=0, max_accelerators=8, members=(GAMES,)),),
+    )
+    assert reconcile(backend, desired).drift == ()
+    for by_hand in (
+        ("modify", "qos", "g-a1", "set", "GrpTRES=gres/gpu=64"),
+        ("modify", "account", "where", "name=l-a", "set", "GrpTRES=gres/gpu=64"),
+        ("modify", "user", "where", "name=games", "account=p-a", "set", "qos+=normal"),
+        ("delete", "user", "name=games", "account=p-b"),
+        ("delete", "qos", "g-b1"),
+    ):
+        clean_slurm.run("sacctmgr", "-i", *by_hand)
+    assert backend.observed().bindings != desired.bindings
+    assert reconcile(backend, desired).drift == ()
+    assert backend.observed().bindings == desired.bindings
+    assert books(clean_slurm, "qos where name=g-a1,g-b1", "name,grptres") == [
+        "g-a1|gres/gpu=8",
+        "g-b1|gres/gpu=16",
+    ]
+    assert books(clean_slurm, "assoc where user=games", "account,qos") == [
+        "l-a|lent",
+        "p-a|g-a1",
+        "p-b|g-b1",
+    ]
+    assert books(clean_slurm, "assoc where account=l-a user=", "grptres") == ["gres/gpu=8"]
+
+
+def test_one_of_the_sites_own_people_keeps_what_the_site_gave(
+    clean_slurm: Lab, backend: SlurmBackend
+) -> None:
+    clean_slurm.run("sacctmgr", "-i", "add", "account", "staff")
+    clean_slurm.run("sacctmgr", "-i", "add", "user", "games", "account=staff")
+    before = books(clean_slurm, "user where name=games", "user,defaultaccount,adminlevel")
+    both = Desired(cluster=clean_slurm.shape.cluster, revision=1, bindings=(binding("a1"),))
+    reconcile(backend, both)
+    job = submit(clean_slurm, user="games")
+    assert clean_slurm.run("squeue", "-h", "-j", job, "-o", "%a %q").split() == ["staff", "normal"]
+    reconcile(backend, Desired(cluster=clean_slurm.shape.cluster, revision=2))
+    assert books(clean_slurm, "user where name=games", "user,defaultaccount,adminlevel") == before
+    assert state(clean_slurm, job) in {"RUNNING", "PENDING"}
+
+
+HOSTILE: Final = (
+    "root", "-i", "x,games", "x account=root", "x set adminlevel=admin", "a\nb", "a|b", "'; --",
+    "where", "all", "*", "%", "", " ", "\t", "김철수", "u" * 300, "Games",
+)  # fmt: skip
+
+
+def test_no_name_of_a_member_reaches_beyond_our_own_objects(
+    clean_slurm: Lab, backend: SlurmBackend
+) -> None:
+    clean_slurm.run("sacctmgr", "-i", "add", "account", "staff")
+    clean_slurm.run("sacctmgr", "-i", "add", "user", "mail", "account=staff")
+    before = foreign(clean_slurm)
+    people = [MemberAccess(username=name) for name in HOSTILE]
+    try:
+        backend.apply(SetBinding(binding=binding("a1", GAMES, *people)))
+    except ChangeRefused:
+        backend.apply(SetBinding(binding=binding("a1", GAMES)))
+    after = foreign(clean_slurm)
+    assert after["qos"] == before["qos"]
+    assert after["account"] == before["account"]
+    assert after["assoc"] == before["assoc"]
+    assert [row for row in after["user"] if row.endswith("|Administrator")] == [
+        row for row in before["user"] if row.endswith("|Administrator")
+    ]
+    assert not refused(clean_slurm, "--gres=gpu:8")
+
+
+ODD: Final = (
+    "a\nb", "a b", "A", "x set GrpTRES=gres/gpu=64", "'\"`$(id)", "-i", "normal", "root", "가나다",
+)  # fmt: skip
+
+
+def test_no_id_reaches_beyond_our_own_objects(clean_slurm: Lab, backend: SlurmBackend) -> None:
+    before = foreign(clean_slurm)
+    odd = tuple(binding(one, project=one, accelerators=4) for one in sorted(ODD))
+    errors = backend.apply_together([SetBinding(binding=one) for one in odd])
+    assert errors == (None,) * len(odd)
+    assert sorted(backend.observed().bindings, key=lambda one: one.allocation) == [*odd]
+    assert foreign(clean_slurm) == before
+    for one in odd:
+        account = names.project_account(one.project)
+        assert not refused(clean_slurm, "-A", account, "--gres=gpu:4")
+        assert refused(clean_slurm, "-A", account, "--gres=gpu:5")
