@@ -1,7 +1,7 @@
 """sacctmgr and scontrol as the binding uses them: reading the books, writing, waiting for effect.
 
-- The books are read whole, and again only when slurmdbd's list of transactions shows that anybody
-  changed anything, or when they are `OLD_S` old.
+- The books are read whole, and again only when we wrote, when slurmdbd's list of transactions shows
+  that anybody else did, or when they are `OLD_S` old.
 - What was written counts when slurmctld obeys it: its memory is asked until it does.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,9 @@ from dure.backends.slurm.writing import Command, Load, Step
 
 _START: Final = "%Y-%m-%dT%H:%M:%S"
 
-OLD_S: Final = 300.0
+OLD_S: Final = 60.0
+"""Also for a change by somebody else in the very moment in which the books are read."""
+
 SKEW: Final = timedelta(minutes=6)
 """munge refuses clocks that differ by more than five minutes."""
 
@@ -72,10 +74,13 @@ class Bookkeeping:
         """What slurmctld obeys of every QOS. Raises UnableToApplyNow."""
         return reading.qos_in_force(self._slurm.ask(*reading.IN_FORCE))
 
-    def write(self, steps: Iterable[Step]) -> list[Exception]:
+    def write(self, steps: Sequence[Step]) -> list[Exception]:
         """Carries them out in order. What Slurm refuses is returned, and the rest goes on; where
         Slurm is away, the rest is not tried."""
         refused: list[Exception] = []
+        if steps:
+            with self._lock:
+                self._kept = None
         for step in steps:
             try:
                 self._write(step)
@@ -129,11 +134,12 @@ class Bookkeeping:
 
     def _read(self) -> _Kept:
         began = time.monotonic()
-        before = self._transactions((self._clock() - SKEW).strftime(_START))
-        newest = max((int(line.partition("|")[0]) for line in before), default=0)
         questions = (reading.QOS, reading.ACCOUNTS, reading.associations_of(self._site.cluster))
-        with ThreadPoolExecutor(len(questions)) as hands:
+        with ThreadPoolExecutor(1 + len(questions)) as hands:
+            changes = hands.submit(self._transactions, (self._clock() - SKEW).strftime(_START))
             qos, accounts, seats = hands.map(lambda words: self._slurm.ask(*words), questions)
+            before = changes.result()
+        newest = max((int(line.partition("|")[0]) for line in before), default=0)
         since = datetime.fromtimestamp(newest, UTC) if newest else self._clock() - SKEW
         return _Kept(
             books=reading.books(qos, accounts, seats),

@@ -4,8 +4,8 @@
   commands. What is ours and no longer wanted is closed here, and goes when it is quiet
   (`removals`): an association is never deleted under a job that should live.
 - What is set alike is set by one command for many names: each costs a fifth of a second at least,
-  wherever it runs. New accounts and members beyond a dozen are read from one file by sacctmgr's
-  `load`, which without `clean` only adds.
+  wherever it runs. New accounts and members are read from one file by sacctmgr's `load` where that
+  is faster; without `clean` it only adds.
 - One after the other: slurmdbd 22.05 ends itself (`fatal`) where two deletions meet in a deadlock
   of the database (seen with four side by side).
 """
@@ -30,9 +30,9 @@ from dure.backends.slurm.objects import (
 AT_ONCE: Final = 200
 """Names in one command: some 8 kB of words."""
 
-FEW: Final = 12
-"""So many commands for new accounts and members are faster than reading a file: that looks at all
-users first (2.8 s where 5,000 are)."""
+USERS_A_COMMAND: Final = 1_500
+"""Loading a file takes the time of one or two commands, and of one more for so many users: it
+looks at them all first (0.9 s where there are few, 2.8 s where 5,000 are)."""
 
 _NEVER: Final = "-1"
 """How sacctmgr is told that there is no limit."""
@@ -78,7 +78,7 @@ def steps(
     """`known` are the users whom Slurm has; `strays`: whether what is not wanted is closed."""
     lower = _reduced(have, want, strays=strays)
     people = [*_new_accounts(have, want, cluster), *_new_seats(have, want, cluster)]
-    if len(people) > FEW:
+    if len(people) > 1 + len(known) / USERS_A_COMMAND:
         people = [Load(_file(have, want, cluster, known))]
     return Steps(
         reductions=(
@@ -87,7 +87,6 @@ def steps(
             *_changed_seats(have.associations, lower.associations, cluster),
         ),
         increases=(
-            *_new_top(have, want, cluster),
             *_new_qos(have, want, lent=True),
             *_new_qos(have, want, lent=False),
             *_changed_qos(lower.qos, want.qos),
@@ -197,13 +196,6 @@ def _changed_seats(
 # Commands for what is new
 
 
-def _new_top(have: Objects, want: Objects, cluster: str) -> Iterator[Step]:
-    if names.TOP in want.accounts.keys() - have.accounts.keys():
-        words = _differing(_account_words(want.accounts[names.TOP]), _UNSET_ACCOUNT)
-        for settings, name in _alike([(names.TOP, words)]):
-            yield Command(("-i", "add", "account", *name, f"cluster={cluster}", *settings))
-
-
 def _new_qos(have: Objects, want: Objects, *, lent: bool) -> Iterator[Step]:
     new = (
         (name, _differing(_qos_words(one), _qos_words(_UNSET_QOS)))
@@ -219,9 +211,9 @@ def _new_accounts(have: Objects, want: Objects, cluster: str) -> Iterator[Step]:
     new = (
         (name, _differing(_account_words(one), _UNSET_ACCOUNT))
         for name, one in want.accounts.items()
-        if name not in have.accounts and name != names.TOP
+        if name not in have.accounts
     )
-    for words, alike in _alike(new):
+    for words, alike in sorted(_alike(new), key=lambda group: names.TOP not in group[1]):
         for chunk in chunks(alike):
             yield Command(("-i", "add", "account", chunk, f"cluster={cluster}", *words))
 
@@ -241,14 +233,17 @@ def _new_seats(have: Objects, want: Objects, cluster: str) -> Iterator[Step]:
 
 
 def _file(have: Objects, want: Objects, cluster: str, known: Collection[str]) -> str:
-    """New accounts without their limits, then the seats. Who is known keeps his default account."""
-    lines = [f"Cluster - '{cluster}'", f"Parent - '{names.TOP}'"]
-    for name, account in sorted(want.accounts.items()):
-        if name not in have.accounts and name != names.TOP:
-            about = f"Description='{account.description}':Organization='{account.organization}'"
-            lines.append(f"Account - '{name}':{about}")
+    """New accounts, then new seats. Who is known keeps his default account."""
+    lines = [f"Cluster - '{cluster}'", "Parent - 'root'"]
+    parent = "root"
+    for name in sorted(want.accounts.keys() - have.accounts.keys(), key=_top_first):
+        account = want.accounts[name]
+        if account.parent != parent:
+            parent = account.parent
+            lines.append(f"Parent - '{parent}'")
+        words = _differing(_account_words(account), {**_UNSET_ACCOUNT, "Parent": parent})
+        lines.append(":".join([f"Account - '{name}'", *(f"{w}='{v}'" for w, v in words.items())]))
     named = set(known)
-    parent = names.TOP
     for seat in sorted(want.associations, key=_owners_first):
         if seat in have.associations:
             continue
@@ -263,6 +258,10 @@ def _file(have: Objects, want: Objects, cluster: str, known: Collection[str]) ->
             f":QOS='{','.join(one.qos)}':DefaultQOS='{one.default_qos}'"
         )
     return "\n".join(lines) + "\n"
+
+
+def _top_first(account: str) -> tuple[bool, str]:
+    return account != names.TOP, account
 
 
 def _owners_first(seat: Seat) -> tuple[bool, Seat]:
