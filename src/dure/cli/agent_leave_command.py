@@ -108,7 +108,9 @@ def _end_jobs(
     told: set[str] = set()
     while jobs := leaving.look(slurm, site=config, folder=own, clock=now).jobs:
         if not cancel:
-            raise JobsInTheWay(f"{len(jobs)} jobs are not over; wait, or end them: --cancel-jobs")
+            raise JobsInTheWay(
+                f"jobs that are not over: {len(jobs)}; wait, or end them with --cancel-jobs"
+            )
         if time.monotonic() > until:
             raise JobsInTheWay(f"jobs do not end: {', '.join(jobs[: leaving.NAMED])}")
         if fresh := set(jobs) - told:

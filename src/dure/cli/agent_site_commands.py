@@ -15,6 +15,7 @@ from dure.agent.state import StateFolder
 from dure.backends.slurm import discovery, refusals, settings
 from dure.backends.slurm.discovery import Proposal
 from dure.backends.slurm.examiner import ask
+from dure.backends.slurm.shortfalls import table_of
 from dure.backends.slurm.site import COMMANDS, SlurmPool
 from dure.backends.slurm.tools import Slurm, environment_of
 from dure.cli.agent_terminal import (
@@ -171,7 +172,11 @@ def _found(slurm_conf: Path | None, commands: str) -> tuple[SlurmConfig, tuple[s
         said = "; ".join(offered.remarks) or "it has no partition"
         stop(f"cluster {found.cluster} offers no accelerators: {said}", FAILED)
     site = SlurmConfig(
-        cluster=found.cluster, pools=offered.pools, slurm_conf=where, commands=commands
+        cluster=found.cluster,
+        pools=offered.pools,
+        slurm_conf=where,
+        commands=commands,
+        submit_table=table_of(found) if "lua" in found.words("JobSubmitPlugins") else None,
     )
     return site, offered.remarks
 

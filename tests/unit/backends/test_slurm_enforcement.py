@@ -54,8 +54,9 @@ def judged(
     grace_s: int = 30,
     pools: tuple[SlurmPool, ...] = (POOL,),
     user: str = "root",
+    table: str | None = "/etc/slurm/dure-accounts",
 ) -> Examined:
-    site = SlurmSite(cluster="lab", pools=pools)
+    site = SlurmSite(cluster="lab", pools=pools, submit_table=table)
     asked = Asked(site=site, grace_s=grace_s, user=user, is_root=user == "root", now_s=NOW_S)
     return examined(found, asked)
 
@@ -156,6 +157,12 @@ def test_the_line_that_mends_it_mends_it() -> None:
         mended = dict(line.partition("=")[::2] for line in change.splitlines())
         if level == "problem" and mended and all(name.lower() in known for name in mended):
             assert code not in faults(judged(cluster(**{key: value} | mended)))
+
+
+def test_a_submit_script_without_its_table_is_noted() -> None:
+    assert faults(judged(cluster(), table=None)) == {
+        "slurm.no_submit_table": ("note", "site.yaml: submit_table: /etc/slurm/dure-accounts")
+    }
 
 
 def test_what_is_not_enforced_is_not_promised() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from dure.backends.slurm.findings import Asked, fine, line, note, problem
+from dure.backends.slurm.refusals import TABLE
 from dure.backends.slurm.settings import Settings, seconds
 from dure.backends.slurm.shortfalls_of_pools import pools
 from dure.protocol import SiteFinding
@@ -230,7 +231,10 @@ def _submission(found: Settings, asked: Asked) -> Iterator[SiteFinding]:
     words, said = found.words(key), found.word(key)
     change = line(key, words, ("lua",))
     several = any(len(found.types(pool.gres)) > 1 for pool in asked.site.pools)
-    if "lua" in words:
+    if "lua" in words and asked.site.submit_table is None:
+        change = f"site.yaml: submit_table: {table_of(found)}"
+        yield note(key, said, "slurm.no_submit_table", change)
+    elif "lua" in words:
         yield fine(key, said)
     elif several:
         yield problem(key, said, "slurm.untyped_escapes", change)
@@ -272,6 +276,12 @@ def _clock(found: Settings, asked: Asked) -> Iterator[SiteFinding]:
         yield problem("clock", f"{apart} s", "slurm.clock", change, seconds=apart)
     else:
         yield fine("clock", f"{apart} s")
+
+
+def table_of(found: Settings) -> str:
+    """Where the submit script looks for its table: in its own folder, beside slurm.conf."""
+    folder = found.word("SLURM_CONF").rpartition("/")[0] or "/etc/slurm"
+    return f"{folder}/{TABLE}"
 
 
 def kill_wait_s(found: Settings) -> int:

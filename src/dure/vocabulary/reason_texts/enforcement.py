@@ -57,6 +57,9 @@ TEXTS: Final[dict[str, str]] = {
         "Limits hold without it; but whoever is refused reads Slurm's short code instead of"
         " what to do."
     ),
+    "slurm.no_submit_table": _(
+        "The submit script has no table to read: it lets every job pass, and Slurm's limits hold."
+    ),
     "slurm.no_preemption": _(
         "Lent jobs do not give way: an owner who comes back waits until they end."
     ),
