@@ -1,7 +1,7 @@
 """The nodes of a Slurm cluster: how they are, what they report, and what keeps them out of service.
 
-- Exporters are asked at most every half minute, and what they said is kept on the disk before it
-  is told: a code that an exporter still holds after a crash of ours is not a new one.
+- Exporters are asked as often as the site says. What they said is kept on the disk before it is
+  told: a code that an exporter still holds after a crash of ours is not a new one.
 - A command that Slurm refuses is not the end of the others; what stands afterwards is read back,
   and what differs is said.
 - An accounting that is away hides the work that was lost, not the node that is out.
@@ -30,9 +30,6 @@ from dure.backends.slurm.tools import CommandRefused, Slurm
 from dure.protocol import DeviceEvent, Drain, Drift, LostWork, Maintenance, NodeHealth
 
 FILE: Final = "device-faults.json"
-EXPORTERS_EVERY: Final = timedelta(seconds=30)
-"""Exporters renew their figures every 10 to 60 s by default."""
-
 LOST_WITHIN: Final = timedelta(hours=6)
 """How far back work lost with a node is looked for: as far as usage is read once more."""
 
@@ -61,8 +58,7 @@ class Caretaker:
     def health(self) -> tuple[NodeHealth, ...]:
         """Every node of the pools, with the owners' work that ended with those that are out."""
         known = self._nodes()
-        blocks = nodes.blocks(self._slurm.ask(*nodes.SHOW_TOPOLOGY))
-        found = nodes.health(known, blocks_of=blocks, site=self._site)
+        found = nodes.health(known, blocks_of=self._blocks(), site=self._site)
         lost = self._lost_work(found)
         return tuple(
             node.model_copy(update={"lost": lost[node.node]}) if node.node in lost else node
@@ -72,8 +68,9 @@ class Caretaker:
     def events(self) -> tuple[DeviceEvent, ...]:
         """What accelerators reported in the last day."""
         now = self._clock().replace(microsecond=0)
+        every = timedelta(seconds=self._site.exporters_every_s)
         if self._site.exporters and (
-            self._looked_at is None or abs(now - self._looked_at) >= EXPORTERS_EVERY
+            self._looked_at is None or abs(now - self._looked_at) >= every
         ):
             self._looked_at = now
             names = {node.name for node in self._nodes() if nodes.pool_of(node, self._site)}
@@ -124,6 +121,11 @@ class Caretaker:
             if said.code:
                 refused[step.subject] = said.words
         return refused
+
+    def _blocks(self) -> dict[str, str]:
+        """Of each node; none where the cluster has no topology."""
+        said = self._slurm.run(*nodes.SHOW_TOPOLOGY)
+        return nodes.blocks(said.out) if said.code == 0 else {}
 
     def _nodes(self) -> tuple[Node, ...]:
         return nodes.nodes(self._slurm.ask(*nodes.SHOW_NODES))

@@ -73,6 +73,9 @@ class SlurmSite(Frozen):
         default=(),
         description="where accelerators' figures are read, if anywhere: addresses or files",
     )
+    exporters_every_s: int = Field(
+        default=30, gt=0, description="how often they are read; most renew every 10 to 60 s"
+    )
     engine_state: str = Field(
         default="engine", description="the engine's folder, from the state folder on"
     )
