@@ -1,0 +1,90 @@
+"""A member's job from the portal's API through the agent to a real Slurm, and its output back."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+
+import pytest
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+from django.test import Client
+from tests.integration.test_slurm_incidents import MEMBER, Site
+from tests.integration.test_slurm_incidents import site as _site
+
+from dure.hub.allocations.models import Allocation, LentRight
+from dure.hub.jobs.models import Job
+from dure.hub.people.models import User
+from dure.hub.people.operations import issue_token
+from dure.hub.supply.models import Pool
+
+pytestmark = [pytest.mark.django_db, pytest.mark.slurm]
+
+site = _site
+PATIENCE_S = 40.0
+
+
+def asked(site: Site, method: str, path: str, **body: object) -> dict[str, object]:
+    """The hub's answer to the member's program."""
+    member = User.objects.get(username=MEMBER)
+    token = issue_token(user=member, label="test", by=member, now=datetime.now(UTC))
+    client = Client(headers={"authorization": f"Bearer {token}", "accept-language": "en"})
+    answer = client.generic(
+        method, f"/api/v1/{path}", json.dumps(body) if body else b"", "application/json"
+    )
+    for signal in (request_started, request_finished):  # the test client connected it again
+        signal.disconnect(close_old_connections)
+    assert answer.status_code == 200, answer.content
+    said: dict[str, object] = answer.json()
+    return said
+
+
+def until(site: Site, job: object, *states: str) -> Job:
+    """The agent steps until the hub knows the job in one of these states."""
+    last = time.monotonic() + PATIENCE_S
+    while (found := Job.objects.get(pk=str(job))).state not in states:
+        assert time.monotonic() < last, f"{found.state}: {found.waits} {found.words}"
+        done = site.agent.step()
+        assert (done.pulled.error, done.sent.error) == (None, None)
+    return found
+
+
+def test_jobs_of_a_member_run_on_slurm_and_come_back_with_their_output(site: Site) -> None:
+    mine = Allocation.objects.get(project__members__username=MEMBER)
+    LentRight.objects.create(
+        project=mine.project,
+        pool=Pool.objects.get(key="pool-a"),
+        order=0,
+        max_accelerators=64,
+        since=mine.starts_at,
+    )
+    site.agent.step()
+
+    script = 'echo "rank $DURE_RANK of $DURE_WORLD_SIZE in $PWD for $USER"'
+    short = asked(site, "POST", "jobs", command=["bash", "-c", script], accelerators=8)
+    long = asked(site, "POST", "jobs", command=["sleep", "600"], accelerators=8, lent="only")
+    done = until(site, short["id"], "completed", "failed", "refused")
+    assert (done.state, done.exit_code, done.words) == ("completed", 0, "")
+    assert done.log == f"rank 0 of 8 in /usr/games for {MEMBER}\n"
+    ran = site.lab.run("squeue", "-h", "-t", "all", "-j", done.engine_job, "-o", "%u|%q")
+    assert ran.strip() == f"{MEMBER}|g-{mine.key}"
+
+    until(site, long["id"], "running")
+    asked(site, "POST", f"jobs/{long['id']}/cancel")
+    ended = until(site, long["id"], "cancelled")
+    assert ended.allocation is None
+    assert "orders" not in str(site.agent.tend().problems)
+    assert site.lab.run("squeue", "-h", "-t", "R").strip() == ""
+
+    # One handed in at the site itself is listed too; and what is full has a time of its own.
+    plain = site.lab.run(
+        "sbatch", "--parsable", "--gres=gpu:8", "-o", "/dev/null", "--time=30",
+        "--wrap=sleep 600", user=MEMBER,
+    ).strip()  # fmt: skip
+    last = time.monotonic() + PATIENCE_S
+    while not Job.objects.filter(engine_job=plain, state="running").exists():
+        assert time.monotonic() < last
+        site.agent.step()
+    heard = Job.objects.get(engine_job=plain)
+    assert (heard.username, heard.allocation, heard.order) == (MEMBER, mine, "")
