@@ -40,10 +40,15 @@ def read(sources: Sequence[str], *, timeout_s: float = TIMEOUT_S) -> tuple[Sampl
 def samples(text: str, source: str) -> tuple[Sample, ...]:
     """One exporter's text, read. Raises ValueError where it is not that format."""
     return tuple(
-        Sample(one.name, one.labels, float(one.value), source)
+        Sample(_as_written(one.name), one.labels, float(one.value), source)
         for family in text_string_to_metric_families(text)
         for one in family.samples
     )
+
+
+def _as_written(name: str) -> str:
+    """The parser ends every counter's name with `_total`; DCGM's exporter does not."""
+    return name.removesuffix("_total") if name.startswith("DCGM_") else name
 
 
 def _one(source: str, timeout_s: float) -> Iterator[Sample]:
