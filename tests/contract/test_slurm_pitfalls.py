@@ -107,6 +107,33 @@ def test_limits_hold_when_slurmctld_starts_while_slurmdbd_is_away(
     assert not refused(clean_slurm, "--gres=gpu:8")
 
 
+def test_older_limits_of_a_slurmctld_that_crashed_without_slurmdbd_are_seen_and_set_right(
+    clean_slurm: Lab, backend: SlurmBackend
+) -> None:
+    desired = Desired(
+        cluster=clean_slurm.shape.cluster,
+        revision=1,
+        bindings=(binding("a1"), binding("cold", state="frozen")),
+    )
+    before = tuple(
+        one.model_copy(update={"accelerators": 16, "state": "active"}) for one in desired.bindings
+    )
+    backend.apply_together([SetBinding(binding=one) for one in before])
+    clean_slurm.run("scontrol", "shutdown", "slurmctld")  # what it saves now, it will find
+    eventually(lambda: not clean_slurm.is_up)
+    clean_slurm.start_controller()
+    assert reconcile(backend, desired).drift == ()
+    clean_slurm.kill_accounting()
+    clean_slurm.kill_controller()
+    clean_slurm.start_controller()
+    clean_slurm.start_accounting()
+    assert not refused(clean_slurm, "--gres=gpu:8", "-N2")  # the older limit
+    eventually(lambda: reconcile(backend, desired).drift == ())
+    assert refused(clean_slurm, "--gres=gpu:8", "-N2")
+    assert refused(clean_slurm, "--gres=gpu:1", "--qos=g-cold")
+    assert backend.observed().bindings == desired.bindings
+
+
 def test_a_member_without_a_unix_account_harms_nobody(
     clean_slurm: Lab, backend: SlurmBackend
 ) -> None:

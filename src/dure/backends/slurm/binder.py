@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 import structlog
 
@@ -31,7 +32,7 @@ from dure.backends.contract import (
     SetLent,
     UnableToApplyNow,
 )
-from dure.backends.slurm import comparing, entitlements, refusals, tidying
+from dure.backends.slurm import comparing, entitlements, refusals, stale, tidying
 from dure.backends.slurm.accepting import accepted
 from dure.backends.slurm.bookkeeping import Bookkeeping
 from dure.backends.slurm.held import Held, Record, named
@@ -42,6 +43,8 @@ from dure.backends.slurm.tools import Slurm
 from dure.backends.slurm.writing import Steps, steps
 
 _log = structlog.get_logger("dure.slurm")
+
+_BEHIND: Final = "slurmctld does not obey yet what slurmdbd has; restart it if this stays"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,7 @@ class Binder:
         written = self._enforce(books)
         if written.in_force and not written.failed:
             return refused
-        why = written.failed[0] if written.failed else UnableToApplyNow("slurmctld is behind")
+        why = written.failed[0] if written.failed else UnableToApplyNow(_BEHIND)
         found = self._observed(self._record.current)
         return tuple(
             error or (None if _holds(change, found) else why)
@@ -130,7 +133,8 @@ class Binder:
         """Slurm is made to have what is held, from what it has."""
         held, now = self._record.current, self._clock()
         refusals.keep(held, self._site, now=now)
-        planned = self._steps(held, books.ours, known=books.accounts_of, strays=self._told)
+        have = self._heard(books)
+        planned = self._steps(held, have, known=books.accounts_of, strays=self._told)
         self._edge = entitlements.next_edge(held, now)
         self._untidy = True
         failed = self._books.write(planned.reductions)
@@ -141,6 +145,17 @@ class Binder:
         failed = self._books.write(planned.increases)
         want = entitlements.wanted(held, now, self._site)
         return _Written(failed, in_force=self._obeyed(want))
+
+    def _heard(self, books: Books) -> Objects:
+        """What slurmdbd has, in such a way that slurmctld hears of what it does not obey."""
+        have = books.ours
+        aside = stale.aside(have, self._books.in_force())
+        if aside is not have:
+            _log.warning("slurm.slurmctld_had_older_limits")
+            cluster, known = self._site.cluster, books.accounts_of
+            planned = steps(have, aside, cluster=cluster, known=known, strays=False)
+            self._books.write((*planned.reductions, *planned.increases))
+        return aside
 
     def _steps(self, held: Held, have: Objects, *, known: Collection[str], strays: bool) -> Steps:
         want = entitlements.wanted(held, self._clock(), self._site)

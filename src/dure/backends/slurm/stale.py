@@ -1,0 +1,55 @@
+"""Where slurmctld obeys other limits than slurmdbd has: what is written so that it hears of them.
+
+- A slurmctld that died within minutes of a change, and started again while slurmdbd was away, comes
+  back with the limits it had saved before. It keeps them when slurmdbd is back, and slurmdbd tells
+  it only of what changes (measured on 22.05: neither `reconfigure` nor the same value again help).
+- So a value beside the right one is written first; then the right one is a change.
+- Pure. A QOS that slurmctld does not know at all needs its restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from dure.backends.slurm.objects import Limits, Objects
+from dure.backends.slurm.reading import InForce
+
+_LARGE: Final = 2**20
+"""Beside "no limit": more than any cluster has."""
+
+
+def aside(have: Objects, in_force: Mapping[str, InForce]) -> Objects:
+    """`have` with every limit that slurmctld does not obey moved by one; itself where none is."""
+    moved = {
+        name: replace(one, limits=_aside(one.limits, in_force[name].limits))
+        for name, one in have.qos.items()
+        if name in in_force and in_force[name].limits != one.limits
+    }
+    return replace(have, qos={**have.qos, **moved}) if moved else have
+
+
+def _aside(kept: Limits, obeyed: Limits) -> Limits:
+    return Limits(
+        tres=_each_aside(kept.tres, obeyed.tres),
+        tres_minutes=_each_aside(kept.tres_minutes, obeyed.tres_minutes),
+        jobs=_one_aside(kept.jobs, obeyed.jobs),
+        submitted=_one_aside(kept.submitted, obeyed.submitted),
+    )
+
+
+def _each_aside(
+    kept: tuple[tuple[str, int], ...], obeyed: tuple[tuple[str, int], ...]
+) -> tuple[tuple[str, int], ...]:
+    ours, theirs = dict(kept), dict(obeyed)
+    moved = {name: _one_aside(ours.get(name), theirs.get(name)) for name in {*ours, *theirs}}
+    return tuple((name, number) for name, number in sorted(moved.items()) if number is not None)
+
+
+def _one_aside(kept: int | None, obeyed: int | None) -> int | None:
+    if kept == obeyed:
+        return kept
+    if kept is None:
+        return _LARGE
+    return kept - 1 if kept else 1
