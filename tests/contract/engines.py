@@ -273,7 +273,7 @@ class SlurmDriver(Driver):
         return status
 
     def settle(self) -> None:
-        time.sleep(2.5)  # a cycle of Slurm's scheduler and a look of ours
+        time.sleep(2.0)  # a cycle of Slurm's scheduler and a look of ours
 
     def elapse(self, seconds: int) -> None:
         time.sleep(seconds)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.contract.engines import Driver
 
 FAR = timedelta(days=3000)
-LENGTH_H = 13
+LENGTH_H = 9
 """Of the history, at least."""
 
 
@@ -63,14 +63,14 @@ def history(request: pytest.FixtureRequest) -> Iterator[History]:
         lent = site.borrow("B", 4)
         site.until(lent, "running")
         for _ in range(3):
-            site.elapse(2 * site.hour_s)
+            site.elapse(site.hour_s)
             owner = site.owner("A", 3)
             site.until(owner, "running")
             site.elapse(site.hour_s + site.hour_s // 17)
             site.engine.cancel(owner)
             site.until(owner)
             site.until(lent, "running")
-        site.elapse(4 * site.hour_s)
+        site.elapse(3 * site.hour_s)
         site.settle()
         yield History(site, site.now())
 
@@ -107,7 +107,7 @@ def test_the_segments_of_an_attempt_follow_each_other_and_only_the_last_has_an_o
 
 
 def test_the_same_question_has_the_same_answer_later(history: History) -> None:
-    instants = [history.before(hours) for hours in (LENGTH_H - 2, 8, 5, 3)]
+    instants = [history.before(hours) for hours in (LENGTH_H - 2, 5, 4, 3)]
     engine = history.site.engine
     first = [engine.usage(None, instant) for instant in instants]
     history.site.elapse(3 * history.site.hour_s)
@@ -119,7 +119,7 @@ def test_batches_one_after_the_other_say_every_segment_once(history: History) ->
     whole = history.said(None, history.before(3))
     parts: list[UsageRecord] = []
     since = None
-    for hours in (LENGTH_H - 1, 10, 9, 6, 3):
+    for hours in (LENGTH_H - 1, 6, 5, 4, 3):
         until = history.before(hours)
         parts += history.said(since, until)
         since = until

@@ -38,10 +38,12 @@ on one node at the same time are fewer than 10,000 numbers apart."""
 _RANK: Final = """\
 export DURE_RANK="$SLURM_PROCID" DURE_LOCAL_RANK="$SLURM_LOCALID" DURE_WORLD_SIZE="$SLURM_NTASKS"
 export DURE_MASTER_ADDR="$SLURM_LAUNCH_NODE_IPADDR"
-IFS=, read -ra gpus <<< "${SLURM_STEP_GPUS:-${SLURM_JOB_GPUS:-}}"
-export DURE_ACCELERATORS="${gpus[$SLURM_LOCALID]:-$SLURM_LOCALID}"
+gpus="${SLURM_STEP_GPUS:-$SLURM_JOB_GPUS}" skip="$SLURM_LOCALID"
+while [ "$skip" -gt 0 ]; do gpus="${gpus#*,}" skip=$((skip - 1)); done
+export DURE_ACCELERATORS="${gpus%%,*}"
 exec "$@"
 """
+"""By sh, which is up in a third of bash's time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,5 +164,5 @@ def script(request: JobRequest, place: Place) -> str:
         'mkdir -p "$attempt" "$DURE_CHECKPOINT_DIR"\n'
         "exec srun --kill-on-bad-exit=1 --export=ALL "
         '--output="$attempt/rank-%t.log" '
-        f"bash -c {shlex.quote(_RANK)} dure-rank {shlex.join(request.command)}\n"
+        f"sh -c {shlex.quote(_RANK)} dure-rank {shlex.join(request.command)}\n"
     )
