@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -20,6 +20,7 @@ from dure.backends.local.journal import Journal
 from dure.backends.slurm.backend import SlurmBackend
 from dure.backends.slurm.binder import Binder
 from dure.backends.slurm.held import Record
+from dure.backends.slurm.rehearsed import RehearsedSlurm
 from dure.backends.slurm.site import SlurmSite
 from dure.backends.slurm.tools import Slurm
 from dure.vocabulary.frozen import Frozen
@@ -85,9 +86,20 @@ def pools(config: SiteConfig) -> tuple[str, ...]:
     )
 
 
-def open_engine(config: SiteConfig, *, folder: Path, clock: Callable[[], datetime]) -> Engine:
-    """Takes the engine over; raises `StateDirectoryInUse` where another process has it."""
+def open_engine(
+    config: SiteConfig,
+    *,
+    folder: Path,
+    clock: Callable[[], datetime],
+    ahead: timedelta = timedelta(0),
+) -> Engine:
+    """Takes the engine over; raises `StateDirectoryInUse` where another process has it.
+
+    `ahead`: in a rehearsal, how far `clock` is ahead of this machine's, which Slurm's daemons read.
+    """
     state = folder / config.engine_state
+    if isinstance(config, SlurmConfig) and ahead:
+        return RehearsedSlurm(state, site=config, clock=lambda: datetime.now(UTC), ahead=ahead)
     if isinstance(config, SlurmConfig):
         return SlurmBackend(state, site=config, clock=clock)
     return LocalBackend(

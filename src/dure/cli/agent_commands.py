@@ -6,7 +6,7 @@ errors and exit codes are said, in `agent_terminal`.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -117,7 +117,8 @@ def run(
             agent_site_commands.print_plan(folder, commands=False, offset_s=clock_offset_s)
             return
         site = folder.site()
-        with folder.held(), open_engine(site, folder=state, clock=now) as engine:
+        ahead = timedelta(seconds=clock_offset_s)
+        with folder.held(), open_engine(site, folder=state, clock=now, ahead=ahead) as engine:
             agent = Agent(
                 state=folder,
                 spool=folder.spool(),

@@ -59,6 +59,9 @@ def demo(
     serve_only: Annotated[
         bool, typer.Option("--serve-only", help="Serve what the last demo left; run nothing.")
     ] = False,
+    slurm: Annotated[
+        bool, typer.Option("--slurm", help="Run the jobs on this machine by a real Slurm.")
+    ] = False,
     home: Annotated[
         str, typer.Option(envvar="DURE_DEMO_HOME", help="Folder for the demo's database and files.")
     ] = ".demo",
@@ -83,7 +86,7 @@ def demo(
     if serve or serve_only:
         check_free(address="127.0.0.1", port=port)
     if not serve_only:
-        code = run(home=home, as_json=as_json)
+        code = run(home=home, as_json=as_json, slurm=slurm)
         if code:
             raise typer.Exit(code)
     if serve or serve_only:

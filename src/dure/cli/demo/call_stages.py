@@ -43,7 +43,7 @@ def set_up(context: Context) -> None:
     with context.stage("Set up: database, programme, people", 3) as done:
         call_command("migrate", verbosity=0, interactive=False)
         done()
-        programmes.load(programme=demo_programme(), by=SETUP, now=now)
+        programmes.load(programme=demo_programme(engine=context.engine.name), by=SETUP, now=now)
         done()
         with transaction.atomic():
             _people(context)

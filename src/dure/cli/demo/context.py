@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from rich.progress import Progress
 
 from dure.cli.demo.checks import Check
+from dure.cli.demo.site_engines import SiteEngine
 from dure.cli.demo.world import World
 from dure.hub.allocations.models import Decision
 from dure.hub.people.models import User
@@ -73,6 +74,7 @@ class Context:
     progress: Progress
     world: World
     password: str
+    engine: SiteEngine
     seen: Seen = field(init=False)
 
     def __post_init__(self) -> None:

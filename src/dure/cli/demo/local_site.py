@@ -16,21 +16,26 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Final, TypeVar
 
 from dure.agent import jobs_socket
 from dure.agent.loop import Agent
-from dure.agent.site import LocalConfig, open_engine
+from dure.agent.site import open_engine
 from dure.agent.state import StateFolder
 from dure.backends.contract import JobRequest, JobStatus
 from dure.cli.demo.context import TakeBack
 from dure.cli.demo.programme import LOCAL_CLUSTER, REHEARSAL
 from dure.cli.demo.simulated_sites import connect
+from dure.cli.demo.site_engines import SiteEngine
 from dure.hub import clock
-from dure.hub.allocations.models import Allocation, LentRight, WaitlistEntry
+from dure.hub.allocations import members
+from dure.hub.allocations.models import Allocation, LentRight, Project, WaitlistEntry
 from dure.hub.loop import step
+from dure.hub.people import operations as people
 from dure.hub.people.gate import Actor
+from dure.hub.people.models import Role, User
 from dure.hub.supply.models import Cluster, Pool, Programme
 from dure.hub.supply.operations import issue_enrolment_token
 
@@ -89,8 +94,9 @@ def process(arguments: Sequence[str], *, log: Path, offset_s: int) -> Iterator[N
 class LocalSite:
     """The rehearsal site of the programme, on this machine."""
 
-    def __init__(self, *, home: Path, logs: Path, programme: Programme) -> None:
-        self._folder, self._logs, self._programme = home, logs, programme
+    def __init__(self, *, home: Path, logs: Path, programme: Programme, engine: SiteEngine) -> None:
+        self._folder, self._logs, self._programme, self._engine = home, logs, programme, engine
+        self._ahead = timedelta(0)
         self._pool = Pool.objects.get(cluster__key=LOCAL_CLUSTER)
         self._owner = Allocation.objects.select_related("project", "agreed_by").get(
             pool=self._pool, state=Allocation.State.ACTIVE
@@ -102,17 +108,12 @@ class LocalSite:
     def rehearse(self, *, by: Actor, said: Callable[[], None]) -> TakeBack:
         """Runs the whole scene; `said` is called at each of its five steps."""
         offset = clock.rehearse(clock.now())
+        self._ahead = timedelta(seconds=offset)
         port = free_port()
         address = f"http://127.0.0.1:{port}"
-        StateFolder(self._folder).keep_site(
-            LocalConfig(
-                pool=self._pool.key,
-                model=self._pool.model,
-                slots=self._pool.accelerators_per_node,
-                report_every_s=1,
-                tend_every_s=0.5,
-            )
-        )
+        self._engine.start(self._pool)
+        StateFolder(self._folder).keep_site(self._engine.described(self._pool))
+        self._usernames = {lent: self._username(lent=lent, by=by) for lent in (False, True)}
         with ExitStack() as running:
             serve = ["hub", "serve", "--no-studies", "--port", str(port)]
             running.enter_context(process(serve, log=self._logs / "hub.log", offset_s=offset))
@@ -145,9 +146,7 @@ class LocalSite:
         mine, theirs = self._result(first.job), self._result(borrowed)
         return TakeBack(
             idle_to_lent_s=round(idle_to_lent_s, 2),
-            owner_start_s=round((returned.started - returned.submitted).total_seconds(), 3)
-            if returned.started
-            else PATIENCE_S,
+            owner_start_s=_seconds_until_start(returned),
             lent_attempts=lent.attempt,
             lent_resumed_at_step=self._resumed_at(borrowed),
             accuracy=theirs["accuracy"],
@@ -158,7 +157,10 @@ class LocalSite:
         """The agent's last word before the month closes; its engine is opened here for it."""
         folder = StateFolder(self._folder)
         site = folder.site()
-        with folder.held(), open_engine(site, folder=self._folder, clock=clock.now) as engine:
+        with (
+            folder.held(),
+            open_engine(site, folder=self._folder, clock=clock.now, ahead=self._ahead) as engine,
+        ):
             agent = Agent(
                 state=folder,
                 spool=folder.spool(),
@@ -202,16 +204,35 @@ class LocalSite:
         step(programme=self._programme, now=clock.now())
         return LentRight.objects.filter(pool=self._pool).exists() or None
 
-    def _submit(self, steps: int, *, lent: bool) -> str:
+    def _project(self, *, lent: bool) -> Project:
+        return self._entry.project if lent else self._owner.project
+
+    def _username(self, *, lent: bool, by: Actor) -> str:
+        """Who hands in the jobs of the owner, or of the one it is lent to: a member."""
         person = self._entry.application.applicant if lent else self._owner.agreed_by
-        project = self._entry.project if lent else self._owner.project
+        if person is None:
+            raise DemoStuck("nobody has signed for the allocation on this machine")
+        if self._engine.account is None:
+            return person.username
+        found = User.objects.filter(username=self._engine.account).first()
+        user = found or people.add_user(
+            username=self._engine.account,
+            role=Role.APPLICANT,
+            organisation=person.organisation,
+            by=by,
+            now=clock.now(),
+        )
+        members.add(project=self._project(lent=lent), user=user, by=by, now=clock.now())
+        return user.username
+
+    def _submit(self, steps: int, *, lent: bool) -> str:
         request = JobRequest(
-            project=project.key,
+            project=self._project(lent=lent).key,
             allocation=None if lent else self._owner.key,
             pool=self._pool.key,
             accelerators=self._pool.accelerators_per_node,
             command=(sys.executable, "-m", "dure.cli.demo.training", "--steps", str(steps)),
-            username=person.username if person else "",
+            username=self._usernames[lent],
             working_directory=str(self._folder),
         )
         job = jobs_socket.ask(self._folder, jobs_socket.Submit(request=request)).job
@@ -237,7 +258,7 @@ class LocalSite:
         return wait_for(f"job {job} to complete", look)
 
     def _checkpoints(self, job: str) -> Path:
-        return self._folder / "engine" / "jobs" / job / "checkpoint"
+        return self._engine.files_of(self._folder, job) / "checkpoint"
 
     def _result(self, job: str) -> dict[str, float]:
         written = (self._checkpoints(job) / "result.json").read_text(encoding="utf-8")
@@ -246,7 +267,7 @@ class LocalSite:
 
     def _resumed_at(self, job: str) -> int:
         """The step that the last attempt of a job began with, from its own output."""
-        logs = (self._folder / "engine" / "jobs" / job).glob("attempt-*/rank-0.log")
+        logs = self._engine.files_of(self._folder, job).glob("attempt-*/rank-0.log")
         starts = [
             int(line.rsplit(" ", 1)[1])
             for log in logs
@@ -254,6 +275,13 @@ class LocalSite:
             if " starts at step " in line
         ]
         return max(starts, default=0)
+
+
+def _seconds_until_start(job: JobStatus) -> float:
+    """An engine that records whole seconds may say that it started a moment before."""
+    if job.started is None:
+        return PATIENCE_S
+    return max(0.0, round((job.started - job.submitted).total_seconds(), 3))
 
 
 def _listens(port: int) -> bool | None:

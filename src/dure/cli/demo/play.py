@@ -11,9 +11,10 @@ from dure.cli.demo import call_stages, peer_stage, site_stages, supply_stage, wo
 from dure.cli.demo.checks import check_all
 from dure.cli.demo.context import Context, Seen, at
 from dure.cli.demo.simulated_sites import SimulatedSites
+from dure.cli.demo.site_engines import SiteEngine
 
 
-def play(*, home: Path, console: Console, password: str) -> Seen:
+def play(*, home: Path, console: Console, password: str, engine: SiteEngine) -> Seen:
     """Runs every stage on a prepared folder and returns what was seen."""
     columns = (
         TextColumn("{task.description:42}"),
@@ -22,7 +23,9 @@ def play(*, home: Path, console: Console, password: str) -> Seen:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console) as progress:
-        context = Context(home=home, progress=progress, world=world.generate(), password=password)
+        context = Context(
+            home=home, progress=progress, world=world.generate(), password=password, engine=engine
+        )
         call_stages.set_up(context)
         supply_stage.run_supply_call(context)
         peer_stage.run_peer_review(context)

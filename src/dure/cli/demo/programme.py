@@ -18,13 +18,16 @@ PEERS = "peers-2026"
 LOCAL_CLUSTER = "this-machine"
 
 
-def demo_programme() -> Programme:
+def demo_programme(*, engine: str) -> Programme:
     """The shipped file, with the lists of `rehearsal.yaml` appended to its own.
 
+    `engine`: what runs the jobs on this machine.
     That scores are corrected for the reviewers is an assumption: the agency says nothing of it.
     """
     document = yaml.safe_load(find_programme(NAME).read_text(encoding="utf-8"))
     added = yaml.safe_load(files("dure.cli.demo").joinpath("rehearsal.yaml").read_text("utf-8"))
+    (cluster,) = added["providers"][0]["sites"][0]["clusters"]
+    cluster["engine"] = engine
     for name, items in added.items():
         document[name] = [*document.get(name, []), *items]
     document["rubric"] = {**document["rubric"], "correction": "mixed-effects"}

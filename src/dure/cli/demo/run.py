@@ -3,7 +3,7 @@
 - Everything stands in one folder (`.demo`); it is made anew each time, and only a folder that the
   demo itself made is ever removed.
 - Whatever a killed demo left running ends by itself: its server and agent die with it, its jobs
-  are a few seconds long.
+  are a few seconds long. A Slurm that it left is ended by the next one in its folder.
 - Exit 0: every stage ran and every check holds. Exit 1: one does not. Exit 2: it could not start.
 """
 
@@ -16,7 +16,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +24,10 @@ import structlog
 import typer
 from rich.console import Console
 
+from dure.cli.slurm_lab import Lab, NoLabHere, PackagesMissing, UnableToStart
+
 MARKER: Final = ".dure-demo"
+LAB: Final = "slurm"
 PASSWORD: Final = "dure-demo-2026"  # noqa: S105  # printed for all to see; loopback only
 OK, FAILED, UNUSABLE = 0, 1, 2
 
@@ -45,9 +48,16 @@ def prepare(home: Path) -> None:
             raise FolderInUse(
                 f"{home} holds something else than a demo; name another folder with --home"
             )
+        end_slurm(home)
         shutil.rmtree(home)
     home.mkdir(parents=True, mode=0o700)
     (home / MARKER).touch()
+
+
+def end_slurm(home: Path) -> None:
+    """Ends what a demo in this folder left of Slurm, also one that was killed."""
+    with suppress(NoLabHere):
+        Lab.of(home / LAB).kill()
 
 
 def settle_environment(home: Path) -> None:
@@ -69,8 +79,8 @@ def log_to(path: Path) -> Iterator[None]:
     structlog.reset_defaults()
 
 
-def run(*, home: str, as_json: bool) -> int:
-    """Runs the whole demo; returns the exit code."""
+def run(*, home: str, as_json: bool, slurm: bool) -> int:
+    """Runs the whole demo, on this machine with its own engine or Slurm; returns the exit code."""
     folder = Path(home).resolve()
     try:
         prepare(folder)
@@ -85,19 +95,27 @@ def run(*, home: str, as_json: bool) -> int:
     from dure.cli.demo import summary  # noqa: PLC0415  # needs Django ready
     from dure.cli.demo.local_site import DemoStuck  # noqa: PLC0415
     from dure.cli.demo.play import play  # noqa: PLC0415
+    from dure.cli.demo.site_engines import OwnEngine, RealSlurm  # noqa: PLC0415
     from dure.cli.demo.site_stages import SitesFailed  # noqa: PLC0415
 
     console = Console(stderr=as_json)
+    try:
+        engine = RealSlurm(folder / LAB) if slurm else OwnEngine()
+    except PackagesMissing as error:
+        typer.echo(f"A real Slurm needs packages; as root: {error}", err=True)
+        return UNUSABLE
     started = time.monotonic()
     try:
         with log_to(folder / "out" / "demo.log"):
-            outcome = play(home=folder, console=console, password=PASSWORD)
+            outcome = play(home=folder, console=console, password=PASSWORD, engine=engine)
     except KeyboardInterrupt:
         typer.echo("Stopped. `dure demo` starts again from the beginning.", err=True)
         return INTERRUPTED
-    except (DemoStuck, SitesFailed) as error:
+    except (DemoStuck, SitesFailed, UnableToStart) as error:
         typer.echo(f"The demo stopped: {error}. Logs stand in {folder / 'out'}.", err=True)
         return FAILED
+    finally:
+        end_slurm(folder)
     report = summary.document(outcome, seconds=time.monotonic() - started)
     (folder / "out" / "summary.json").write_text(
         json.dumps(report, ensure_ascii=False, indent=2), encoding="utf-8"

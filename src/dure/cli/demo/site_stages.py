@@ -121,7 +121,10 @@ def lend_on_this_machine(context: Context) -> LocalSite:
     """Real processes: lend, take back, resume."""
     logs = context.home / "out"
     local = LocalSite(
-        home=context.home / "agents" / "this-machine", logs=logs, programme=context.programme
+        home=context.home / "agents" / "this-machine",
+        logs=logs,
+        programme=context.programme,
+        engine=context.engine,
     )
     with context.stage("This machine: train, lend, take back", 5) as done:
         context.seen.take_back = local.rehearse(by=context.operator, said=done)
