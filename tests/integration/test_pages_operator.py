@@ -25,6 +25,7 @@ from dure.hub import clock
 from dure.hub.allocations import scenarios
 from dure.hub.allocations.models import Allocation, Decision, Project, Scenario
 from dure.hub.audit.models import Event
+from dure.hub.jobs.models import Job
 from dure.hub.people.gate import POLICY, Owned
 from dure.hub.people.models import Organisation, Role, User
 from dure.hub.reports.models import ClosedMonth
@@ -40,7 +41,7 @@ BUDGET = 12
 
 POSTED = (
     "round-solve", "scenario-remove", "decision-withdraw", "decision-replay", "cluster-enrolment",
-    "study-cancel", "study-remove",
+    "study-cancel", "study-remove", "job-cancel",
 )  # fmt: skip
 """Addresses that only take a click; the others are looked at."""
 
@@ -92,7 +93,7 @@ def test_each_role_may_do_what_the_golden_matrix_says() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["allocations", "ledger", "clusters", "operate", "audit", "months", "studies"]
+    "page", ["allocations", "jobs", "ledger", "clusters", "operate", "audit", "months", "studies"]
 )
 def test_a_list_costs_the_same_few_queries_however_long_it_is(
     page: str, django_assert_max_num_queries: AssertQueries
@@ -323,11 +324,26 @@ def _scenario(name: str = "other", **change: object) -> Scenario:
     )
 
 
+def _job() -> Job:
+    mine = Allocation.objects.filter(state=Allocation.State.ACTIVE).earliest("pk")
+    return Job.objects.create(
+        cluster=mine.pool.cluster,
+        pool=mine.pool,
+        project=mine.project,
+        allocation=mine,
+        order="dure-1",
+        submitted_by=mine.project.members.get(),
+        username="applicant",
+        accelerators=8,
+        asked_at=LATER,
+    )
+
+
 def _addresses() -> Iterator[tuple[str, str]]:
     offered = Allocation.objects.get(state=Allocation.State.OFFERED).key
     call, programme = "kr-2026-r1", "kr-gpu-2026"
     number = str(Decision.objects.get(kind="round").number)
-    scenario, study = str(_scenario().pk), str(played_study().pk)
+    scenario, study, job = str(_scenario().pk), str(played_study().pk), str(_job().pk)
     named: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("operate", ()),
         ("call-step", (call, "close")),
@@ -350,6 +366,12 @@ def _addresses() -> Iterator[tuple[str, str]]:
         ("decision-approve", (programme, number)),
         ("decision-withdraw", (programme, number)),
         ("decision-replay", (programme, number)),
+        ("jobs", ()),
+        ("job-new", ()),
+        ("job-starts", ()),
+        ("job", (job,)),
+        ("job-progress", (job,)),
+        ("job-cancel", (job,)),
         ("allocations", ()),
         ("allocation", (offered,)),
         ("agreement-sign", (offered,)),
@@ -381,7 +403,8 @@ def _addresses() -> Iterator[tuple[str, str]]:
     )
     for name, args in named:
         # Some are addressed by their row, whose number differs from one database to another.
-        said = ("SCENARIO" if arg is scenario else "STUDY" if arg is study else arg for arg in args)
+        rows = ((scenario, "SCENARIO"), (study, "STUDY"), (job, "JOB"))
+        said = (next((name for row, name in rows if arg is row), arg) for arg in args)
         yield " ".join((name, *said)), reverse(name, args=args)
 
 
