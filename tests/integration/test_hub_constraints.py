@@ -28,6 +28,14 @@ from dure.hub.allocations.models import (
 )
 from dure.hub.audit.models import ChainHead, Event
 from dure.hub.calls.models import Application, Call, DuplicatePair
+from dure.hub.incidents.models import (
+    DeviceFault,
+    Incident,
+    IncidentCredit,
+    MaintenanceWindow,
+    NodeRemoval,
+    NodeStatus,
+)
 from dure.hub.jobs.models import Job
 from dure.hub.market.models import Listing
 from dure.hub.people.gate import STEWARD
@@ -76,6 +84,16 @@ CHECKED: Final[dict[str, tuple[type[models.Model], Change]]] = {
     "job_holds_accelerators": (Job, {"accelerators": 0}),
     "job_was_ordered_by_somebody": (Job, {"submitted_by": None}),
     "job_was_ordered_or_heard_of": (Job, {"order": "", "engine_job": ""}),
+    "device_fault_of_an_incident_is_judged": (DeviceFault, {"judged_at": None}),
+    "incident_credit_is_something": (IncidentCredit, {"amount": 0}),
+    "incident_ended_at_a_time_and_for_a_reason": (Incident, {"state": "ended"}),
+    "incident_ends_later": (
+        Incident,
+        {"state": "ended", "end_reason": {}, "ends_at": F("starts_at") - timedelta(seconds=1)},
+    ),
+    "maintenance_ends_later": (MaintenanceWindow, {"ends_at": F("starts_at")}),
+    "removal_after_failures": (NodeRemoval, {"failures": 0}),
+    "removal_decided_by_a_person": (NodeRemoval, {"state": "dismissed"}),
     "ledger_entry_kind_is_known": (LedgerEntry, {"kind": "GIFT"}),
     "ledger_posting_moves_something": (LedgerPosting, {"amount": 0}),
     "ledger_void_names_what_it_voids": (LedgerEntry, {"kind": "VOID"}),
@@ -129,6 +147,11 @@ COPIED: Final[dict[str, tuple[type[models.Model], Change]]] = {
     "event_chain_does_not_fork": (Event, {"sequence": 10_000, "hash": "f" * 64}),
     "job_of_an_engine_once": (Job, {"order": "copy"}),
     "job_ordered_once": (Job, {"engine_job": "copy"}),
+    "device_fault_once": (DeviceFault, {}),
+    "incident_credit_once": (IncidentCredit, {}),
+    "incident_lasting_once_a_node": (Incident, {}),
+    "node_status_once": (NodeStatus, {}),
+    "removal_stands_once_a_node": (NodeRemoval, {}),
     "ledger_posting_once": (LedgerPosting, {}),
     "lent_right_once_a_pool": (LentRight, {}),
     "month_closed_once": (ClosedMonth, {}),
@@ -225,6 +248,7 @@ def a_world_with_a_row_of_everything() -> None:
     )
     _a_bid(world)
     _a_study(world)
+    _an_outage(world, mine)
     Job.objects.create(
         cluster=mine.pool.cluster,
         pool=mine.pool,
@@ -252,6 +276,26 @@ def _a_study(world: small.World) -> None:
         result={},
     )
     StudyFile.objects.create(study=study, name="x", size=1, sha256="x", content=b"x")
+
+
+def _an_outage(world: small.World, allocation: Allocation) -> None:
+    pool = allocation.pool
+    incident = Incident.objects.create(
+        pool=pool, node="n1", cause="failed", severity="low", starts_at=NOW, reason={},
+        spare_reason={}, decision=Decision.objects.earliest("pk"),
+    )  # fmt: skip
+    IncidentCredit.objects.create(
+        incident=incident, key="x", allocation=allocation, amount=1, reason={}, at=NOW
+    )
+    DeviceFault.objects.create(
+        pool=pool, node="n1", device="0", kind="xid", code="79", at=NOW, judged_at=NOW,
+        incident=incident,
+    )  # fmt: skip
+    NodeStatus.objects.create(pool=pool, node="n1", state="up", since=NOW, first_seen_at=NOW)
+    NodeRemoval.objects.create(pool=pool, node="n1", failures=1, reason={}, proposed_at=NOW)
+    MaintenanceWindow.objects.create(
+        pool=pool, starts_at=NOW, ends_at=DECIDED, announced_at=NOW, announced_by=world.operator
+    )
 
 
 def _a_bid(world: small.World) -> None:

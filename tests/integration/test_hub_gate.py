@@ -25,6 +25,8 @@ from dure.hub.api import api
 from dure.hub.audit.models import Event
 from dure.hub.calls import operations as calls
 from dure.hub.calls.models import Application
+from dure.hub.incidents import operations as incidents
+from dure.hub.incidents.models import Incident, MaintenanceWindow, NodeRemoval
 from dure.hub.jobs import operations as jobs
 from dure.hub.jobs.models import Job
 from dure.hub.notices import operations as notices
@@ -45,6 +47,7 @@ pytestmark = pytest.mark.django_db
 
 MODULES: Final[tuple[ModuleType, ...]] = (
     people, supply, calls, reviews, allocations, members, scenarios, reports, programmes, studies,
+    incidents,
     jobs,
 )  # fmt: skip
 
@@ -106,6 +109,24 @@ OPERATORS_ONLY: Final[dict[str, Try]] = {
     "calls.close_call": lambda w, by: calls.close_call(call=w.call, by=by, now=NOW),
     "calls.screen_call": lambda w, by: calls.screen_call(call=w.call, by=by, now=NOW),
     "reviews.assign_reviewers": lambda w, by: reviews.assign_reviewers(call=w.call, by=by, now=NOW),
+    "incidents.announce_maintenance": lambda _w, by: incidents.announce_maintenance(
+        pool=small.pool("pool-b"),
+        nodes=(),
+        starts_at=DECIDED,
+        ends_at=DECIDED,
+        why="",
+        by=by,
+        now=NOW,
+    ),
+    "incidents.withdraw_maintenance": lambda _w, by: incidents.withdraw_maintenance(
+        window=MaintenanceWindow(pool=small.pool("pool-b")), by=by, now=NOW
+    ),
+    "incidents.release_node": lambda _w, by: incidents.release_node(
+        incident=Incident(pool=small.pool("pool-b")), by=by, now=NOW
+    ),
+    "incidents.decide_removal": lambda _w, by: incidents.decide_removal(
+        removal=NodeRemoval(), verdict="approved", by=by, now=NOW
+    ),
     "reviews.replace_late": lambda w, by: reviews.replace_late(call=w.call, by=by, now=NOW),
     "reviews.close_stage": lambda w, by: reviews.close_stage(call=w.call, by=by, now=NOW),
     "reviews.describe_reviewer": lambda w, by: reviews.describe_reviewer(
@@ -313,12 +334,16 @@ ENDPOINTS: Final[dict[tuple[str, str], int]] = {
     ("get", "/api/v1/jobs/{job}"): 404,
     ("get", "/api/v1/jobs/{job}/log"): 404,
     ("post", "/api/v1/jobs/{job}/cancel"): 404,
+    ("get", "/api/v1/incidents"): 404,
+    ("get", "/api/v1/maintenance"): 404,
+    ("post", "/api/v1/maintenance"): 404,
     ("get", "/api/v1/allocations"): 200,
     ("get", "/api/v1/ledger"): 404,
     ("get", "/api/v1/audit/verify"): 404,
 }
 A_BODY: Final = {
     "change": {"name": "x"}, "name": "x", "scenario": "",
+    "pool": "none", "starts": "2026-01-01T00:00Z", "ends": "2026-01-02T00:00Z",
     "project": "none", "command": ["true"], "accelerators": 1,
 }  # fmt: skip
 """What endpoints ask for, so that it is the gate that answers."""

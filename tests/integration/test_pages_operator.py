@@ -25,6 +25,7 @@ from dure.hub import clock
 from dure.hub.allocations import scenarios
 from dure.hub.allocations.models import Allocation, Decision, Project, Scenario
 from dure.hub.audit.models import Event
+from dure.hub.incidents.models import Incident, MaintenanceWindow, NodeRemoval
 from dure.hub.jobs.models import Job
 from dure.hub.people.gate import POLICY, Owned
 from dure.hub.people.models import Organisation, Role, User
@@ -41,7 +42,8 @@ BUDGET = 12
 
 POSTED = (
     "round-solve", "scenario-remove", "decision-withdraw", "decision-replay", "cluster-enrolment",
-    "study-cancel", "study-remove", "job-cancel",
+    "study-cancel", "study-remove", "job-cancel", "incident-release", "removal-decide",
+    "maintenance-withdraw",
 )  # fmt: skip
 """Addresses that only take a click; the others are looked at."""
 
@@ -93,7 +95,18 @@ def test_each_role_may_do_what_the_golden_matrix_says() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["allocations", "jobs", "ledger", "clusters", "operate", "audit", "months", "studies"]
+    "page",
+    [
+        "allocations",
+        "jobs",
+        "ledger",
+        "clusters",
+        "incidents",
+        "operate",
+        "audit",
+        "months",
+        "studies",
+    ],
 )
 def test_a_list_costs_the_same_few_queries_however_long_it_is(
     page: str, django_assert_max_num_queries: AssertQueries
@@ -324,6 +337,33 @@ def _scenario(name: str = "other", **change: object) -> Scenario:
     )
 
 
+def _outage() -> tuple[str, str, str]:
+    """An incident, a removal and a window, all of one provider's pool."""
+    pool = Pool.objects.get(key="naver-h200-a")
+    incident = Incident.objects.create(
+        pool=pool,
+        node="n1",
+        cause="device",
+        severity="low",
+        drains=True,
+        starts_at=LATER,
+        reason={},
+        spare_reason={},
+        decision=Decision.objects.earliest("pk"),
+    )
+    removal = NodeRemoval.objects.create(
+        pool=pool, node="n2", failures=3, reason={"code": "incidents.no_spare"}, proposed_at=LATER
+    )
+    window = MaintenanceWindow.objects.create(
+        pool=pool,
+        starts_at=LATER + timedelta(days=9),
+        ends_at=LATER + timedelta(days=10),
+        announced_at=LATER,
+        announced_by=User.objects.get(username="operator"),
+    )
+    return str(incident.pk), str(removal.pk), str(window.pk)
+
+
 def _job() -> Job:
     mine = Allocation.objects.filter(state=Allocation.State.ACTIVE).earliest("pk")
     return Job.objects.create(
@@ -344,6 +384,7 @@ def _addresses() -> Iterator[tuple[str, str]]:
     call, programme = "kr-2026-r1", "kr-gpu-2026"
     number = str(Decision.objects.get(kind="round").number)
     scenario, study, job = str(_scenario().pk), str(played_study().pk), str(_job().pk)
+    incident, removal, window = _outage()
     named: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("operate", ()),
         ("call-step", (call, "close")),
@@ -379,6 +420,12 @@ def _addresses() -> Iterator[tuple[str, str]]:
         ("cluster", ("naver-h200-a",)),
         ("cluster", ("kakao-b200-a",)),
         ("cluster-enrolment", ("naver-h200-a",)),
+        ("incidents", ()),
+        ("incident", (incident,)),
+        ("incident-release", (incident,)),
+        ("removal-decide", (removal, "dismissed")),
+        ("maintenance-announce", ()),
+        ("maintenance-withdraw", (window,)),
         ("ledger", ()),
         ("ledger-balances", ()),
         ("months", ()),
@@ -403,7 +450,10 @@ def _addresses() -> Iterator[tuple[str, str]]:
     )
     for name, args in named:
         # Some are addressed by their row, whose number differs from one database to another.
-        rows = ((scenario, "SCENARIO"), (study, "STUDY"), (job, "JOB"))
+        rows = (
+            (scenario, "SCENARIO"), (study, "STUDY"), (job, "JOB"), (incident, "INCIDENT"),
+            (removal, "REMOVAL"), (window, "WINDOW"),
+        )  # fmt: skip
         said = (next((name for row, name in rows if arg is row), arg) for arg in args)
         yield " ".join((name, *said)), reverse(name, args=args)
 
