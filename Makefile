@@ -30,7 +30,7 @@ $(VENV)/.dev: requirements/dev.lock $(VENV)/.hub
 	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.lock
 	@touch $@
 
-demo: $(VENV)/.hub ## a whole programme, from the call to the closed month (ARGS=--serve to look at it)
+demo: $(VENV)/.hub ## a whole programme, from the call to the closed month (ARGS=--serve to look at it, ARGS=--slurm: its jobs on a real Slurm)
 	$(BIN)/dure demo $(ARGS)
 
 run: $(VENV)/.hub ## serve the portal on what the demo left
@@ -39,8 +39,8 @@ run: $(VENV)/.hub ## serve the portal on what the demo left
 twin: $(VENV)/.twin ## play a small pool for four weeks under seven policies (ARGS=SCENARIO); the report lies in .demo/twin
 	$(BIN)/dure twin compare $(or $(ARGS),small-pool) --out .demo/twin
 
-slurm-lab: $(VENV)/.hub ## a real Slurm of 8 nodes x 8 on this machine, in .demo/slurm (ARGS=--help)
-	$(BIN)/dure lab up .demo/slurm --install $(ARGS)
+slurm-lab: $(VENV)/.hub ## a real Slurm of 8 nodes x 8 on this machine, in .lab (ARGS=--help)
+	$(BIN)/dure lab up .lab --install $(ARGS)
 
 test: $(VENV)/.dev ## every test tier, on SQLite and PostgreSQL, with a real browser
 	$(BIN)/python tests/run.py $(ARGS)
@@ -75,4 +75,5 @@ api: $(VENV)/.hub ## write the OpenAPI document
 	$(BIN)/dure hub openapi > api/hub.json
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) .demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	test ! -e .lab/lab.json || $(BIN)/dure lab down .lab
+	rm -rf $(VENV) .demo .lab .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
