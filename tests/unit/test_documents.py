@@ -58,7 +58,7 @@ LINK: Final = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)|<img[^>]* src=\"([^\"]+)\""
 FENCED: Final = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 CODE: Final = re.compile(r"`([^`\n]+)`")
 COMMAND: Final = re.compile(r"(?:^|[\s/(])(dure(?: [^|#\n]*)?)")
-TARGET: Final = re.compile(r"\bmake ([a-z]+)")
+TARGET: Final = re.compile(r"\bmake (slurm-lab|[a-z]+)")
 HOST: Final = re.compile(r"https?://([^/\s)\"`]+)")
 PLACES_OF_A_MACHINE: Final = re.compile(r"/(?:home|root|work|opt|tmp)/\w")
 
@@ -135,7 +135,7 @@ def test_the_readme_names_the_commands_of_every_group() -> None:
 
 def test_every_make_target_named_exists() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
     named_in_code = {
         target
         for document in DOCUMENTS
