@@ -95,7 +95,10 @@ class Keeper:
 
     def look(self) -> float:
         """One look; how soon the next one should come. Raises UnableToApplyNow."""
-        self._refresh()
+        try:
+            self._refresh()
+        except (UnableToApplyNow, ChangeRefused) as error:  # slurmdbd may be away; jobs are not
+            _log.warning("slurm.not_refreshed", why=str(error))
         held = self._record.current
         standing = queue.standing(self.queue.rows(), held, self._site)
         waiting = any(job.state == "pending" for job in standing)
