@@ -85,7 +85,7 @@ class Caretaker:
         self, windows: Sequence[Maintenance], drains: Sequence[Drain]
     ) -> tuple[Drift, ...]:
         """Reservations and drains as told; what differs still is returned."""
-        steps = self._steps(windows, drains)
+        steps = self.steps(windows, drains)
         if not steps:
             return ()
         refused = self._carried_out(steps)
@@ -93,12 +93,13 @@ class Caretaker:
             step.drift.model_copy(update={"found": f"{step.found} ({refused[step.subject]})"})
             if step.subject in refused
             else step.drift
-            for step in self._steps(windows, drains)
+            for step in self.steps(windows, drains)
         )
 
-    def _steps(
+    def steps(
         self, windows: Sequence[Maintenance], drains: Sequence[Drain]
     ) -> tuple[upkeep.Step, ...]:
+        """What `maintain` would do now. Changes nothing."""
         known, now = self._nodes(), self._clock()
         have = upkeep.reservations(self._slurm.ask(*upkeep.SHOW_RESERVATIONS))
         want = upkeep.wanted(windows, members=self._members(known), now=now)

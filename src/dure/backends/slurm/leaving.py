@@ -3,7 +3,8 @@
 - Jobs come first: while one of ours waits, runs or is ending, nothing is removed. Told to, all of
   them are cancelled, with the grace that Slurm gives (`KillWait`); it is called again when they
   have ended.
-- Then everything is closed, and goes as what is quiet goes; what is left is said.
+- Then everything is closed, and goes as what is quiet goes; what is left is said. Reservations for
+  maintenance and drains of ours go last: the nodes are the site's own again.
 - The agent must not run: it would set up again what is removed here.
 """
 
@@ -26,7 +27,6 @@ from dure.backends.slurm.reading import Books
 from dure.backends.slurm.site import SlurmSite
 from dure.backends.slurm.tidying import Busy
 from dure.backends.slurm.tools import Slurm
-from dure.backends.slurm.writing import Step
 
 NOTHING: Final = Objects()
 NAMED: Final = 10
@@ -57,7 +57,10 @@ class JobsInTheWay(ChangeRefused):
 
 def look(slurm: Slurm, *, site: SlurmSite, folder: Path, clock: Callable[[], datetime]) -> Leaving:
     """What leaving would do; nothing is changed. Raises UnableToApplyNow."""
-    return _found(slurm, Bookkeeping(slurm, site=site, folder=folder, clock=clock), site)
+    books = Bookkeeping(slurm, site=site, folder=folder, clock=clock)
+    ours = books.books().ours
+    steps = (*_closing(books.books(), site).reductions, *books.removing(NOTHING, Busy()))
+    return replace(_left(ours, _jobs(slurm, ours)), commands=tuple(map(str, steps)))
 
 
 def leave(
@@ -76,41 +79,31 @@ def leave(
     lock = locked(folder / "lock")
     try:
         books = Bookkeeping(slurm, site=site, folder=folder, clock=clock)
-        before = _found(slurm, books, site)
-        if before.jobs:
-            _stop(slurm, before.jobs, cancel=cancel_jobs)
-        problems = books.write(_closing(books.books(), site).reductions)
-        if late := _found(slurm, books, site).jobs:  # handed in while we looked
-            _stop(slurm, late, cancel=cancel_jobs)
-        problems += books.write(_removing(books, Busy()))
+        there = books.books()
+        _require_none(slurm, there.ours, cancel=cancel_jobs)
+        problems = books.write(_closing(there, site).reductions)
+        _require_none(slurm, there.ours, cancel=cancel_jobs)  # handed in while we looked
+        problems += books.write(books.removing(NOTHING, Busy()))
         record = Record(folder)
         record.keep(Held(qos=record.current.qos, accounts=record.current.accounts))
         refusals.keep(record.current, site, now=clock())
-        left = _found(slurm, books, site)
-        return replace(left, problems=tuple(map(str, problems)))
+        return replace(_left(books.books().ours, ()), problems=tuple(map(str, problems)))
     finally:
         os.close(lock)
 
 
-def _found(slurm: Slurm, books: Bookkeeping, site: SlurmSite) -> Leaving:
-    ours = books.books().ours
-    closing = _closing(books.books(), site).reductions
-    going = _removing(books, Busy())
+def _left(ours: Objects, jobs: tuple[str, ...]) -> Leaving:
     return Leaving(
         qos=tuple(sorted(ours.qos)),
         accounts=tuple(sorted(ours.accounts)),
         people=len({seat.user for seat in ours.associations}),
-        jobs=_jobs(slurm, ours),
-        commands=tuple(str(step) for step in (*closing, *going)),
+        jobs=jobs,
+        commands=(),
     )
 
 
 def _closing(books: Books, site: SlurmSite) -> writing.Steps:
     return writing.steps(books.ours, NOTHING, cluster=site.cluster, known=books.accounts_of)
-
-
-def _removing(books: Bookkeeping, busy: Busy) -> tuple[Step, ...]:
-    return books.removing(NOTHING, busy)
 
 
 def _jobs(slurm: Slurm, ours: Objects) -> tuple[str, ...]:
@@ -120,11 +113,13 @@ def _jobs(slurm: Slurm, ours: Objects) -> tuple[str, ...]:
     return tuple(sorted(mine, key=int))
 
 
-def _stop(slurm: Slurm, jobs: tuple[str, ...], *, cancel: bool) -> None:
-    if not cancel:
+def _require_none(slurm: Slurm, ours: Objects, *, cancel: bool) -> None:
+    jobs = _jobs(slurm, ours)
+    if jobs and not cancel:
         raise JobsInTheWay(f"{len(jobs)} jobs under Dure's accounts are not over: {_few(jobs)}")
-    slurm.do("scancel", *jobs)
-    raise JobsInTheWay(f"{len(jobs)} jobs were told to end; leave again when they have")
+    if jobs:
+        slurm.do("scancel", *jobs)
+        raise JobsInTheWay(f"{len(jobs)} jobs were told to end; leave again when they have")
 
 
 def _few(jobs: tuple[str, ...]) -> str:
