@@ -13,9 +13,6 @@ TEXTS: Final[dict[str, str]] = {
         "work until it was started anew."
     ),
     "incidents.planned": _("Server {node} is under announced maintenance ({window})."),
-    "incidents.joined_failed": _(
-        "Server {node} is now out of order as well: {said} This belongs to the same incident."
-    ),
     "incidents.joined_fault": _(
         "Accelerator {device} of server {node} reported {kind} {code} as well. This belongs to the "
         "same incident."
