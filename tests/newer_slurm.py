@@ -34,6 +34,7 @@ _COMMANDS: Final = (
 _WRAPPER: Final = """\
 #!/bin/sh
 # Runs {program} of the packages unpacked in {tree}.
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin  # a site's commands are looked for in their folder alone
 exec unshare --mount sh -c '
   for seen in proc dev sys tmp; do mount --rbind /$seen "{tree}/$seen"; done
   for users in passwd group; do mount --bind /etc/$users "{tree}/etc/$users"; done
