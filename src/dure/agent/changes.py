@@ -86,10 +86,15 @@ def line(change: Change, observed: Observed) -> str:
 
 def _binding(binding: Binding) -> str:
     return (
-        f"accelerators: {binding.accelerators}, {binding.state}, "
+        f"accelerators: {binding.accelerators}, {_budget(binding)}{binding.state}, "
         f"{binding.starts:%Y-%m-%d %H:%M} to {binding.ends:%Y-%m-%d %H:%M}, "
         f"members: {len(binding.members)}, generation {binding.generation}"
     )
+
+
+def _budget(binding: Binding) -> str:
+    budget = binding.accelerator_seconds
+    return "" if budget is None else f"{budget // 3600} accelerator-hours in all, "
 
 
 def _share(share: LentShare) -> str:

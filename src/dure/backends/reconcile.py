@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Final
 
 from dure.backends.contract import (
@@ -63,6 +62,7 @@ def _step(want: Binding, have: Binding, down: list[Change], up: list[Change]) ->
         "servers": min(want.servers, have.servers),
         "accelerators": min(want.accelerators, have.accelerators),
         "state": min(want.state, have.state, key=_FREEDOM.__getitem__),
+        "accelerator_seconds": _smaller(want.accelerator_seconds, have.accelerator_seconds),
     }
     if starts < ends:
         least |= {"starts": starts, "ends": ends}
@@ -77,8 +77,14 @@ def _step(want: Binding, have: Binding, down: list[Change], up: list[Change]) ->
     up.append(SetBinding(binding=want))
 
 
-def _extent(binding: Binding) -> tuple[int, int, AllocationState, datetime, datetime]:
-    return binding.servers, binding.accelerators, binding.state, binding.starts, binding.ends
+def _extent(binding: Binding) -> tuple[object, ...]:
+    period = (binding.starts, binding.ends)
+    return binding.servers, binding.accelerators, binding.state, period, binding.accelerator_seconds
+
+
+def _smaller(one: int | None, other: int | None) -> int | None:
+    """Of two budgets; none at all is without end."""
+    return min((budget for budget in (one, other) if budget is not None), default=None)
 
 
 def _lent(

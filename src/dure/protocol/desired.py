@@ -33,6 +33,8 @@ class Binding(Frozen):
     starts: AwareDatetime
     ends: AwareDatetime
     generation: int = Field(ge=0)
+    accelerator_seconds: int | None = Field(default=None, ge=0)
+    """A budget: what its jobs may use in all, over its whole period. None: there is none."""
 
 
 class LentShare(Frozen):

@@ -113,6 +113,7 @@ class LocalBackend:
             requeues_lent=True,
             grace_s=self.observed().grace_s,
             take_back_bound_s=1.5,  # p95 of 20 when lent jobs end promptly: tests/contract
+            notes=("accelerator-hour budgets are counted and not enforced",),
         )
 
     def inventory(self) -> tuple[PoolInventory, ...]:

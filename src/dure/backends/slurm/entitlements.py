@@ -14,7 +14,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -30,7 +31,7 @@ from dure.backends.slurm.objects import (
     Seat,
 )
 from dure.backends.slurm.site import SlurmPool, SlurmSite
-from dure.protocol import Binding, LentShare
+from dure.protocol import Binding, LentShare, MemberAccess
 
 OWNERS_PRIORITY: Final = 1000
 """Of the QOS: far above lent work's 0, whatever the site's other QOS have."""
@@ -119,14 +120,20 @@ class _Share(NamedTuple):
 def _limits(binding: Binding, pool: SlurmPool, now: datetime) -> Limits:
     if binding.state != "active" or now >= binding.ends:
         return _stopped(binding, pool)
-    return Limits(
-        tres=((pool.tres, binding.accelerators),),
-        jobs=0 if now < binding.starts else None,
-    )
+    return replace(_numbers(binding, pool), jobs=0 if now < binding.starts else None)
 
 
 def _stopped(binding: Binding, pool: SlurmPool) -> Limits:
-    return Limits(tres=((pool.tres, binding.accelerators),), jobs=0, submitted=0)
+    return replace(_numbers(binding, pool), jobs=0, submitted=0)
+
+
+def _numbers(binding: Binding, pool: SlurmPool) -> Limits:
+    """Slurm counts a budget in minutes; a part of one is not given."""
+    budget = binding.accelerator_seconds
+    return Limits(
+        tres=((pool.tres, binding.accelerators),),
+        tres_minutes=() if budget is None else ((pool.tres, budget // 60),),
+    )
 
 
 def _share(share: LentShare, pool: SlurmPool) -> Limits:
@@ -178,15 +185,19 @@ def _seats(bindings: Sequence[_Entitlement], shares: Sequence[_Share]) -> Iterat
     grants: dict[Seat, list[_Entitlement]] = {}
     for one in bindings:
         account = names.project_account(one.binding.project)
-        for member in one.binding.members:
-            seat = Seat(member.username.lower(), account, one.pool.partition)
-            grants.setdefault(seat, []).append(one)
+        for person in _people(one.binding.members):
+            grants.setdefault(Seat(person, account, one.pool.partition), []).append(one)
     for seat, held in grants.items():
         yield Association(seat, tuple(sorted(one.qos for one in held)), _largest(held).qos)
     for lent in shares:
-        for member in lent.share.members:
-            seat = Seat(member.username.lower(), lent.account, lent.pool.partition)
+        for person in _people(lent.share.members):
+            seat = Seat(person, lent.account, lent.pool.partition)
             yield Association(seat, (names.LENT,), names.LENT)
+
+
+def _people(members: Iterable[MemberAccess]) -> Iterator[str]:
+    """Who could ever submit; nobody of another name can log in."""
+    return (name for member in members if (name := names.username(member.username)))
 
 
 def _largest(held: Sequence[_Entitlement]) -> _Entitlement:

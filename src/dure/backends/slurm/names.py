@@ -23,6 +23,7 @@ MARK: Final = "made by dure"
 """The description of every QOS of ours: one text for all, so that many are made by one command."""
 
 _PLAIN: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,40}")
+_USERNAME: Final = re.compile(r"[a-z0-9_][a-z0-9_.@+$-]{0,99}")
 _HASH: Final = 10
 """Hexadecimal digits: 5,000 ids of one slug meet with a chance of 1 in 88,000."""
 _READABLE: Final = 28
@@ -41,6 +42,12 @@ def project_account(project: str) -> str:
 def lent_account(project: str, suffix: str = "") -> str:
     """The account of the project's lent work."""
     return _with("l-", project, suffix)
+
+
+def username(said: str) -> str | None:
+    """How Slurm knows a person; None for what nobody can be called on a Unix machine."""
+    name = said.lower()
+    return name if _USERNAME.fullmatch(name) else None
 
 
 def is_allocation(qos: str) -> bool:
