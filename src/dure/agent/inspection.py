@@ -104,10 +104,16 @@ def planned(state: StateFolder, hub: SiteClient, *, clock: Callable[[], datetime
     observed = site.engine_holds(config, folder=state.root, clock=clock)
     change = diff(desired, observed)
     lines = tuple(changes.line(one, observed) for one in change)
-    if not lines or not isinstance(config, SlurmConfig):
+    if not isinstance(config, SlurmConfig):
         return Planned(lines=lines)
     books = site.slurm_books(config, folder=state.root, clock=clock)
-    return Planned(lines=lines, commands=books.commands(change))
+    caretaker = site.slurm_caretaker(config, folder=state.root, clock=clock)
+    upkeep = caretaker.steps(desired.maintenance, desired.drains)
+    told = tuple(f"{step.subject}: {step.found} -> {step.expected}" for step in upkeep)
+    commands = books.commands(change) if change else ()
+    return Planned(
+        lines=(*lines, *told), commands=(*commands, *(" ".join(step.argv) for step in upkeep))
+    )
 
 
 def examined(

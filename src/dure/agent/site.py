@@ -19,7 +19,8 @@ from dure.backends.local import LocalBackend
 from dure.backends.local.journal import Journal
 from dure.backends.slurm.backend import SlurmBackend
 from dure.backends.slurm.binder import Binder
-from dure.backends.slurm.held import Record
+from dure.backends.slurm.caretaker import Caretaker
+from dure.backends.slurm.held import Held, Record
 from dure.backends.slurm.rehearsed import RehearsedSlurm
 from dure.backends.slurm.site import SlurmSite
 from dure.backends.slurm.tools import Slurm
@@ -130,6 +131,14 @@ def engine_holds(config: SiteConfig, *, folder: Path, clock: Callable[[], dateti
         )
     finally:
         journal.close()
+
+
+def slurm_caretaker(
+    config: SlurmConfig, *, folder: Path, clock: Callable[[], datetime]
+) -> Caretaker:
+    """The nodes of the site, to be looked at beside a running agent."""
+    state = folder / config.engine_state
+    return Caretaker(state, slurm=Slurm.of(config), site=config, held=Held, clock=clock)
 
 
 def slurm_books(config: SlurmConfig, *, folder: Path, clock: Callable[[], datetime]) -> Binder:
