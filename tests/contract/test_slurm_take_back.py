@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from tests.slurm_lab import eventually, site_of
+from tests.slurm_lab import eventually, site_of, state
 
 from dure.backends.contract import (
     JobRefused,
@@ -192,11 +192,12 @@ def test_a_job_of_plain_sbatch_is_listed_and_kept_like_any_other(site: Site) -> 
     site.lend()
     accounts = site.lab.run("sacctmgr", "-nP", "list", "account", "format=account").split()
     account = next(name for name in accounts if name.startswith("l-"))
-    job = site.lab.run(
-        "sbatch", "--parsable", "-A", account, "-J", "a name\n1|RUNNING|", "--gres=gpu:2",
-        "-o", "/dev/null", "--wrap=exec sleep 600",
-    ).strip()  # fmt: skip
+    options = ("--parsable", "-A", account, "-o", "/dev/null", "--wrap=exec sleep 600")
+    name = "a name\n1|RUNNING|"
+    job = site.lab.run("sbatch", *options, "-J", name, "--gres=gpu:2").strip()
+    once = site.lab.run("sbatch", *options, "--no-requeue", "--gres=gpu:1").strip()
     found = site.until(job, "running")
+    site.until(once, "running")
     assert (found.request.project, found.request.allocation, found.request.accelerators) == (
         "lent",
         None,
@@ -204,6 +205,7 @@ def test_a_job_of_plain_sbatch_is_listed_and_kept_like_any_other(site: Site) -> 
     )
     site.engine.apply(RemoveLent(project="lent", pool="pool"))
     assert site.until(job, "pending").attempt == 2
+    eventually(lambda: state(site.lab, once) == "CANCELLED")  # it asked never to wait again
     site.engine.cancel(job)
     eventually(lambda: all(status.job != job for status in site.engine.jobs()))
 

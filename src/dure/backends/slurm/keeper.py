@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ import structlog
 
 from dure.backends.contract import ChangeRefused, JobRequest, JobStatus, UnableToApplyNow
 from dure.backends.slurm import queue
+from dure.backends.slurm.entitlements import next_edge
 from dure.backends.slurm.held import Held, Record
 from dure.backends.slurm.jobs import Jobs
 from dure.backends.slurm.site import SlurmSite
@@ -40,6 +42,10 @@ STEADY_S: Final = 5.0
 
 BRISK_LOOKS: Final = 4
 """Looks a second apart after something was changed: Slurm's scheduler has seen it by then."""
+
+_NEVER_AGAIN: Final = re.compile("presently disabled|only batch jobs", re.IGNORECASE)
+"""Slurm's words for a job handed in with --no-requeue, and for one that somebody sits at: such jobs
+cannot wait again, and end where they have to give way, as they do when Slurm preempts them."""
 
 _log = structlog.get_logger("dure.slurm")
 
@@ -99,20 +105,21 @@ class Keeper:
             self._refresh()
         except (UnableToApplyNow, ChangeRefused) as error:  # slurmdbd may be away; jobs are not
             _log.warning("slurm.not_refreshed", why=str(error))
-        held = self._record.current
+        held, now = self._record.current, self._clock()
         standing = queue.standing(self.queue.rows(), held, self._site)
         waiting = any(job.state == "pending" for job in standing)
         decided = steward(
-            now=self._clock(),
+            now=now,
             jobs=standing,
-            held=entitlements(held),
+            held=entitled(held),
             idle=self.queue.idle() if waiting else {},
             first_back_off_s=self._site.first_back_off_s,
         )
         for act in decided.acts:
             self._do(act)
         again = STEADY_S if decided.look_again_s is None else min(decided.look_again_s, STEADY_S)
-        return min(again, self._next_edge_s(held))
+        edge = next_edge(held, now)
+        return again if edge is None else min(again, (edge - now).total_seconds())
 
     def _run(self) -> None:
         while not self._closing:
@@ -138,15 +145,11 @@ class Keeper:
             self._slurm.do(*command(act))
         except ChangeRefused as refused:
             _log.warning("slurm.act_refused", job=act.job, why=str(refused))
-
-    def _next_edge_s(self, held: Held) -> float:
-        """Until the next instant at which a binding begins or ends."""
-        now = self._clock()
-        edges = [edge for one in held.bindings for edge in (one.starts, one.ends) if edge > now]
-        return max(0.0, (min(edges) - now).total_seconds()) if edges else STEADY_S
+            if isinstance(act, Requeue) and _NEVER_AGAIN.search(str(refused)):
+                self._do(Cancel(act.job, act.why))
 
 
-def entitlements(held: Held) -> Entitlements:
+def entitled(held: Held) -> Entitlements:
     """What the record says, as the decision takes it."""
     gone = {(r.binding.allocation, r.binding.pool) for r in held.retiring if r.binding is not None}
     withdrawn = {(r.share.project, r.share.pool) for r in held.retiring if r.share is not None}
