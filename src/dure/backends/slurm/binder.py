@@ -15,7 +15,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -44,6 +44,10 @@ from dure.backends.slurm.writing import Steps, steps
 
 _log = structlog.get_logger("dure.slurm")
 
+TIDY_EVERY: Final = timedelta(seconds=5)
+"""Two commands each time while something is retiring."""
+
+_PAST: Final = datetime.min.replace(tzinfo=UTC)
 _BEHIND: Final = "slurmctld does not obey yet what slurmdbd has; restart it if this stays"
 
 
@@ -71,8 +75,9 @@ class Binder:
         self._books = Bookkeeping(slurm, site=site, folder=folder, clock=clock)
         self._lock = threading.RLock()
         self._told = record.found
-        self._edge: datetime | None = None
+        self._edge = _PAST if record.found else None  # what time brought while nobody looked
         self._untidy = True
+        self._tidied = _PAST
 
     def observed(self) -> Observed:
         """As `Backend.observed`. Raises UnableToApplyNow."""
@@ -102,7 +107,8 @@ class Binder:
             now = self._clock()
             if self._edge is not None and now >= self._edge:
                 self._enforce(self._books.books())
-            if self._untidy and self._told:
+            if self._untidy and self._told and abs(now - self._tidied) >= TIDY_EVERY:
+                self._tidied = now
                 self._tidy(now)
         finally:
             self._lock.release()

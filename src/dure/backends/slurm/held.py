@@ -51,8 +51,6 @@ class Held(Frozen):
     """By the name of a QOS of ours, present or past: its project, allocation and pool."""
     accounts: dict[str, Named] = {}
     """By the name of an account of ours, present or past: its project; of lent ones its pool."""
-    users: tuple[str, ...] = ()
-    """Those whom Slurm did not know before we named them."""
 
     def binding(self, allocation: str, pool: str) -> Binding | None:
         """The binding held for this allocation on this pool."""

@@ -2,8 +2,8 @@
 
 - What was removed is quiet when no job of it waits, runs or is ending, and goes `QUIET_S` later.
 - People who sit nowhere else go first, then single seats, then whole accounts, then the QOS.
-- Whose default account goes gets another of his before: sacctmgr refuses otherwise. Administrators
-  of Slurm are never deleted.
+- Whose default account goes gets another of his before: sacctmgr refuses otherwise. With the last
+  seat it deletes the user; seats of Slurm's administrators go with the account, which does not.
 - An account of ours under which the site has put one of its own stays: both would go.
 - Where slurmdbd serves other clusters too, only this cluster's associations go: the names of
   accounts and people and the QOS `lent` may be in use there.
@@ -103,13 +103,15 @@ def removals(
         accounts.add(names.TOP)
     used = {q for one in have.associations.values() if one.seat not in gone for q in one.qos}
     qos = have.qos.keys() - want.qos.keys() - busy.qos - used - (set() if alone else {names.LENT})
-    left = _without_account(gone, people, books) if alone else set()
-    sitting = {seat for seat in gone if seat.user not in left}
+    nowhere = _sit_nowhere(gone, books) & people.keys()
+    administrators = {user for user in nowhere if people[user].administrator}
+    left = nowhere - administrators if alone else set()
+    sitting = {seat for seat in gone if seat.user not in left | administrators}
     last = _leaves_first(accounts)
     return (
         *(_delete("user", chunk) for chunk in chunks(sorted(left))),
         *_other_defaults(sitting, people, books, cluster),
-        *_seats((s for s in sitting if _goes_alone(s, accounts, people, books)), cluster),
+        *_seats((seat for seat in sitting if seat.account not in accounts), cluster),
         *(_delete("account", chunk, (f"cluster={cluster}",)) for chunk in chunks(last)),
         *(_delete("account", chunk) for chunk in chunks(last if alone else ())),
         *(_delete("qos", chunk) for chunk in chunks(sorted(qos))),
@@ -120,29 +122,12 @@ def _leaves_first(accounts: Collection[str]) -> list[str]:
     return sorted(accounts, key=lambda name: (name == names.TOP, name))
 
 
-def _goes_alone(
-    seat: Seat, accounts: Collection[str], people: Mapping[str, Person], books: Books
-) -> bool:
-    """Whose account stays; sacctmgr deletes with the last seat the user too."""
-    if seat.account in accounts:
-        return False
-    person = people.get(seat.user)
-    only = books.accounts_of.get(seat.user, frozenset()) <= {seat.account}
-    return not (only and person is not None and person.administrator)
-
-
-def _without_account(gone: set[Seat], people: Mapping[str, Person], books: Books) -> set[str]:
-    """Who sits nowhere any more, on this cluster that is the only one."""
+def _sit_nowhere(gone: Iterable[Seat], books: Books) -> set[str]:
+    """Who has no other account on this cluster than those left."""
     left: dict[str, set[str]] = {}
     for seat in gone:
         left.setdefault(seat.user, set()).add(seat.account)
-    return {
-        user
-        for user, accounts in left.items()
-        if books.accounts_of.get(user, frozenset()) <= accounts
-        and user in people
-        and not people[user].administrator
-    }
+    return {user for user, accounts in left.items() if books.accounts_of[user] <= accounts}
 
 
 def _other_defaults(
