@@ -301,6 +301,22 @@ def test_a_job_for_an_allocation_that_has_not_begun_is_taken_and_waits(cluster: 
     eventually(lambda: cluster.lab.run(*waits).strip() == "PENDING QOSGrpJobsLimit")
 
 
+def test_a_used_up_budget_is_said_and_so_is_what_is_left_to_do(cluster: Cluster) -> None:
+    whole = cluster.table.read_text()
+    changed = [
+        line.replace("\t\tgames", "\tspent\tgames") if "\tg-a1\t" in line else line
+        for line in whole.splitlines(keepends=True)
+    ]
+    cluster.table.write_text("".join(changed).replace("\n", "0\n", 1))
+    try:
+        said = cluster.sbatch("games", "--gres=gpu:1", "--qos=g-a1")
+    finally:
+        cluster.table.write_text(whole)
+    assert said.code != 0
+    assert "The hours of the allocation a1 are used up." in said.words
+    assert "-A l-a" in said.words
+
+
 def test_what_a_user_changes_afterwards_gets_nobody_elses_right(cluster: Cluster) -> None:
     job = cluster.job("games", "--hold", "--gres=gpu:8")
 

@@ -9,6 +9,7 @@ import pytest
 
 from dure.backends.slurm import refusals
 from dure.backends.slurm.held import Held, Retired
+from dure.backends.slurm.reading import spent
 from dure.backends.slurm.site import SlurmPool, SlurmSite
 from dure.protocol import AllocationState, Binding, LentShare, MemberAccess
 
@@ -146,3 +147,13 @@ def test_that_it_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
 
 def test_the_script_comes_with_the_package() -> None:
     assert "function slurm_job_submit" in refusals.script()
+
+
+def test_slurmctld_says_which_budgets_are_used_up() -> None:
+    said = (
+        "QOS=normal(1) GrpTRES=cpu=N(0) GrpTRESMins=cpu=N(3),gres/gpu=N(12)\n"
+        "QOS=g-full(5) GrpTRES=gres/gpu=8(8) GrpTRESMins=cpu=N(3),gres/gpu=60(60)\n"
+        "QOS=g-left(6) GrpTRES=gres/gpu=8(8) GrpTRESMins=cpu=N(3),gres/gpu=60(59)\n"
+        "QOS=g-none(7) GrpTRES=gres/gpu=0(0) GrpTRESMins=cpu=N(0),gres/gpu=N(99)\n"
+    )
+    assert spent(said) == {"g-full"}

@@ -44,6 +44,9 @@ from dure.backends.slurm.writing import Steps, steps
 
 _log = structlog.get_logger("dure.slurm")
 
+TELL_EVERY: Final = timedelta(seconds=60)
+"""How late people may hear that a budget is used up."""
+
 TIDY_EVERY: Final = timedelta(seconds=5)
 """Two commands each time while something is retiring."""
 
@@ -77,7 +80,7 @@ class Binder:
         self._told = record.found
         self._edge = _PAST if record.found else None  # what time brought while nobody looked
         self._untidy = True
-        self._tidied = _PAST
+        self._tidied = self._told_people = _PAST
 
     def observed(self) -> Observed:
         """As `Backend.observed`. Raises UnableToApplyNow."""
@@ -110,8 +113,17 @@ class Binder:
             if self._untidy and self._told and abs(now - self._tidied) >= TIDY_EVERY:
                 self._tidied = now
                 self._tidy(now)
+            if self._told and abs(now - self._told_people) >= TELL_EVERY:
+                self._tell(self._record.current, now)
         finally:
             self._lock.release()
+
+    def _tell(self, held: Held, now: datetime) -> None:
+        """Who submits at the login node hears what holds now."""
+        self._told_people = now
+        budgets = any(one.accelerator_seconds is not None for one in held.bindings)
+        spent = self._books.spent() if budgets else frozenset()
+        refusals.keep(held, self._site, now=now, spent=spent)
 
     def _observed(self, held: Held) -> Observed:
         want = entitlements.wanted(held, self._clock(), self._site)
@@ -138,7 +150,7 @@ class Binder:
     def _enforce(self, books: Books) -> _Written:
         """Slurm is made to have what is held, from what it has."""
         held, now = self._record.current, self._clock()
-        refusals.keep(held, self._site, now=now)
+        self._tell(held, now)
         have = self._heard(books)
         planned = self._steps(held, have, known=books.accounts_of, strays=self._told)
         self._edge = entitlements.next_edge(held, now)

@@ -74,6 +74,10 @@ class Bookkeeping:
         """What slurmctld obeys of every QOS. Raises UnableToApplyNow."""
         return reading.qos_in_force(self._slurm.ask(*reading.IN_FORCE))
 
+    def spent(self) -> frozenset[str]:
+        """The QOS whose budget is used up. Raises UnableToApplyNow."""
+        return reading.spent(self._slurm.ask(*reading.IN_FORCE))
+
     def write(self, steps: Sequence[Step]) -> list[Exception]:
         """Carries them out in order. What Slurm refuses is returned, and the rest goes on; where
         Slurm is away, the rest is not tried."""

@@ -69,8 +69,10 @@ local WORDS = {
       .. "과제 책임자{leads_ko}가 참여 인력을 추가하면 1분 안에 반영됩니다{portal}.",
   },
   nobody = {
-    en = "{user} has no account here: the lead of your project adds you in the portal{portal}.",
-    ko = "{user}: 이곳에 계정이 없습니다. 과제 책임자가 포털에서 참여 인력으로 추가해야 합니다{portal}.",
+    en = "{user} has no account here. If you belong to a project of the programme,\n"
+      .. "its lead adds you in the portal{portal}.",
+    ko = "{user}: 이곳에 계정이 없습니다. 사업의 과제에 속한다면\n"
+      .. "과제 책임자가 포털에서 참여 인력으로 추가해야 합니다{portal}.",
   },
   unknown = {
     en = "No project of the programme here has the account {account}. Your accounts: {yours}.",
@@ -592,7 +594,7 @@ local function foreign(all, job, user)
     if #mine > 0 then
       tell("unknown", { account = account, yours = listed(mine) })
     end
-  elseif account == "" and not job.default_account then
+  elseif account == "" and not job.default_account and next(all.accounts) then
     tell("nobody", { user = user, portal = all.portal ~= "" and (": " .. all.portal) or "" })
   end
   return slurm.SUCCESS

@@ -107,6 +107,21 @@ def qos_in_force(said: str) -> dict[str, InForce]:
     return found
 
 
+def spent(said: str) -> frozenset[str]:
+    """From the same: the QOS whose minutes are used up."""
+    rows_of_qos = (dict(_PAIR.findall(line)) for line in said.splitlines())
+    return frozenset(
+        words["QOS"].rpartition("(")[0]
+        for words in rows_of_qos
+        if "QOS" in words and _is_used_up(words.get("GrpTRESMins", ""))
+    )
+
+
+def _is_used_up(said: str) -> bool:
+    counted = ((m["limit"], m["used"]) for m in _LIMIT.finditer(said))
+    return any(limit != "N" and float(used) >= int(limit) for limit, used in counted)
+
+
 def seats_in_force(said: str) -> dict[Seat, InForce]:
     """The same of associations; an account's own has no user and no partition."""
     found: dict[Seat, InForce] = {}
