@@ -226,7 +226,7 @@ def command(tier: Tier, where: Sequence[str], others: Sequence[str], report: Pat
     if tier.roots == ("tests",):
         made += [f"--ignore={one}" for one in APART]
     if tier.workers > 1:
-        made += ["-n", str(tier.workers)]
+        made += ["-n", str(tier.workers), "--dist", "loadgroup"]  # what shares a history stays
     if tier.blocked:
         made += ["--disable-socket", "--allow-unix-socket"]
     return [*made, *others, *where]
