@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.signals import request_finished, request_started
@@ -77,6 +77,8 @@ def test_jobs_of_a_member_run_on_slurm_and_come_back_with_their_output(site: Sit
     assert "orders" not in str(site.agent.tend().problems)
     assert site.lab.run("squeue", "-h", "-t", "R").strip() == ""
 
+    _forgotten_by_a_crash(site, done)
+
     # One handed in at the site itself is listed too; and what is full has a time of its own.
     plain = site.lab.run(
         "sbatch", "--parsable", "--gres=gpu:8", "-o", "/dev/null", "--time=30",
@@ -88,3 +90,17 @@ def test_jobs_of_a_member_run_on_slurm_and_come_back_with_their_output(site: Sit
         site.agent.step()
     heard = Job.objects.get(engine_job=plain)
     assert (heard.username, heard.allocation, heard.order) == (MEMBER, mine, "")
+
+
+def _forgotten_by_a_crash(site: Site, done: Job) -> None:
+    """The agent was killed before it wrote the job's number down, and came back when slurmctld had
+    forgotten the job: slurmdbd still has its name, so that the order is not carried out again."""
+    queue = site.engine._keeper.queue
+    record = queue._handed.of_job(done.engine_job)
+    assert record is not None
+    earlier = record.submitted - timedelta(minutes=10)
+    queue._handed.keep(record.model_copy(update={"job": None, "submitted": earlier}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(queue, "_names", dict)
+        labels = {job.job: job.request.label for job in site.engine.jobs()}
+    assert labels[done.engine_job] == done.order

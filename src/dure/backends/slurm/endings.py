@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from dure.backends.contract import JobState, JobStatus
@@ -44,6 +44,15 @@ def question(jobs: Iterable[str]) -> tuple[str, ...]:
     return (
         "sacct", "-a", "-X", "-D", "-n", "-P", "-S", SINCE, "-j", ",".join(jobs),
         f"--format={','.join(_FIELDS)}",
+    )  # fmt: skip
+
+
+def by_name(name: str, handed: Handed) -> tuple[str, ...]:
+    """sacct's arguments for the numbers of this user's jobs of that name, since it was said."""
+    since = f"{handed.submitted.astimezone(UTC) - timedelta(minutes=1):%Y-%m-%dT%H:%M:%S}"
+    return (
+        "sacct", "-X", "-n", "-P", "-S", since, f"--name={name}",
+        f"--user={handed.request.username}", "--format=JobIDRaw",
     )  # fmt: skip
 
 

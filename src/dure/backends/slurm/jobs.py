@@ -235,7 +235,16 @@ class Jobs:
             if job is not None and owners.get(job) == one.request.username:
                 self._handed.keep(one.model_copy(update={"job": job}))
             elif self._clock() - one.submitted > timedelta(seconds=2 * self._site.timeout_s):
-                self._handed.forget(one.token)  # sbatch has ended long ago and left no job
+                self._settle(one)
+
+    def _settle(self, one: Handed) -> None:
+        """sbatch has ended long ago: its job has ended too, and slurmdbd knows it, or never was."""
+        said = self._slurm.ask(*endings.by_name(f"{submission.MARK}{one.token}", one))
+        numbers = sorted((line for line in said.split() if line.isdigit()), key=int)
+        if numbers:
+            self._handed.keep(one.model_copy(update={"job": numbers[-1]}))
+        else:
+            self._handed.forget(one.token)
 
     def _names(self) -> dict[str, str]:
         """What the jobs in the queue are called: their users' own words."""
