@@ -102,6 +102,11 @@ class Meter:
         topology = nodes.blocks(self._slurm.ask(*nodes.SHOW_TOPOLOGY))
         return nodes.health(self._nodes(), blocks_of=topology, site=self._site)
 
+    @property
+    def strays(self) -> tuple[Stray, ...]:
+        """What the last look back found of others' work on our pools."""
+        return self._strays
+
     def notes(self) -> tuple[str, ...]:
         """What the last look back found that is counted to nobody, and what holds the count."""
         return (*map(_stray_note, self._strays), *_lost_notes(self._lost))
