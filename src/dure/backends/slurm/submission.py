@@ -21,6 +21,7 @@ from typing import Final
 
 from dure.backends.contract import JobRefused, JobRequest
 from dure.backends.slurm import names
+from dure.backends.slurm.settings import seconds
 from dure.backends.slurm.site import SlurmPool
 
 MARK: Final = "dure-"
@@ -72,8 +73,11 @@ class Place:
         return self.attempt(attempt) / f"rank-{rank}.log"
 
 
-def check(request: JobRequest, pool: SlurmPool) -> None:
-    """Raises JobRefused for what cannot be said to Slurm."""
+def check(request: JobRequest, pool: SlurmPool, *, longest: str) -> None:
+    """Raises JobRefused for what cannot be said to Slurm, or would wait for ever."""
+    allowed_s = seconds(longest)
+    if allowed_s is not None and (request.time_limit_s or 0) > allowed_s:
+        raise JobRefused(f"the longest job of the partition {pool.partition} is {longest}")
     spread = request.accelerators > pool.per_node and request.accelerators % pool.per_node
     if spread:
         raise JobRefused(
@@ -97,11 +101,11 @@ def arguments(request: JobRequest, pool: SlurmPool, *, token: str, place: Place)
         f"--qos={qos(request, pool)}",
         *_shape(request.accelerators, pool),
         "--requeue",
-        "--export=HOME,USER,LOGNAME,SHELL,PATH",  # our language and time zone are not the job's
+        "--export=ALL",  # with a list of names slurmd runs a login shell to fill in the rest
         "--open-mode=append",
         f"--output={place.batch_log}",
         f"--chdir={request.working_directory}",
-        *(() if limit is None else (f"--time={math.ceil(limit / 60)}",)),
+        f"--time={longest if limit is None else math.ceil(limit / 60)}",
         *pool.job_options,
         str(place.script),
     )
@@ -155,7 +159,7 @@ def script(request: JobRequest, place: Place) -> str:
     folder = shlex.quote(str(place.folder))
     return (
         "#!/bin/bash\n"
-        "unset SLURM_TIME_FORMAT\n"
+        "unset LC_ALL TZ SLURM_TIME_FORMAT\n"  # ours, not the job's
         f"{given}"
         'export DURE_JOB="$SLURM_JOB_ID" DURE_ATTEMPT=$((${SLURM_RESTART_COUNT:-0} + 1))\n'
         f"export DURE_MASTER_PORT=$(({_FIRST_PORT} + SLURM_JOB_ID % {_PORTS}))\n"
