@@ -33,6 +33,9 @@ TEND_EVERY_S: Final = 5.0
 """How long a change made on the engine by hand may stand before it is put right."""
 
 
+TAKES_ORDERS: Final = "whether members may hand jobs in through the hub"
+
+
 class LocalConfig(Frozen):
     """This machine's accelerators as one pool of the programme, run by the local engine."""
 
@@ -46,6 +49,7 @@ class LocalConfig(Frozen):
     segment_s: int = Field(
         default=300, gt=0, description="usage is cut every so many seconds; never change it"
     )
+    takes_orders: bool = Field(default=True, description=TAKES_ORDERS)
     report_every_s: int = Field(default=REPORT_EVERY_S, gt=0)
     tend_every_s: float = Field(default=TEND_EVERY_S, gt=0)
 
@@ -53,6 +57,7 @@ class LocalConfig(Frozen):
 class SlurmConfig(SlurmSite):
     """A cluster run by Slurm, and the agent's pace there."""
 
+    takes_orders: bool = Field(default=True, description=TAKES_ORDERS)
     report_every_s: int = Field(default=REPORT_EVERY_S, gt=0)
     tend_every_s: float = Field(default=TEND_EVERY_S, gt=0)
 

@@ -1,4 +1,4 @@
-"""Where a user's jobs run when their order names no folder."""
+"""Where a user's jobs run when their order names no folder, and whose the hub may order at all."""
 
 from __future__ import annotations
 
@@ -11,9 +11,19 @@ from urllib.parse import quote
 from dure.backends.contract import JobRefused
 
 
-def of(engine: str, *, state: Path) -> Callable[[str], str]:
-    """The place of each user, for an engine of this kind and an agent's state folder."""
+def of(engine: str, *, state: Path, takes_orders: bool = True) -> Callable[[str], str]:
+    """The place of each user, for an engine of this kind and an agent's state folder.
+
+    A place raises JobRefused for a user whose jobs the hub may not order here.
+    """
+    if not takes_orders:
+        return nowhere
     return partial(own_folder, state / "work") if engine == "local" else home
+
+
+def nowhere(_username: str) -> str:
+    """At a site whose provider takes no jobs from the hub: raises JobRefused."""
+    raise JobRefused("this site takes no jobs from the portal; please use its login node")
 
 
 def own_folder(root: Path, username: str) -> str:

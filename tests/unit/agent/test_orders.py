@@ -238,6 +238,16 @@ def test_nobody_orders_a_job_as_root_of_a_cluster(tmp_path: Path) -> None:
     assert "administrator" in note.words
 
 
+def test_a_provider_may_take_no_orders_at_all(tmp_path: Path) -> None:
+    backend = engine()
+    place = workplace.of("local", state=tmp_path, takes_orders=False)
+    desk = OrderDesk(queue=backend, path=tmp_path / "orders.json", place=place)
+    (note,) = desk.tend((order("1"),), START).notes
+    assert note.state == "refused"
+    assert "login node" in note.words
+    assert backend.jobs() == ()
+
+
 def test_under_the_local_engine_every_user_has_a_folder_that_stays_in_its_place(
     tmp_path: Path,
 ) -> None:
