@@ -93,7 +93,7 @@ def test_a_row_of_the_queue_is_read() -> None:
     ("state", "phase"),
     [
         ("PENDING", "pending"),
-        ("CONFIGURING", "pending"),
+        ("CONFIGURING", "running"),
         ("RUNNING", "running"),
         ("COMPLETING", "stopping"),
         ("COMPLETED", "completed"),
@@ -158,7 +158,9 @@ def test_a_typed_pool_counts_its_own_type_only() -> None:
 def test_a_gang_is_one_task_for_each_accelerator_on_as_few_nodes_as_hold_it(
     accelerators: int, nodes: int, each: int
 ) -> None:
-    words = submission.arguments(request(accelerators), POOL, token="1a2b", place=PLACE)
+    words = submission.arguments(
+        request(accelerators), POOL, token="1a2b", place=PLACE, longest="UNLIMITED"
+    )
     assert f"--nodes={nodes}-{nodes}" in words
     assert f"--ntasks-per-node={each}" in words
     assert f"--gres=gpu:{each}" in words
@@ -166,14 +168,14 @@ def test_a_gang_is_one_task_for_each_accelerator_on_as_few_nodes_as_hold_it(
 
 def test_a_gang_beyond_one_node_is_whole_nodes() -> None:
     with pytest.raises(JobRefused, match="a multiple of 8"):
-        submission.check(request(12), POOL)
-    submission.check(request(16), POOL)
+        submission.check(request(12), POOL, longest="UNLIMITED")
+    submission.check(request(16), POOL, longest="UNLIMITED")
 
 
 @pytest.mark.parametrize("name", ["", "A B", "1A", "A;rm", "A\n"])
 def test_what_is_no_variables_name_is_refused(name: str) -> None:
     with pytest.raises(JobRefused, match="environment variable"):
-        submission.check(request(1, environment={name: "x"}), POOL)
+        submission.check(request(1, environment={name: "x"}), POOL, longest="UNLIMITED")
 
 
 def test_the_script_reads_the_request_as_words_and_nothing_else() -> None:
@@ -184,9 +186,20 @@ def test_the_script_reads_the_request_as_words_and_nothing_else() -> None:
     assert "NAME=a'; touch /x #" in words
 
 
-def test_an_attempt_is_ended_at_its_limit_in_whole_minutes() -> None:
-    words = submission.arguments(request(1, time_limit_s=61), POOL, token="1a2b", place=PLACE)
-    assert "--time=2" in words
+@pytest.mark.parametrize(("limit_s", "said"), [(61, "--time=2"), (None, "--time=7-00:00:00")])
+def test_an_attempt_is_ended_at_its_limit_or_at_the_partitions(
+    limit_s: int | None, said: str
+) -> None:
+    asked = request(1, time_limit_s=limit_s)
+    words = submission.arguments(asked, POOL, token="1a2b", place=PLACE, longest="7-00:00:00")
+    assert said in words
+
+
+def test_a_job_longer_than_any_of_its_partition_is_refused() -> None:
+    asked = request(1, time_limit_s=3601)
+    with pytest.raises(JobRefused, match="longest job of the partition main is 01:00:00"):
+        submission.check(asked, POOL, longest="01:00:00")
+    submission.check(asked, POOL, longest="UNLIMITED")
 
 
 def test_a_trials_answer_is_an_instant_or_none() -> None:

@@ -25,7 +25,7 @@ from dure.backends.contract import (
     JobStatus,
     UnknownJob,
 )
-from dure.backends.slurm import endings, queue, submission, submitter, waits
+from dure.backends.slurm import endings, queue, settings, submission, submitter, waits
 from dure.backends.slurm.handed import Handed, HandedIn
 from dure.backends.slurm.held import Record
 from dure.backends.slurm.queue import Row
@@ -56,6 +56,7 @@ class Jobs:
         self._handed = HandedIn(folder / "jobs")
         self._home = folder / "of-users" if site.jobs_folder is None else Path(site.jobs_folder)
         self._ended: dict[str, endings.Ending] = {}
+        self._limits: dict[str, str] = {}
         self._began: dict[tuple[str, int], int] = {}
         self._lock = threading.RLock()
 
@@ -74,7 +75,9 @@ class Jobs:
             self._handed.keep(handed)
             said = self._slurm.run(
                 "sbatch",
-                *submission.arguments(request, pool, token=token, place=place),
+                *submission.arguments(
+                    request, pool, token=token, place=place, longest=self._longest(pool)
+                ),
                 environment=whose.environment,
                 person=whose.to_become,
                 cwd=Path("/"),
@@ -153,8 +156,15 @@ class Jobs:
             bindings=[one for one in held.bindings if one.pool == request.pool],
             lent=[one for one in held.lent if one.pool == request.pool],
         )
-        submission.check(request, pool)
+        submission.check(request, pool, longest=self._longest(pool))
         return pool
+
+    def _longest(self, pool: SlurmPool) -> str:
+        """The longest time that the pool's partition gives a job, as Slurm writes it."""
+        if pool.partition not in self._limits:
+            found = settings.partitions(self._slurm.ask(*settings.PARTITIONS))
+            self._limits = {one.name: one.word("MaxTime") or "UNLIMITED" for one in found}
+        return self._limits.get(pool.partition, "UNLIMITED")
 
     def _is_ours(self, row: Row) -> bool:
         return queue.of_ours(row.account, row.qos, self._record.current) is not None

@@ -40,9 +40,10 @@ NODES: Final = (
 _TAKES_WORK: Final = frozenset({"idle", "mixed", "allocated", "completing"})
 _DEVICES: Final = re.compile(r"([^:,()]+)(?::([^:,()]+))?:(\d+)(?:\([^)]*\))?")
 
-_WAITING: Final = frozenset({"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD"})
+_WAITING: Final = frozenset({"PENDING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT"})
 _STOPPING: Final = frozenset({"COMPLETING", "STAGE_OUT", "SIGNALING"})
-_RUNNING: Final = frozenset({"RUNNING", "SUSPENDED", "RESIZING", "STOPPED"})
+_RUNNING: Final = frozenset({"RUNNING", "CONFIGURING", "SUSPENDED", "RESIZING", "STOPPED"})
+"""What holds accelerators, also while their nodes power up."""
 
 Phase = Literal["pending", "running", "stopping", "completed", "failed", "cancelled"]
 Unfinished = Literal["pending", "running", "stopping"]

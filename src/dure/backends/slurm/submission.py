@@ -91,8 +91,11 @@ def check(request: JobRequest, pool: SlurmPool, *, longest: str) -> None:
         raise JobRefused("the command or the working directory holds a NUL character")
 
 
-def arguments(request: JobRequest, pool: SlurmPool, *, token: str, place: Place) -> tuple[str, ...]:
-    """The words after `sbatch`."""
+def arguments(
+    request: JobRequest, pool: SlurmPool, *, token: str, place: Place, longest: str
+) -> tuple[str, ...]:
+    """The words after `sbatch`. `longest`: what the partition allows; its default would end a job
+    that says nothing of its time."""
     limit = request.time_limit_s
     return (
         "--parsable",
