@@ -67,7 +67,8 @@ def desired(bindings: list[Binding], revision: int) -> Desired:
 
 
 def limit(slurm: Slurm, one: Binding) -> int | None:
-    found = qos_in_force(slurm.ask(*IN_FORCE)).get(allocation_qos(one.allocation))
+    name = allocation_qos(one.allocation)
+    found = qos_in_force(slurm.ask(*IN_FORCE, f"qos={name}")).get(name)
     return None if found is None else dict(found.limits.tres).get("gres/gpu")
 
 

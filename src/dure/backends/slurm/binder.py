@@ -131,7 +131,7 @@ class Binder:
         return comparing.observed(held, want, have, self._books.in_force(), self._site)
 
     def _apply(self, changes: Sequence[Change]) -> tuple[Exception | None, ...]:
-        books = self._books.books()
+        books = self._books.books_just_seen()
         held, refused = accepted(self._record.current, changes, site=self._site, books=books)
         if all(refused) and changes:
             return refused

@@ -31,6 +31,9 @@ _START: Final = "%Y-%m-%dT%H:%M:%S"
 OLD_S: Final = 60.0
 """Also for a change by somebody else in the very moment in which the books are read."""
 
+JUST_S: Final = 2.0
+"""Between looking and acting: what others change in that time is seen at the next look."""
+
 SKEW: Final = timedelta(minutes=6)
 """munge refuses clocks that differ by more than five minutes."""
 
@@ -46,6 +49,8 @@ LOAD_S: Final = 600.0
 class _Kept:
     books: Books
     at: float
+    seen: float
+    """When nothing was known to have changed since."""
     since: str
     transactions: list[str]
 
@@ -63,12 +68,21 @@ class Bookkeeping:
     def books(self) -> Books:
         """What slurmdbd has now. Raises UnableToApplyNow."""
         with self._lock:
-            kept = self._kept
-            young = kept is not None and time.monotonic() - kept.at < OLD_S
+            kept, now = self._kept, time.monotonic()
+            young = kept is not None and now - kept.at < OLD_S
             if kept and young and self._transactions(kept.since) == kept.transactions:
+                kept.seen = now
                 return kept.books
             self._kept = self._read()
             return self._kept.books
+
+    def books_just_seen(self) -> Books:
+        """The same, or what was seen in the last `JUST_S`. Raises UnableToApplyNow."""
+        with self._lock:
+            kept = self._kept
+            if kept is not None and time.monotonic() - kept.seen < JUST_S:
+                return kept.books
+            return self.books()
 
     def in_force(self) -> dict[str, InForce]:
         """What slurmctld obeys of every QOS. Raises UnableToApplyNow."""
@@ -148,6 +162,7 @@ class Bookkeeping:
         return _Kept(
             books=reading.books(qos, accounts, seats),
             at=began,
+            seen=began,
             since=since.strftime(_START),
             transactions=[line for line in before if line.startswith(f"{newest}|")],
         )
