@@ -32,14 +32,13 @@ from tests.unit.agent.site_hub import BEARER, CLUSTER, SiteHub
 from dure.agent import inspection
 from dure.agent.site import SlurmConfig
 from dure.agent.state import Home, StateFolder
-from dure.cli.slurm_lab import Lab, Shape
+from dure.cli.slurm_lab import Lab, Shape, processes
 from dure.protocol import (
     Binding,
     Credential,
     Desired,
     LentShare,
     MemberAccess,
-    Report,
     UsageRecord,
 )
 
@@ -99,7 +98,7 @@ class Wire:
 
     def _join(self, near: socket.socket) -> None:
         try:
-            far = socket.create_connection(("127.0.0.1", self._to), timeout=5)
+            far = socket.create_connection(("127.0.0.1", self._to))
         except OSError:
             near.close()
             return
@@ -228,12 +227,8 @@ class Site:
         with contextlib.suppress(OSError, ValueError):
             found = inspection.status(self.state)
             through = found.complete_through
-            return (
-                through is not None
-                and through.timestamp() > instant
-                and found.waiting_reports == 0
-                and found.hub_state == "reached"
-            )
+            said = found.waiting_reports == 0
+            return through is not None and through.timestamp() > instant and said
         return False
 
 
@@ -320,6 +315,16 @@ def play(
     )
 
 
+def all_of(*strikes: Callable[[Site], None]) -> Callable[[Site], None]:
+    """One after the other, under the same load."""
+
+    def strike(site: Site) -> None:
+        for one in strikes:
+            one(site)
+
+    return strike
+
+
 def kill_agent(site: Site) -> None:
     """kill -9 at a random moment of its work; another is started as a supervisor would."""
     site.kill_agent()
@@ -336,11 +341,11 @@ def without_hub(down_s: float) -> Callable[[Site], None]:
 
 
 def restart_controller(site: Site) -> None:
-    """slurmctld writes its state every 5 s; what is younger is lost by Slurm itself."""
-    time.sleep(5)
-    site.lab.kill_controller()
-    time.sleep(0.5)
+    """As an upgrade or a changed slurm.conf does it: told to end, it writes down what it knows."""
+    pid = processes.of_pid_file(site.lab.folder, "slurmctld")
+    processes.end([] if pid is None else [pid], how=signal.SIGTERM)
     site.lab.start_controller()
+    time.sleep(2)
 
 
 def without_accounting(down_s: float) -> Callable[[Site], None]:
@@ -424,12 +429,6 @@ def until(holds: Callable[[], bool], what: str, *, within_s: float = 60) -> None
     while not holds():
         assert time.monotonic() < end, f"not within {within_s} s: {what}"
         time.sleep(0.1)
-
-
-def newest_report(site: Site) -> Report | None:
-    """The last that arrived."""
-    reports = site.records.reports()
-    return reports[-1] if reports else None
 
 
 def _wanted(shape: Shape) -> Desired:
