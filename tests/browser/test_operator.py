@@ -16,7 +16,7 @@ from django.urls import reverse
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize, expect
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
-from tests.integration.operated import LATER, ranked_world, running_world
+from tests.integration.operated import LATER, outage, ranked_world, running_world
 
 from dure.hub import clock
 from dure.hub.allocations import scenarios
@@ -113,7 +113,14 @@ def test_every_operators_page_is_accessible_and_fits_a_phone(
             "console", lambda said: problems.append(said.text) if said.type == "error" else None
         )
         scenario = _scenario(operated.world.operator)
-        for name, args in (*HERE, ("scenario", scenario), ("scenario-propose", scenario)):
+        made = (
+            ("scenario", scenario),
+            ("scenario-propose", scenario),
+            ("incident", (outage()[0],)),
+            ("incidents", ()),
+            ("maintenance-announce", ()),
+        )
+        for name, args in (*made, *HERE):
             problems += _problems(page, reverse(name, args=args))
     with of(browser, live_server, operated.world.applicant, locale) as context:
         page = context.new_page()

@@ -13,14 +13,21 @@ from zoneinfo import ZoneInfo
 from tests.browser.world import NOW, PASSWORD, POINTS, World, reviewing_world
 
 from dure.hub.allocations import operations as allocations
-from dure.hub.allocations.models import Allocation, LentRight, ReclaimNotice
+from dure.hub.allocations.models import Allocation, Decision, LentRight, ReclaimNotice
+from dure.hub.incidents.models import (
+    DeviceFault,
+    Incident,
+    IncidentCredit,
+    MaintenanceWindow,
+    NodeRemoval,
+)
 from dure.hub.people.gate import STEWARD
 from dure.hub.people.models import Role, User
 from dure.hub.people.operations import add_organisation, add_user
 from dure.hub.reports import operations as reports
 from dure.hub.reviews import operations as reviews
 from dure.hub.reviews.models import Assignment
-from dure.hub.supply.models import Cluster, Programme
+from dure.hub.supply.models import Cluster, Pool, Programme
 from dure.hub.usage.operations import accept_report
 from dure.protocol import Capabilities, Drift, NodeRecord, Report, SiteFinding, UsageRecord
 from dure.vocabulary.plans import Reason
@@ -186,6 +193,60 @@ def _notice(one: Allocation) -> None:
     LentRight.objects.create(
         project=one.project, pool=one.pool, order=1, max_accelerators=64, since=LATER
     )
+
+
+def outage() -> tuple[str, str, str]:
+    """An incident with credit, a removal and a window, all of one provider's pool; their ids."""
+    mine = Allocation.objects.get(key="p-kr-2026-r1-0003-a1")
+    pool = Pool.objects.get(key="naver-h200-a")
+    incident = Incident.objects.create(
+        pool=pool,
+        node="n1",
+        cause="device",
+        severity="high",
+        drains=True,
+        starts_at=LATER,
+        reason={
+            "code": "incidents.device_fault",
+            "params": {"node": "n1", "device": "3", "kind": "XID", "code": "79"},
+        },
+        spare_reason={"code": "incidents.no_spare"},
+        decision=Decision.objects.earliest("pk"),
+    )
+    lost = {"job": "7", "node": "n1", "hours": "4.0"}
+    IncidentCredit.objects.create(
+        incident=incident,
+        key="work:7/1",
+        allocation=mine,
+        amount=14_400,
+        reason={"code": "incidents.credit_lost_work", "params": lost},
+        at=LATER,
+    )
+    DeviceFault.objects.create(
+        pool=pool,
+        node="n1",
+        device="3",
+        kind="xid",
+        code="79",
+        at=LATER,
+        judged_at=LATER,
+        incident=incident,
+    )
+    removal = NodeRemoval.objects.create(
+        pool=pool,
+        node="n2",
+        failures=3,
+        proposed_at=LATER,
+        reason={"code": "incidents.lemon", "params": {"node": "n2", "failures": 3, "days": 30}},
+    )
+    window = MaintenanceWindow.objects.create(
+        pool=mine.pool,
+        starts_at=LATER + timedelta(days=9),
+        ends_at=LATER + timedelta(days=10),
+        announced_at=LATER,
+        announced_by=User.objects.get(username="operator"),
+    )
+    return str(incident.pk), str(removal.pk), str(window.pk)
 
 
 def _person(username: str, role: Role, name: str, **more: object) -> User:

@@ -19,13 +19,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from pytest_django import Settings
 from tests.integration.asked import played_study
-from tests.integration.operated import LATER, STARTED, Operated, ranked_world, running_world
+from tests.integration.operated import LATER, STARTED, Operated, outage, ranked_world, running_world
 
 from dure.hub import clock
 from dure.hub.allocations import scenarios
 from dure.hub.allocations.models import Allocation, Decision, Project, Scenario
 from dure.hub.audit.models import Event
-from dure.hub.incidents.models import Incident, MaintenanceWindow, NodeRemoval
 from dure.hub.jobs.models import Job
 from dure.hub.people.gate import POLICY, Owned
 from dure.hub.people.models import Organisation, Role, User
@@ -337,33 +336,6 @@ def _scenario(name: str = "other", **change: object) -> Scenario:
     )
 
 
-def _outage() -> tuple[str, str, str]:
-    """An incident, a removal and a window, all of one provider's pool."""
-    pool = Pool.objects.get(key="naver-h200-a")
-    incident = Incident.objects.create(
-        pool=pool,
-        node="n1",
-        cause="device",
-        severity="low",
-        drains=True,
-        starts_at=LATER,
-        reason={},
-        spare_reason={},
-        decision=Decision.objects.earliest("pk"),
-    )
-    removal = NodeRemoval.objects.create(
-        pool=pool, node="n2", failures=3, reason={"code": "incidents.no_spare"}, proposed_at=LATER
-    )
-    window = MaintenanceWindow.objects.create(
-        pool=pool,
-        starts_at=LATER + timedelta(days=9),
-        ends_at=LATER + timedelta(days=10),
-        announced_at=LATER,
-        announced_by=User.objects.get(username="operator"),
-    )
-    return str(incident.pk), str(removal.pk), str(window.pk)
-
-
 def _job() -> Job:
     mine = Allocation.objects.filter(state=Allocation.State.ACTIVE).earliest("pk")
     return Job.objects.create(
@@ -384,7 +356,7 @@ def _addresses() -> Iterator[tuple[str, str]]:
     call, programme = "kr-2026-r1", "kr-gpu-2026"
     number = str(Decision.objects.get(kind="round").number)
     scenario, study, job = str(_scenario().pk), str(played_study().pk), str(_job().pk)
-    incident, removal, window = _outage()
+    incident, removal, window = outage()
     named: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("operate", ()),
         ("call-step", (call, "close")),
