@@ -178,6 +178,7 @@ def test_what_is_not_enforced_is_not_promised() -> None:
     assert (lost.preempts_lent, lost.requeues_lent) == (True, False)
     hasty = judged(cluster(KillWait="5 sec")).capabilities
     assert hasty.grace_s == 5
+    assert judged(cluster(KillWait="120 sec")).capabilities.grace_s == 120
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 - Pure. Nothing is promised that the configuration does not show: where limits are not enforced,
   where lent jobs do not give way, or where they are lost, the capability is false.
+- A stopped job has KillWait, whatever the programme asks: Slurm takes no earlier signal.
 - The bound of an owner's start is computed: the longest that a lent job may still hold its
   accelerators, and what the scheduler takes after that.
 """
@@ -49,7 +50,6 @@ def examined(found: Settings, asked: Asked) -> Examined:
     findings = all_findings(found, asked)
     codes = {finding.says.code for finding in findings}
     gives_way = not codes & _GIVING_WAY
-    grace_s = min(kill_wait_s(found), asked.grace_s)
     bound_s = _bound_s(found) if gives_way else None
     if bound_s is not None:
         findings = (*findings, _said(found, bound_s))
@@ -59,7 +59,7 @@ def examined(found: Settings, asked: Asked) -> Examined:
         enforces_limits=not codes & _LIMITS,
         preempts_lent=gives_way,
         requeues_lent=gives_way and "slurm.not_requeued" not in codes,
-        grace_s=grace_s,
+        grace_s=kill_wait_s(found),
         take_back_bound_s=bound_s,
         findings=tuple(finding for finding in findings if finding.level != "ok"),
     )
