@@ -17,6 +17,7 @@ from __future__ import annotations
 import getpass
 import json
 import logging
+import math
 import shutil
 import statistics
 import sys
@@ -240,7 +241,7 @@ def lost(play: Play) -> tuple[int, int]:
 
 
 def p95(waits: list[float]) -> float:
-    return sorted(waits)[int(0.95 * len(waits)) - 1]
+    return sorted(waits)[math.ceil(0.95 * len(waits)) - 1]
 
 
 def main() -> None:
