@@ -35,7 +35,7 @@ class UsageRecord(_Segment):
 
     Natural key: (cluster, job, attempt, start). `outcome` is the job's state at `end`; `running`
     means that another segment follows. `busy_permille` is the mean accelerator activity, 0 to
-    1000, or None where there is no metric (which is not zero).
+    1000, `energy_j` what the accelerators drew; None where there is no metric (which is not zero).
     """
 
     job: Name
@@ -48,6 +48,7 @@ class UsageRecord(_Segment):
     accelerators: int = Field(gt=0, le=LARGEST_COUNT)
     outcome: Outcome
     busy_permille: int | None = Field(default=None, ge=0, le=1000)
+    energy_j: int | None = Field(default=None, ge=0, le=LARGEST_REVISION)
 
     @model_validator(mode="after")
     def _owner_has_allocation(self) -> UsageRecord:

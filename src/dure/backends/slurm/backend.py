@@ -56,7 +56,7 @@ class SlurmBackend:
         self._record = record = Record(state)
         self._binder = Binder(state, slurm=slurm, site=site, record=record, clock=clock)
         self._examiner = Examiner(slurm=slurm, site=site, clock=clock)
-        self._meter = Meter(slurm=slurm, site=site, held=self._held, clock=clock)
+        self._meter = Meter(slurm=slurm, site=site, held=self._held, clock=clock, folder=state)
         self._caretaker = Caretaker(state, slurm=slurm, site=site, held=self._held, clock=clock)
         self._keeper = Keeper(
             slurm=slurm,
@@ -88,7 +88,8 @@ class SlurmBackend:
         self._keeper.poke()
 
     def capabilities(self) -> Capabilities:
-        return self._examiner.capabilities(self._held().grace_s)
+        found = self._examiner.capabilities(self._held().grace_s)
+        return found.model_copy(update={"notes": (*found.notes, *self._meter.notes())})
 
     def inventory(self) -> tuple[PoolInventory, ...]:
         return self._meter.inventory()

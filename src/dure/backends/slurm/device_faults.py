@@ -88,10 +88,10 @@ def _readings(
     samples: Iterable[Sample], before: dict[str, float], nodes: frozenset[str]
 ) -> Iterator[_Reading]:
     for sample in sorted(samples, key=lambda s: (s.name, sorted(s.labels.items()))):
-        node = _node(sample, nodes)
+        node = node_of(sample, nodes)
         if node is None or not 0 <= sample.value < _BLANK:
             continue
-        device = _device(sample.labels)
+        device = device_of(sample.labels)
         if sample.name == _LAST_XID:
             last, code = _key(node, device, "xid"), f"{sample.value:.0f}"
             new = sample.value > 0 and before.get(last) != sample.value
@@ -112,13 +112,13 @@ def _readings(
             yield _Reading(port, node, device, "link", "down", sample.value, new)
 
 
-def _node(sample: Sample, nodes: frozenset[str]) -> str | None:
+def node_of(sample: Sample, nodes: frozenset[str]) -> str | None:
     """The node of that host name, whole or without its domain."""
     said = sample.labels.get("Hostname") or sample.labels.get("node") or sample.source
     return next((name for name in (said, said.partition(".")[0]) if name in nodes), None)
 
 
-def _device(labels: dict[str, str]) -> str:
+def device_of(labels: dict[str, str]) -> str:
     """As people call it: the number of the GPU, or the name of the link's card."""
     return labels.get("gpu") or labels.get("device") or labels.get("UUID") or "?"
 

@@ -16,17 +16,19 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 from dure.backends import segments
 from dure.backends.contract import UnableToApplyNow, UsageBatch
 from dure.backends.slurm import counting, nodes
+from dure.backends.slurm.activity_log import ActivityLog
 from dure.backends.slurm.counting import Books, Places, Run, Stray
 from dure.backends.slurm.held import Held
 from dure.backends.slurm.nodes import Node
 from dure.backends.slurm.site import SlurmSite
 from dure.backends.slurm.tools import Slurm
-from dure.protocol import NodeHealth, PoolInventory, UsageRecord
+from dure.protocol import PoolInventory, UsageRecord
 
 SETTLE_S: Final = 3
 """slurmctld stamps a start with the second its scheduling began, up to two before it is seen."""
@@ -77,7 +79,9 @@ class Meter:
         site: SlurmSite,
         held: Callable[[], Held],
         clock: Callable[[], datetime],
+        folder: Path | None = None,
     ) -> None:
+        """`folder` keeps what exporters say, where the site names any."""
         self._slurm, self._site, self._held, self._clock = slurm, site, held, clock
         self._lock = threading.Lock()
         self._ordinals: dict[int, int] = {}
@@ -85,6 +89,9 @@ class Meter:
         self._looked_back_s = 0
         self._strays: tuple[Stray, ...] = ()
         self._lost: tuple[Run, ...] = ()
+        self._activity = (
+            ActivityLog(folder, slurm=slurm, site=site) if folder and site.exporters else None
+        )
 
     def usage(self, since: datetime | None, until: datetime) -> UsageBatch:
         """As `Backend.usage`. Raises UnableToApplyNow."""
@@ -96,11 +103,6 @@ class Meter:
         return nodes.inventory(
             self._nodes(), queue=self._queue(), books=self._books(), site=self._site
         )
-
-    def health(self) -> tuple[NodeHealth, ...]:
-        """Every node of the pools as it is now. Raises UnableToApplyNow."""
-        topology = nodes.blocks(self._slurm.ask(*nodes.SHOW_TOPOLOGY))
-        return nodes.health(self._nodes(), blocks_of=topology, site=self._site)
 
     @property
     def strays(self) -> tuple[Stray, ...]:
@@ -128,6 +130,9 @@ class Meter:
         self._lost = counted.lost_ends
         grid = {"every_s": self._site.segment_s, "settled_s": read.settled_s}
         records, opens = counting.usage(counted, **grid)
+        if self._activity is not None:
+            self._activity.look(read.alive, self._nodes(), now_s=now_s)
+            records = self._activity.with_figures(records, counted.holdings)
         downs, down_opens = nodes.downtime(self._outages(read, since_s), **grid)
         batch = segments.batch(
             usage=self._unsaid(records, since, now_s),

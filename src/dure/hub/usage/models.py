@@ -27,6 +27,7 @@ class UsageSegment(models.Model):
     ends_at = models.DateTimeField()
     outcome = models.CharField(max_length=16)
     busy_permille = models.PositiveSmallIntegerField(null=True)
+    energy_j = models.PositiveBigIntegerField(null=True)
 
     class Meta:
         constraints = [

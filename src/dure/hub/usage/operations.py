@@ -201,6 +201,7 @@ def _segment(cluster: Cluster, record: UsageRecord, names: _Names) -> UsageSegme
         ends_at=record.end,
         outcome=record.outcome,
         busy_permille=record.busy_permille,
+        energy_j=record.energy_j,
     )
 
 

@@ -64,6 +64,7 @@ class Migration(migrations.Migration):
                 ('ends_at', models.DateTimeField()),
                 ('outcome', models.CharField(max_length=16)),
                 ('busy_permille', models.PositiveSmallIntegerField(null=True)),
+                ('energy_j', models.PositiveBigIntegerField(null=True)),
                 ('allocation', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='usage', to='allocations.allocation')),
                 ('cluster', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='usage', to='supply.cluster')),
                 ('pool', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='usage', to='supply.pool')),
