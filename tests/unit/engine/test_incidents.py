@@ -167,6 +167,28 @@ def test_work_that_ended_with_the_node_is_given_back_once_up_to_the_rules_hours(
     assert planned(snapshot(failed, incidents=(again,))).intents == ()
 
 
+def test_a_gang_that_ended_with_one_node_is_not_given_back_for_another() -> None:
+    mine, other = running(1, "n1", lost=(lost(),)), running(2, "n3")
+    both = (node("n1", "down"), node("n3", "down", lost=(lost(),)))
+    plan = planned(snapshot(*both, incidents=(mine, other), promises=(promise(1),)))
+    assert [i.incident for i in plan.intents if isinstance(i, Credit)] == [1]
+
+
+def test_work_that_ended_with_maintenance_announced_in_time_is_not_given_back() -> None:
+    failed = node("n1", "down", lost=(lost(ended=NOW - 30 * MINUTE),))
+    starts = NOW - 40 * MINUTE
+    window = Window(
+        id="m1", pool="p", starts=starts, ends=NOW + HOUR, announced=starts - 7 * DAY, nodes=("n1",)
+    )
+    late = window.model_copy(update={"announced": starts - 6 * DAY})
+
+    def given(one: Window) -> list[str]:
+        plan = planned(snapshot(failed, incidents=(running(),), windows=(one,)))
+        return [c.key for c in plan.intents if isinstance(c, Credit)]
+
+    assert (given(window), given(late)) == ([], ["work:7/1"])
+
+
 def test_missing_capacity_is_given_back_to_all_owners_in_proportion() -> None:
     owners = (promise(3, "a"), promise(1, "b"))
     back = node("n1", since=NOW)

@@ -101,7 +101,11 @@ def _given(
         if credit.key.startswith("capacity:"):
             capacity[credit.incident] += credit.amount
             continue
-        jobs = {f"work:{one.key}": one for one in lost.get(credit.incident, known.lost)}
+        jobs = {
+            f"work:{one.key}": one
+            for one in lost.get(credit.incident, known.lost)
+            if not _maintained(known, one.ended, snapshot, rules)
+        }
         job = jobs.get(credit.key)
         most = 0 if job is None else job.accelerators * ((job.ended - job.started) // _SECOND)
         if credit.amount > rules.credit_rate * most:
@@ -111,6 +115,18 @@ def _given(
         most = seconds * per_node.get(still[number].pool, 0)
         if amount > rules.credit_rate * most:
             yield _found("more_than_lost", f"capacity of incident {number}: {amount} of {most}")
+
+
+def _maintained(
+    incident: Incident, at: datetime, snapshot: IncidentSnapshot, rules: IncidentRules
+) -> bool:
+    """Whether the node was under maintenance that was announced in time."""
+    return any(
+        w.pool == incident.pool
+        and (not w.nodes or incident.node in w.nodes)
+        and w.announced + timedelta(days=rules.announced_days) <= w.starts <= at < w.ends
+        for w in snapshot.windows
+    )
 
 
 def _lost_seconds(

@@ -20,7 +20,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from dure.engine.incidents.credits import capacity_lost, work_lost
+from dure.engine.incidents.credits import capacity_lost, in_time, work_lost
 from dure.engine.incidents.device_codes import judged
 from dure.engine.incidents.facts import (
     OURS,
@@ -79,7 +79,10 @@ Change = Open | Join | Close
 
 @dataclass(slots=True)
 class _Seen:
-    """The snapshot by node. `spares_taken` grows while incidents open."""
+    """The snapshot by node. `spares_taken` grows while incidents open.
+
+    `lost_known`: work of a pool that was laid to some incident; a gang is lost with one node.
+    """
 
     now: datetime
     nodes: dict[Place, NodeFacts]
@@ -88,6 +91,7 @@ class _Seen:
     windows: tuple[Window, ...]
     room: dict[str, int]
     spares_taken: set[Place] = field(default_factory=set)
+    lost_known: set[Place] = field(default_factory=set)
 
     @classmethod
     def of(cls, snapshot: IncidentSnapshot, now: datetime) -> _Seen:
@@ -105,6 +109,7 @@ class _Seen:
             windows=tuple(sorted(snapshot.windows, key=lambda w: (w.starts, w.id))),
             room=_room(snapshot.pools, snapshot.promises, still.values(), now),
             spares_taken={(i.pool, i.spare) for i in still.values() if i.spare},
+            lost_known={(i.pool, one.key) for i in snapshot.incidents for one in i.lost},
         )
 
     @property
@@ -115,6 +120,14 @@ class _Seen:
         """The maintenance that the node is under now."""
         running = (w for w in self.windows if w.starts <= self.now < w.ends and w.covers(*place))
         return next(running, None)
+
+    def fresh(self, node: NodeFacts, since: datetime) -> list[Lost]:
+        """Work that ended with the node's outage and was laid to no incident before."""
+        return [
+            one
+            for one in node.lost
+            if (node.pool, one.key) not in self.lost_known and one.ended >= since - NEAR
+        ]
 
     def windows_over(self, node: NodeFacts, incident: Incident) -> list[datetime]:
         """When maintenance of the node ended during its incident."""
@@ -156,7 +169,7 @@ def _one(place: Place, seen: _Seen) -> Iterator[Change]:
             reason=_reason("incidents.gone", node=incident.node),
         )
         return
-    joined = _joined(incident, node, faults)
+    joined = _joined(incident, node, faults, seen)
     if joined is not None:
         yield joined
     elif (ended := _ended(incident, node, seen)) is not None:
@@ -186,7 +199,7 @@ def _opened(node: NodeFacts, faults: list[Fault], seen: _Seen) -> Open | None:
         window=window.id if window else "",
         spare=spare,
         spare_reason=says,
-        lost=_by_key(one for one in node.lost if one.ended >= starts - NEAR),
+        lost=_by_key(seen.fresh(node, starts)),
         faults=tuple(fault.id for fault in faults),
         reason=_why(node, cause, faults, window),
     )
@@ -245,11 +258,9 @@ def _spare(node: NodeFacts, seen: _Seen) -> tuple[str, Reason]:
     return chosen.node, _reason(code, spare=chosen.node)
 
 
-def _joined(incident: Incident, node: NodeFacts, faults: list[Fault]) -> Join | None:
+def _joined(incident: Incident, node: NodeFacts, faults: list[Fault], seen: _Seen) -> Join | None:
     """What is new of an outage that lasts."""
-    known = {one.key for one in incident.lost}
-    since = incident.starts - NEAR
-    fresh = [one for one in node.lost if one.key not in known and one.ended >= since]
+    fresh = seen.fresh(node, incident.starts)
     if not fresh and not faults:
         return None
     if faults:
@@ -293,7 +304,13 @@ def _credits(
     for number, incident in sorted(by_number.items()):
         if incident.ends is not None:
             continue
-        yield from _for_work(incident, lost.get(number, incident.lost), rules)
+        spared = [w for w in snapshot.windows if in_time(w, rules)]
+        ended_with_it = [
+            one
+            for one in lost.get(number, incident.lost)
+            if not any(_ended_under(w, incident, one) for w in spared)
+        ]
+        yield from _for_work(incident, ended_with_it, rules)
         if number in ends and incident.pool in pools:
             given = capacity_lost(
                 incident,
@@ -305,6 +322,12 @@ def _credits(
                 rules=rules,
             )
             yield from _for_capacity(incident, given)
+
+
+def _ended_under(window: Window, incident: Incident, lost: Lost) -> bool:
+    """Whether the work ended because of maintenance that was announced in time."""
+    covers = window.covers(incident.pool, incident.node)
+    return covers and window.starts <= lost.ended < window.ends
 
 
 def _for_work(incident: Incident, lost: Iterable[Lost], rules: IncidentRules) -> Iterator[Credit]:
