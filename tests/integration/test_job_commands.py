@@ -124,13 +124,13 @@ def test_a_job_is_followed_to_its_end_and_its_end_is_the_commands(
         job = Job.objects.get()
         assert job.read_until is not None
         say(note(job, log="step 1\n"))
-        yield
+        yield None
         say(note(job, log="step 1\nstep 2\n"))
-        yield
+        yield None
         say(note(job, log="again 1\n", attempt=2))
-        yield
+        yield None
         say(note(job, "failed", log="again 1\nend\n", attempt=2, ended=NOW, exit_code=3))
-        yield
+        yield None
 
     plays(steps())
     result = ran("submit", "--follow", "--", "true", by=world["ann"], code=1)
@@ -145,7 +145,7 @@ def test_waiting_ends_well_when_the_job_does(
     def steps() -> Iterator[object]:
         job = Job.objects.get()
         say(note(job, "completed", ended=NOW + timedelta(seconds=1), exit_code=0))
-        yield
+        yield None
 
     plays(steps())
     result = ran("submit", "--wait", "--json", "--", "true", by=world["ann"])

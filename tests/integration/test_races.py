@@ -18,6 +18,7 @@ from tests.integration import small
 from tests.integration.asked import queued_study
 from tests.integration.small import APRIL, DECIDED, NOW, STARTED
 
+from dure.engine.routing import Wish
 from dure.hub.allocations import capacity, decisions, operations, promotion, reclaiming, rounds
 from dure.hub.allocations.decisions import StalePlan
 from dure.hub.allocations.models import Allocation, Decision
@@ -27,11 +28,14 @@ from dure.hub.calls import candidacy
 from dure.hub.calls import operations as calls
 from dure.hub.calls.models import Application
 from dure.hub.calls.windows import NotAtThisStage
+from dure.hub.jobs import notes, orders
+from dure.hub.jobs import operations as jobs
 from dure.hub.people.gate import STEWARD
 from dure.hub.studies import queue
 from dure.hub.studies.models import Study
 from dure.hub.usage import operations as usage_operations
 from dure.hub.usage.models import UsageSegment
+from dure.protocol import JobNote, Report
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -232,3 +236,30 @@ def test_a_site_reports_use_while_it_is_pulled_back(
         lambda: small.say(at=later, usage=usage),
     )
     assert not failures(results), results
+
+
+def test_a_job_is_cancelled_and_read_while_its_site_speaks_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = small.running()
+    project = world.allocation("ann").project
+    small.say(at=STARTED)
+    asked = jobs.Asked(project=project, command=("true",), wish=Wish(accelerators=1))
+    job = jobs.order_job(asked=asked, by=world["ann"], now=STARTED)
+    said = JobNote(
+        order=job.order, job="1", state="running", project=project.key, pool="pool-a",
+        allocation=world.allocation("ann").key, username="ann", accelerators=1, started=STARTED,
+    )  # fmt: skip
+    cluster = small.cluster()
+    report = Report(cluster=cluster.key, sequence=9, said_at=STARTED, jobs=(said,))
+    slowly(monkeypatch, notes, "_let_numbers_go")
+    slowly(monkeypatch, orders, "changed")
+    results = together(
+        lambda: usage_operations.accept_report(cluster=cluster, report=report, now=STARTED),
+        lambda: jobs.cancel_job(job=job, by=world["ann"], now=STARTED),
+        lambda: jobs.read_job(job=job, by=world["ann"], now=STARTED),
+    )
+    assert failures(results) == []
+    job.refresh_from_db()
+    assert (job.state, job.is_wanted) == ("running", False)
+    assert job.read_until is not None

@@ -100,6 +100,7 @@ def cancel_job(*, job: Job, by: User, now: datetime) -> Job:
     """Asks the site to end a job; one that is over stays as it is. Raises UnableToOrder for a job
     that was started on a login node."""
     require(by, Action.CANCEL_JOB, Submission(job))
+    orders.hold([job.cluster_id])
     locked = Job.objects.select_for_update(no_key=True).get(pk=job.pk)
     if locked.is_over or not locked.is_wanted:
         return locked
@@ -120,6 +121,7 @@ def read_job(*, job: Job, by: User, now: datetime) -> None:
     if job.read_until is not None and job.read_until - now > RENEWED_BEFORE:
         return
     with transaction.atomic():
+        orders.hold([job.cluster_id])
         held = Job.objects.filter(pk=job.pk).exclude(state__in=OVER)
         if held.update(read_until=now + READ_FOR) and job.read_until is None:
             orders.changed({job.cluster_id})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.db.models import F
@@ -29,10 +30,18 @@ def changed(cluster_ids: set[int]) -> None:
         )
 
 
+def hold(cluster_ids: Iterable[int]) -> None:
+    """Holds these clusters until the transaction ends. A report holds its cluster and then its
+    jobs: whoever changes both takes them in that order, else the two could wait for each other."""
+    held = Cluster.objects.select_for_update(no_key=True).filter(pk__in=cluster_ids)
+    list(held.order_by("pk").values_list("pk"))
+
+
 def reading_ends(*, now: datetime) -> int:
     """Nobody reads these any more: their sites need not send their output."""
     over = Job.objects.filter(read_until__lte=now)
     clusters = set(over.exclude(state__in=OVER).values_list("cluster", flat=True))
+    hold(clusters)
     ended = over.update(read_until=None)
     changed(clusters)
     return ended
