@@ -174,6 +174,10 @@ class Close(Intent):
     ends: AwareDatetime
 
 
+Change = Open | Join | Close
+"""What happens to an incident itself."""
+
+
 class Credit(Intent):
     """`amount` accelerator-seconds back to an owner. `key` is once an incident."""
 

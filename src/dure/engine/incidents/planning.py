@@ -20,14 +20,13 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from dure.engine.incidents.credits import capacity_lost, in_time, work_lost
 from dure.engine.incidents.device_codes import judged
 from dure.engine.incidents.facts import (
     OURS,
     REMOVAL,
     Cause,
+    Change,
     Close,
-    Credit,
     Fault,
     Incident,
     IncidentIntent,
@@ -42,11 +41,11 @@ from dure.engine.incidents.facts import (
     Severity,
     Window,
 )
+from dure.engine.incidents.giving import given_back
 from dure.engine.incidents.lemons import proposals
 from dure.vocabulary.plans import Header, Reason
 from dure.vocabulary.programme.incidents import IncidentRules
 
-_HOUR_S: Final = 3600
 _SILENT: Final = "–"
 
 NEAR: Final = timedelta(minutes=10)
@@ -63,7 +62,7 @@ def plan(snapshot: IncidentSnapshot, rules: IncidentRules, header: Header) -> In
     changes = [change for place in seen.places for change in _one(place, seen)]
     intents: list[IncidentIntent] = [
         *changes,
-        *_credits(snapshot, changes, rules),
+        *given_back(snapshot, changes, rules),
         *proposals(snapshot, changes, rules.lemons, header.now),
     ]
     said = {number for c in changes if isinstance(c, Open | Join) for number in c.faults}
@@ -72,9 +71,6 @@ def plan(snapshot: IncidentSnapshot, rules: IncidentRules, header: Header) -> In
         intents=tuple(intents),
         application_faults=tuple(sorted(f.id for f in snapshot.faults if f.id not in said)),
     )
-
-
-Change = Open | Join | Close
 
 
 @dataclass(slots=True)
@@ -293,77 +289,6 @@ def _ended(incident: Incident, node: NodeFacts, seen: _Seen) -> Close | None:
     return Close(incident=incident.number, ends=within, reason=_reason(code, node=incident.node))
 
 
-def _credits(
-    snapshot: IncidentSnapshot, changes: Iterable[Change], rules: IncidentRules
-) -> Iterator[Credit]:
-    """For work as it becomes known, for capacity when the incident ends."""
-    by_number = {incident.number: incident for incident in snapshot.incidents}
-    pools = {pool.pool: pool for pool in snapshot.pools}
-    ends = {c.incident: c.ends for c in changes if isinstance(c, Close)}
-    lost = {c.incident: c.lost for c in changes if isinstance(c, Join)}
-    for number, incident in sorted(by_number.items()):
-        if incident.ends is not None:
-            continue
-        spared = [w for w in snapshot.windows if in_time(w, rules)]
-        ended_with_it = [
-            one
-            for one in lost.get(number, incident.lost)
-            if not any(_ended_under(w, incident, one) for w in spared)
-        ]
-        yield from _for_work(incident, ended_with_it, rules)
-        if number in ends and incident.pool in pools:
-            given = capacity_lost(
-                incident,
-                ends=ends[number],
-                pool=pools[incident.pool],
-                others=snapshot.incidents,
-                promises=snapshot.promises,
-                windows=snapshot.windows,
-                rules=rules,
-            )
-            yield from _for_capacity(incident, given)
-
-
-def _ended_under(window: Window, incident: Incident, lost: Lost) -> bool:
-    """Whether the work ended because of maintenance that was announced in time."""
-    covers = window.covers(incident.pool, incident.node)
-    return covers and window.starts <= lost.ended < window.ends
-
-
-def _for_work(incident: Incident, lost: Iterable[Lost], rules: IncidentRules) -> Iterator[Credit]:
-    for one in lost:
-        amount = work_lost(one, rules)
-        key = f"work:{one.key}"
-        if amount and key not in incident.credited:
-            reason = _reason(
-                "incidents.credit_lost_work",
-                job=one.job,
-                node=incident.node,
-                hours=_hours(amount),
-            )
-            yield Credit(
-                incident=incident.number,
-                key=key,
-                allocation=one.allocation,
-                amount=amount,
-                reason=reason,
-            )
-
-
-def _for_capacity(incident: Incident, given: dict[str, int]) -> Iterator[Credit]:
-    for allocation, amount in given.items():
-        key = f"capacity:{allocation}"
-        if key not in incident.credited:
-            reason = _reason("incidents.credit_capacity", node=incident.node, hours=_hours(amount))
-            yield Credit(
-                incident=incident.number,
-                key=key,
-                allocation=allocation,
-                amount=amount,
-                reason=reason,
-            )
-
-
 def _by_key(lost: Iterable[Lost]) -> tuple[Lost, ...]:
     return tuple(sorted(lost, key=lambda one: one.key))
 
@@ -376,12 +301,6 @@ def _fault_said(code: str, fault: Fault) -> Reason:
         kind=fault.kind.upper(),
         code=fault.code,
     )
-
-
-def _hours(amount: int) -> str:
-    """Rounded down to a tenth; never more than is given."""
-    tenths = amount * 10 // _HOUR_S
-    return f"{tenths // 10}.{tenths % 10}"
 
 
 def _reason(code: str, /, **params: JsonValue) -> Reason:
