@@ -154,7 +154,7 @@ def test_members_have_our_qos_alone_so_none_escapes_the_limits(
     assert refused(clean_slurm, "--gres=gpu:1", "--qos=normal")
 
 
-def test_what_somebody_changes_or_deletes_by_hand_is_made_good(
+def test_what_somebody_changes_of_ours_by_hand_is_made_good_and_what_is_theirs_stays(
     clean_slurm: Lab, backend: SlurmBackend
 ) -> None:
     desired = Desired(
@@ -164,6 +164,7 @@ def test_what_somebody_changes_or_deletes_by_hand_is_made_good(
         lent=(LentShare(project="a", pool=POOL, order=0, max_accelerators=8, members=(GAMES,)),),
     )
     assert reconcile(backend, desired).drift == ()
+    clean_slurm.run("sacctmgr", "-i", "modify", "account", "dure", "set", "MaxSubmitJobs=500")
     for by_hand in (
         ("modify", "qos", "g-a1", "set", "GrpTRES=gres/gpu=64"),
         ("modify", "account", "where", "name=l-a", "set", "GrpTRES=gres/gpu=64"),
@@ -185,6 +186,7 @@ def test_what_somebody_changes_or_deletes_by_hand_is_made_good(
         "p-b|g-b1",
     ]
     assert books(clean_slurm, "assoc where account=l-a user=", "grptres") == ["gres/gpu=8"]
+    assert books(clean_slurm, "assoc where account=dure user=", "maxsubmit") == ["500"]  # theirs
 
 
 def test_one_of_the_sites_own_people_keeps_what_the_site_gave(
