@@ -63,6 +63,10 @@ def test_jobs_of_a_member_run_on_slurm_and_come_back_with_their_output(site: Sit
 
     script = 'echo "rank $DURE_RANK of $DURE_WORLD_SIZE in $PWD for $USER"'
     short = asked(site, "POST", "jobs", command=["bash", "-c", script], accelerators=8)
+    plain = site.lab.run(
+        "sbatch", "--parsable", "--gres=gpu:8", "-o", "/dev/null", "--time=30",
+        "--wrap=sleep 600", user=MEMBER,
+    ).strip()  # fmt: skip
     long = asked(site, "POST", "jobs", command=["sleep", "600"], accelerators=8, lent="only")
     done = until(site, short["id"], "completed", "failed", "refused")
     assert (done.state, done.exit_code, done.words) == ("completed", 0, "")
@@ -75,21 +79,11 @@ def test_jobs_of_a_member_run_on_slurm_and_come_back_with_their_output(site: Sit
     ended = until(site, long["id"], "cancelled")
     assert ended.allocation is None
     assert "orders" not in str(site.agent.tend().problems)
-    assert site.lab.run("squeue", "-h", "-t", "R").strip() == ""
+    assert site.lab.run("squeue", "-h", "-t", "R", "-o", "%A").split() == [plain]
+    heard = Job.objects.get(engine_job=plain)  # handed in at the site itself, and listed too
+    assert (heard.username, heard.allocation, heard.order) == (MEMBER, mine, "")
 
     _forgotten_by_a_crash(site, done)
-
-    # One handed in at the site itself is listed too; and what is full has a time of its own.
-    plain = site.lab.run(
-        "sbatch", "--parsable", "--gres=gpu:8", "-o", "/dev/null", "--time=30",
-        "--wrap=sleep 600", user=MEMBER,
-    ).strip()  # fmt: skip
-    last = time.monotonic() + PATIENCE_S
-    while not Job.objects.filter(engine_job=plain, state="running").exists():
-        assert time.monotonic() < last
-        site.agent.step()
-    heard = Job.objects.get(engine_job=plain)
-    assert (heard.username, heard.allocation, heard.order) == (MEMBER, mine, "")
 
 
 def _forgotten_by_a_crash(site: Site, done: Job) -> None:

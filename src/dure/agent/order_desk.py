@@ -58,7 +58,7 @@ class QueueWithLogs(JobQueue, KeepsLogs, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What there is to say. `urgent`: more has changed than why a job waits."""
+    """What there is to say. `urgent`: an ordered job moved on, and somebody may be looking."""
 
     notes: tuple[JobNote, ...] = ()
     urgent: bool = False
@@ -170,7 +170,8 @@ class OrderDesk:
             if _same(note, before):
                 continue
             fresh.append(note)
-            urgent = urgent or before is None or _standing(note) != _standing(before)
+            moved = before is None or _standing(note) != _standing(before)
+            urgent = urgent or (moved and note.order is not None)
             if len(fresh) == MOST_NOTES:
                 break
         return News(notes=tuple(fresh), urgent=urgent)
