@@ -333,6 +333,18 @@ def test_another_provider_sees_nothing_of_it(many: World) -> None:
     assert client.post("/maintenance/new/", told).status_code == 422  # not one of its pools
 
 
+def test_the_clusters_page_names_the_servers_that_are_not_in_service(
+    many: World, django_assert_max_num_queries: Queries
+) -> None:
+    said(health("n3", "draining", reason="fan tray", since=NOW), at=NOW)
+    client = signed_in(many, "supplier")
+    client.cookies["django_language"] = "en"
+    with django_assert_max_num_queries(12):
+        page = client.get("/clusters/centre-a/").content.decode()
+    assert "In service: 4 of 5" in page
+    assert "fan tray" in page
+
+
 def test_the_owner_sees_maintenance_ahead_and_what_was_given_back(
     many: World, django_assert_max_num_queries: Queries
 ) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from django.db.models import Model, Q, QuerySet, Sum
+from django.db.models import Count, Model, Q, QuerySet, Sum
 
 from dure.hub.allocations.models import Allocation
 from dure.hub.audit.models import Event
@@ -21,7 +21,7 @@ from dure.hub.incidents.models import (
 )
 from dure.hub.people.gate import Action, NotPermitted, may, require
 from dure.hub.people.models import Role, User
-from dure.hub.supply.models import Pool
+from dure.hub.supply.models import Cluster, Pool
 
 Row = TypeVar("Row", bound=Model)
 
@@ -55,6 +55,15 @@ class OfAllocation:
     @property
     def any(self) -> bool:
         return bool(self.windows or self.lasting or self.credits)
+
+
+@dataclass(frozen=True, slots=True)
+class OfCluster:
+    """How many nodes a cluster has and how many are in service; the first of the others."""
+
+    known: int
+    up: int
+    others: tuple[NodeStatus, ...]
 
 
 def _reached(everything: QuerySet[Row], by: User, provider: str) -> QuerySet[Row]:
@@ -145,6 +154,18 @@ def pools(*, by: User) -> QuerySet[Pool]:
         raise NotPermitted(by, Action.ANNOUNCE_MAINTENANCE)
     found = Pool.objects.select_related("cluster__provider").order_by("key")
     return _reached(found, by, "cluster__provider__registration_number")
+
+
+def of_cluster(*, cluster: Cluster, by: User) -> OfCluster:
+    """How the cluster's nodes are, as its agent last said. Two queries."""
+    require(by, Action.SEE_CLUSTER, cluster)
+    nodes = NodeStatus.objects.filter(pool__cluster=cluster)
+    counted = nodes.aggregate(
+        known=Count("pk"), up=Count("pk", filter=Q(state=NodeStatus.State.UP))
+    )
+    others = nodes.exclude(state=NodeStatus.State.UP).select_related("pool").defer("lost")
+    shown = others.order_by("pool__key", "node")[:MOST_SHOWN]
+    return OfCluster(known=counted["known"], up=counted["up"], others=tuple(shown))
 
 
 def of_allocation(*, allocation: Allocation, by: User, now: datetime) -> OfAllocation:

@@ -8,6 +8,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from dure.hub import clock
+from dure.hub.incidents.queries import of_cluster
 from dure.hub.people.gate import Action, may
 from dure.hub.people.models import User
 from dure.hub.portal.signed_in import signed_in
@@ -26,7 +27,8 @@ def clusters(request: HttpRequest, by: User) -> HttpResponse:
 def cluster(request: HttpRequest, by: User, key: str) -> HttpResponse:
     seen = queries.cluster(key=key, by=by, now=clock.now())
     may_enrol = may(by, Action.MANAGE_CLUSTER, seen.cluster)
-    return render(request, "supply/cluster.html", {"seen": seen, "may_enrol": may_enrol})
+    found = {"seen": seen, "may_enrol": may_enrol, "nodes": of_cluster(cluster=seen.cluster, by=by)}
+    return render(request, "supply/cluster.html", found)
 
 
 @require_POST

@@ -50,6 +50,8 @@ TONES: Final = {
     "executed": "negative",
     "failed": "negative",
     "lasting": "negative",
+    "down": "negative",
+    "draining": "warning",
     "approved": "warning",
 }
 """The badge of each state; states not named here are neutral."""
