@@ -263,14 +263,19 @@ def test_nobody_leaves_under_jobs_unless_they_are_told_to_end(
 
 
 def test_time_alone_begins_and_ends_a_binding(lab: Lab, site: SlurmSite, tmp_path: Path) -> None:
-    soon = clock() + timedelta(seconds=4)
-    brief = binding("brief", 1, project="p", starts=soon, ends=soon + timedelta(seconds=4))
-    with SlurmBackend(tmp_path, site=site, clock=clock) as engine:
+    ahead = timedelta()
+    hour = timedelta(hours=1)
+    brief = binding("brief", 1, project="p", starts=NOW + hour, ends=NOW + 2 * hour)
+    with SlurmBackend(tmp_path, site=site, clock=lambda: clock() + ahead) as engine:
         engine.apply(SetBinding(binding=brief))
         job = submit(lab, "-A", "p-p", "--qos=g-brief", "--gres=gpu:b200:1")
+        time.sleep(2)
         assert state(lab, job) == "PENDING"
+        ahead = hour
+        engine.wake()
         eventually(lambda: state(lab, job) == "RUNNING")
-        assert clock() >= soon
+        ahead = 2 * hour
+        engine.wake()
         eventually(lambda: state(lab, job) == "CANCELLED")
         assert engine.observed().bindings == (brief,)
         engine.apply(RemoveBinding(allocation="brief", pool="main"))

@@ -108,10 +108,15 @@ def _reduced(have: Objects, want: Objects, *, strays: bool) -> Objects:
         for name, one in have.accounts.items()
     }
     seats = {
-        seat: one if seat in want.associations or not strays else one._replace(open=False)
+        seat: one._replace(open=False) if strays and _is_stray(seat, want) else one
         for seat, one in have.associations.items()
     }
     return Objects(qos=qos, accounts=accounts, associations=seats)
+
+
+def _is_stray(seat: Seat, want: Objects) -> bool:
+    """A person too many; with a whole account that is closed everybody in it is."""
+    return seat.account in want.accounts and seat not in want.associations
 
 
 def _less(have: Limited, want: Limited | None, *, strays: bool) -> Limited:
