@@ -13,6 +13,7 @@ from django.test import Client
 from tests.integration.test_slurm_incidents import MEMBER, Site
 from tests.integration.test_slurm_incidents import site as _site
 
+from dure.agent import estimating
 from dure.hub.allocations.models import Allocation, LentRight
 from dure.hub.jobs.models import Job
 from dure.hub.people.models import User
@@ -50,7 +51,10 @@ def until(site: Site, job: object, *states: str) -> Job:
     return found
 
 
-def test_jobs_of_a_member_run_on_slurm_and_come_back_with_their_output(site: Site) -> None:
+def test_jobs_of_a_member_run_on_slurm_and_come_back_with_their_output(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(estimating, "EVERY", timedelta(0))
     mine = Allocation.objects.get(project__members__username=MEMBER)
     LentRight.objects.create(
         project=mine.project,
@@ -83,6 +87,11 @@ def test_jobs_of_a_member_run_on_slurm_and_come_back_with_their_output(site: Sit
     heard = Job.objects.get(engine_job=plain)  # handed in at the site itself, and listed too
     assert (heard.username, heard.allocation, heard.order) == (MEMBER, mine, "")
 
+    # All of the pool is free when that one has ended, as Slurm itself expects.
+    found = asked(site, "POST", "jobs/route", command=["x"], accelerators=64, lent="only")
+    places = found["places"]
+    assert isinstance(places, list)
+    assert [one["code"] for one in places if one["allocation"] is None] == ["routing.estimated"]
     _forgotten_by_a_crash(site, done)
 
 
