@@ -29,16 +29,18 @@ LENGTH_H = 9
 
 @dataclass(frozen=True)
 class History:
-    """What happened, and when it was over."""
+    """What happened, and when it was over. A cluster also counts what it did before."""
 
     site: Driver
     over: datetime
+    jobs: frozenset[str]
 
     def before(self, hours: float) -> datetime:
         return self.over - timedelta(seconds=hours * self.site.hour_s)
 
     def said(self, since: datetime | None, until: datetime) -> tuple[UsageRecord, ...]:
-        return self.site.engine.usage(since, until).usage
+        said = self.site.engine.usage(since, until).usage
+        return tuple(record for record in said if record.job in self.jobs)
 
     def all(self) -> tuple[UsageRecord, ...]:
         return self.said(None, self.over + FAR)
@@ -72,7 +74,7 @@ def history(request: pytest.FixtureRequest) -> Iterator[History]:
             site.until(lent, "running")
         site.elapse(3 * site.hour_s)
         site.settle()
-        yield History(site, site.now())
+        yield History(site, site.now(), frozenset(job.job for job in site.engine.jobs()))
 
 
 def _most_at_once(records: Iterable[UsageRecord]) -> int:
