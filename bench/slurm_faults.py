@@ -74,6 +74,8 @@ def measured(only: list[str], *, times: int, hub_down_s: float) -> list[Outcome]
                 else:
                     made.append(outcome)
                     print(outcome, flush=True)
+                    if times >= TIMES:
+                        keep([outcome])
         finally:
             site.close()
     return made
@@ -145,8 +147,6 @@ def main() -> None:
             for o in outcomes
         ],
     )  # fmt: skip
-    if asked.times >= TIMES:
-        keep(outcomes)
 
 
 if __name__ == "__main__":
