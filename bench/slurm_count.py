@@ -31,7 +31,7 @@ from dure.metering.conservation import PoolAccount
 from dure.protocol import UsageRecord
 
 WHOLE = Size(
-    lent=900, owned=900, gangs=60, failing=80, cancelled=40, requeued=40, timeouts=6, mixed=10
+    lent=920, owned=920, gangs=60, failing=80, cancelled=25, requeued=25, timeouts=6, mixed=10
 )
 QUICK = Size(lent=40, owned=30, gangs=6, failing=4, cancelled=4, requeued=4, mixed=4)
 ASK_EVERY_S = 5.0
@@ -44,7 +44,7 @@ class Asking(threading.Thread):
     """An agent that asks from its cursor on while the jobs run."""
 
     def __init__(self, play: Play) -> None:
-        super().__init__()
+        super().__init__(daemon=True)
         self._meter, self._over = play.meter(), threading.Event()
         self.said: dict[tuple[str, int, datetime], UsageRecord] = {}
         self.again = self.away = 0
@@ -174,7 +174,12 @@ def played(lab: Lab, lines: Path, size: Size) -> None:
         slurmctld=play.ours(written), account=play.account_of(usage, down, through),
         load_s=load_s, asking=asking,
     )  # fmt: skip
-    write("slurm-count" if size is WHOLE else "slurm-count-quick", found)
+    if size is WHOLE:
+        write("slurm_count", found)
+    else:
+        show(
+            "a few jobs only", ("what", "value", "unit"), [(r.bar, r.value, r.unit) for r in found]
+        )
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from tests.slurm_lab import eventually
 
@@ -78,11 +79,13 @@ class Play:
             },
         )
 
-    def meter(self) -> Meter:
+    def meter(self, *, exporters: str = "", folder: Path | None = None) -> Meter:
         """A meter that knows nothing yet."""
+        seen = {"exporters": (exporters,) if exporters else (), "exporters_every_s": 1}
         return Meter(
             slurm=Slurm.of(self.site),
-            site=self.site,
+            site=self.site.model_copy(update=seen),
+            folder=folder,
             held=lambda: self.held,
             clock=lambda: datetime.now(UTC),
         )
@@ -175,15 +178,15 @@ class Play:
 
     def _interfere(self, size: Size) -> None:
         """Lent jobs are cancelled, requeued, taken back and bereft of their node."""
-        doomed = self._hand_in(self._long("two", 2, size.cancelled))
-        again = self._hand_in(self._long("one", 2, size.requeued))
+        doomed = self._hand_in(self._long("two", 1, size.cancelled))
+        again = self._hand_in(self._long("one", 1, size.requeued))
         early = [*doomed, *again]
-        eventually(lambda: self.running(early) == len(early), within_s=300)
+        eventually(lambda: self.running(early) == len(early), within_s=900)
         time.sleep(SOME_S)
         self.lab.run("scancel", *doomed)
         self.lab.run("scontrol", "requeue", ",".join(again))
         taken = self._hand_in(self._long("one", 8, len(self.lab.shape.node_names)))
-        eventually(lambda: self.running(taken) > len(taken) // 2, within_s=60)
+        eventually(lambda: self.running(taken) > len(taken) // 2, within_s=120)
         time.sleep(SOME_S)
         owner = self.hand_in("one", "-N4", "--gres=gpu:8", run="sleep 3")
         eventually(lambda: self.running([owner]), within_s=120)

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -109,3 +110,23 @@ def test_a_controller_that_starts_again_neither_loses_nor_doubles_what_ran(play:
     usage, _, through = said_by_and_by(meter, play.began)
     assert play.counted(usage) == play.ours(play.truth(through))
     assert {(r.job, r.attempt) for r in usage} == {(long, 1), (ends, 1)}
+
+
+def test_how_busy_a_run_was_is_said_of_its_own_accelerators(play: Play, tmp_path: Path) -> None:
+    figures = "".join(
+        f'DCGM_FI_DEV_GPU_UTIL{{gpu="{number}"}} {90 if number < 2 else 10}\n'
+        f'DCGM_FI_DEV_POWER_USAGE{{gpu="{number}"}} 500\n'
+        for number in range(8)
+    )
+    for node in play.lab.shape.node_names:
+        (tmp_path / f"{node}.prom").write_text(figures)
+    meter = play.meter(exporters=f"{tmp_path}/*.prom", folder=tmp_path)
+    job = play.hand_in("one", "--gres=gpu:2", run="sleep 5")
+    eventually(lambda: play.running([job]))
+    while play.unfinished():
+        meter.usage(play.began, datetime.now(UTC))  # each question looks at the exporters too
+    usage, _, _ = settled(meter, since=play.began)
+    seen = [r for r in usage if r.job == job and r.busy_permille is not None]
+    assert seen
+    assert {r.busy_permille for r in seen} == {900}
+    assert all(r.energy_j == 500 * 2 * (r.end - r.start).total_seconds() for r in seen)
