@@ -328,5 +328,5 @@ OPENED = ExitStack()
 ENGINES = [
     pytest.param(_local, id="local", marks=pytest.mark.processes),
     pytest.param(_simulated, id="simulated"),
-    pytest.param(_slurm, id="slurm", marks=pytest.mark.slurm),
+    pytest.param(_slurm, id="slurm", marks=[pytest.mark.slurm, pytest.mark.any_slurm]),
 ]
