@@ -266,10 +266,10 @@ class SlurmDriver(Driver):
 
     def until(self, job: str, *states: JobState) -> JobStatus:
         wanted = states or tuple(FINISHED)
-        give_up = time.monotonic() + 30
+        give_up = time.monotonic() + 60
         while (status := self.status(job)).state not in wanted:
             assert time.monotonic() < give_up, f"{job} is still {status.state}"
-            time.sleep(0.1)
+            time.sleep(0.2)
         return status
 
     def settle(self) -> None:
