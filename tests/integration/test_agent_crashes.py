@@ -26,7 +26,15 @@ from dure.agent.site import LocalConfig
 from dure.agent.state import Home, StateFolder
 from dure.backends.contract import JobRequest
 from dure.backends.local.journal import Journal
-from dure.protocol import Binding, Credential, Desired, LentShare, MemberAccess, UsageRecord
+from dure.protocol import (
+    Binding,
+    Credential,
+    Desired,
+    JobOrder,
+    LentShare,
+    MemberAccess,
+    UsageRecord,
+)
 
 pytestmark = pytest.mark.processes
 
@@ -79,7 +87,7 @@ class World:
                 [sys.executable, "-c", AGENT, "run", "--state", str(self.state.root)], stderr=log
             )
 
-    def want_more(self) -> None:
+    def want_more(self, orders: tuple[JobOrder, ...] = ()) -> None:
         """Another revision: the binding and the lent share change their size."""
         self.revision += 1
         members = (MemberAccess(username="u"),)
@@ -93,7 +101,7 @@ class World:
         self.records.want(
             Desired(
                 cluster=CLUSTER, revision=self.revision, bindings=(binding,), lent=(share,),
-                grace_s=1,
+                grace_s=1, orders=orders,
             )
         )  # fmt: skip
 
@@ -273,3 +281,49 @@ def test_the_site_runs_on_without_its_hub_and_says_all_when_it_is_back(world: Wo
     numbers = [report.sequence for report in world.records.reports()]
     assert numbers == sorted(numbers)
     until(lambda: any(key[0] == job for key in said(world)), "the job's use is counted")
+
+
+IMPATIENT = (
+    "from datetime import timedelta; from dure.agent import order_desk, orders; "
+    "orders.SETTLES = timedelta(seconds=0.5); order_desk.AT_ONCE = 2; " + AGENT
+)
+"""The local engine shows at once what was handed in: no need to wait as long as for sbatch. Two at
+once: so that the orders last for some lives."""
+
+
+def test_kill_9_while_orders_are_carried_out_runs_each_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "AGENT", IMPATIENT)
+    chance = random.Random(20261122)  # noqa: S311  # when to kill, not a secret
+    names = [f"order-{number:02}" for number in range(24)]
+    world.want_more(tuple(JobOrder(order=name, request=_marking(world, name)) for name in names))
+    world.start_hub()
+    for _ in range(LIVES):
+        world.start_agent()
+        until(world.state.root.joinpath("jobs.socket").exists, "the agent runs")
+        time.sleep(chance.uniform(0, 0.3))
+        world.kill(world.agent)
+    world.start_agent()
+    until(lambda: len(list(world.marks.iterdir())) == len(names), "every order has run")
+    until(world.all_jobs_ended, "all jobs end")
+    assert world.stop_agent() == 0
+    assert {mark.name: mark.read_text() for mark in world.marks.iterdir()} == dict.fromkeys(
+        names, "ran\n"
+    )
+    last = {
+        note.order: note.state for report in world.records.reports() for note in report.jobs
+    }  # fmt: skip
+    assert set(last) == set(names)
+
+
+def _marking(world: World, name: str) -> JobRequest:
+    """A job of the owner's that leaves a line in its order's file each time it is run."""
+    return JobRequest(
+        project="guest",
+        pool="p",
+        accelerators=1,
+        command=("sh", "-c", f'echo ran >> "{world.marks / name}"'),
+        username="u",
+        working_directory=str(world.folder),
+    )
