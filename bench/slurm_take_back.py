@@ -47,6 +47,11 @@ ME = getpass.getuser()
 MEMBERS = (MemberAccess(username=ME),)
 HOW = f"make bench-slurm-take-back; Slurm 22.05, {NODES} x {PER_NODE}, wall time"
 
+HOLDING = (
+    "/bin/sh",
+    "-c",
+    'echo from 0 >> "$DURE_CHECKPOINT_DIR/history-$DURE_RANK"; exec sleep 100000',
+)
 STAMP = ("/bin/sh", "-c", 'date +%s.%N > "$DURE_CHECKPOINT_DIR/began-$DURE_RANK"')
 
 WORK = """
@@ -57,9 +62,9 @@ step = int(open(saved).read()) if os.path.exists(saved) else 0
 with open(f"{home}/history-{rank}", "a") as history:
     history.write(f"from {step}\\n")
 leaving = []
-signal.signal(signal.SIGTERM, lambda *_: leaving.append(1) or (saving_s or os._exit(143)))
+signal.signal(signal.SIGTERM, lambda *_: leaving.append(1))
 while not os.path.exists(ends) and not leaving:
-    time.sleep(0.25)
+    time.sleep(0.1)
     step += 1
 if leaving:
     time.sleep(saving_s)
@@ -97,9 +102,9 @@ class Play:
             )
         )
 
-    def borrow(self, accelerators: int, *, saving_s: float) -> None:
-        command = (sys.executable, "-I", "-S", "-c", WORK, str(self.ends), str(saving_s))
-        self.lent.append(self.hand_in(command, accelerators))
+    def borrow(self, accelerators: int, *, saves: bool) -> None:
+        saving = (sys.executable, "-I", "-S", "-c", WORK, str(self.ends), str(SAVING_S))
+        self.lent.append(self.hand_in(saving if saves else HOLDING, accelerators))
 
     @property
     def ends(self) -> Path:
@@ -250,15 +255,14 @@ def main() -> None:
     with cluster() as play:
         idle = [began - at for _, at, began in (play.owner_starts(two) for _ in range(TAKE_BACKS))]
         for _ in range(NODES):
-            play.borrow(PER_NODE, saving_s=0)
+            play.borrow(PER_NODE, saves=False)
         prompt, _ = taken_back(play, times=TAKE_BACKS, accelerators=two)
-        play.end()
     with cluster() as play:
         for _ in range(NODES):
-            play.borrow(PER_NODE, saving_s=SAVING_S)
+            play.borrow(PER_NODE, saves=True)
         saving, _ = taken_back(play, times=TAKE_BACKS, accelerators=two)
         for number in range(WAITING):
-            play.borrow(PER_NODE if number % 2 else 1, saving_s=SAVING_S)
+            play.borrow(PER_NODE if number % 2 else 1, saves=True)
         loaded, overtook = taken_back(play, times=COMPETING, accelerators=four)
         wrong, taken = lost(play)
     cases = {
