@@ -55,9 +55,9 @@ fix: $(VENV)/.dev ## let ruff mend what it can
 	$(BIN)/ruff check --fix src tests
 	$(BIN)/ruff format src tests
 
-bench: bench-assignment bench-scores bench-account bench-take-back bench-pages bench-rounds bench-twin bench-slurm-lab bench-slurm-binding bench-slurm-count ## the side-by-side figures under bench/
+bench: bench-assignment bench-scores bench-account bench-take-back bench-pages bench-rounds bench-twin bench-slurm-lab bench-slurm-take-back bench-slurm-binding bench-slurm-count ## the side-by-side figures under bench/
 
-bench-%: $(VENV)/.dev ## one of them: bench-rounds, bench-assignment, bench-scores, bench-pages, bench-take-back, bench-account, bench-twin, bench-slurm-lab, bench-slurm-binding, bench-slurm-count
+bench-%: $(VENV)/.dev ## one of them: bench-rounds, bench-assignment, bench-scores, bench-pages, bench-take-back, bench-account, bench-twin, bench-slurm-lab, bench-slurm-take-back, bench-slurm-binding, bench-slurm-count
 	@$(BIN)/python -m bench.$(subst -,_,$*)
 
 lock: $(BIN)/uv ## pin the dependencies anew, with hashes and without a registry's name
