@@ -58,7 +58,7 @@ def request(accelerators: int, *, lent: bool = False, **more: object) -> JobRequ
 
 
 def row(*fields: object) -> str:
-    return "".join(f"{field!s:<250}|" for field in fields)
+    return "".join(f"{field!s:<100}|" for field in fields)
 
 
 def owners(job: str, state: str, *, account: str | None = None, qos: str | None = None) -> str:
@@ -113,6 +113,18 @@ def test_what_is_not_a_whole_row_is_not_believed() -> None:
     assert queue.rows(f"9|RUNNING|\n{whole}\n{whole[:300]}\nslurm_load_jobs error: x\n") == (
         queue.rows(whole)
     )
+
+
+def test_half_a_number_at_the_end_of_a_full_field_is_no_number() -> None:
+    full = row("7", "7", "kim", "a", "q", "main", "RUNNING", 1, 1, 1, 1, 0, 0, "X", "None").replace(
+        f"{'X':<100}", "cpu=8,gres/gpu=6"
+    )
+    assert dict(queue.rows(full)[0].tres) == {"cpu": 8}
+
+
+def test_what_waits_of_an_array_is_ended_without_its_running_elements() -> None:
+    assert queue.cancelling("12_[1-3,5,...]") == ("scancel", "--state=PENDING", "12")
+    assert queue.cancelling("12_3") == ("scancel", "12_3")
 
 
 def test_only_what_runs_under_a_name_of_ours_is_ours() -> None:

@@ -96,7 +96,7 @@ class Jobs:
                 raise UnknownJob(job)
             return
         if row.phase not in FINISHED:
-            self._slurm.do("scancel", row.handle)
+            self._slurm.do(*queue.cancelling(row.handle))
 
     def jobs(self) -> tuple[JobStatus, ...]:
         with self._lock:
@@ -139,8 +139,12 @@ class Jobs:
         return ()
 
     def rows(self) -> tuple[Row, ...]:
-        """The queue now. Raises UnableToApplyNow."""
+        """The queue now, with what has just ended. Raises UnableToApplyNow."""
         return queue.rows(self._slurm.ask(*queue.ROWS))
+
+    def live(self) -> tuple[Row, ...]:
+        """The unfinished jobs. Raises UnableToApplyNow."""
+        return queue.rows(self._slurm.ask(*queue.LIVE))
 
     def idle(self) -> dict[str, int]:
         """Accelerators by pool that no job holds, on nodes that take work."""

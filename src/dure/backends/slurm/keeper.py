@@ -106,7 +106,7 @@ class Keeper:
         except (UnableToApplyNow, ChangeRefused) as error:  # slurmdbd may be away; jobs are not
             _log.warning("slurm.not_refreshed", why=str(error))
         held, now = self._record.current, self._clock()
-        standing = queue.standing(self.queue.rows(), held, self._site)
+        standing = queue.standing(self.queue.live(), held, self._site)
         waiting = any(job.state == "pending" for job in standing)
         decided = steward(
             now=now,
@@ -165,7 +165,7 @@ def command(act: Act) -> tuple[str, ...]:
     """How Slurm is told."""
     match act:
         case Cancel(job=job):
-            return ("scancel", job)
+            return queue.cancelling(job)
         case Requeue(job=job):
             return ("scontrol", "requeue", job)
         case Release(job=job):

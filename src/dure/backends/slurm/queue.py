@@ -19,21 +19,26 @@ from dure.backends.slurm.held import Held
 from dure.backends.slurm.site import SlurmPool, SlurmSite
 from dure.backends.slurm.stewardship import Standing
 
-_FIELDS: Final = (
-    "JobArrayID", "JobID", "UserName", "Account", "QOS", "Partition", "State", "SubmitTime",
-    "EligibleTime", "StartTime", "EndTime", "RestartCnt", "exit_code", "tres-alloc", "Reason",
-)  # fmt: skip
-_WIDTH: Final = 250
-"""Longer than any of these is; a field is cut at its width and filled up to it."""
+_FIELDS: Final[Mapping[str, int]] = {
+    "JobArrayID": 80, "JobID": 12, "UserName": 64, "Account": 80, "QOS": 80, "Partition": 70,
+    "State": 20, "SubmitTime": 20, "EligibleTime": 20, "StartTime": 20, "EndTime": 20,
+    "RestartCnt": 8, "exit_code": 8, "tres-alloc": 300, "Reason": 80,
+}  # fmt: skip
+"""With the width of each: a field is filled up to it, and cut there."""
 
-ROWS: Final = (
-    "squeue", "-h", "-a", "-t", "all", "-O", ",".join(f"{name}:{_WIDTH}|" for name in _FIELDS)
+LIVE: Final = (
+    "squeue", "-h", "-a", "-O", ",".join(f"{name}:{width}|" for name, width in _FIELDS.items())
 )  # fmt: skip
+"""Every unfinished job."""
+
+ROWS: Final = (*LIVE, "-t", "all")
+"""With those that ended in the last minutes (MinJobAge)."""
+
 NAMES: Final = ("squeue", "-h", "-a", "-t", "all", "-o", "%A|%j")
 
 NODES: Final = (
     "sinfo", "-h", "-a", "-N", "-O",
-    ",".join(f"{name}:{_WIDTH}|" for name in ("PartitionName", "StateLong", "Gres", "GresUsed")),
+    "PartitionName:70|,StateLong:30|,Gres:300|,GresUsed:300|",
 )  # fmt: skip
 """For `idle`: one line for each node of each partition."""
 
@@ -95,8 +100,14 @@ def phase(state: str) -> Phase:
 
 def rows(text: str) -> tuple[Row, ...]:
     """The queue, in the order of submission."""
-    found = (_row([part.strip() for part in line.split("|")[:-1]]) for line in text.splitlines())
+    found = (_row(line.split("|")[:-1]) for line in text.splitlines())
     return tuple(sorted((row for row in found if row is not None), key=lambda row: order(row.job)))
+
+
+def cancelling(handle: str) -> tuple[str, ...]:
+    """The command that ends a job. What waits of an array is one row, whose list may be cut."""
+    array, waiting, _ = handle.partition("_[")
+    return ("scancel", "--state=PENDING", array) if waiting else ("scancel", handle)
 
 
 def order(job: str) -> tuple[int, str]:
@@ -173,7 +184,7 @@ def tres(text: str) -> dict[str, int]:
 def _row(parts: list[str]) -> Row | None:
     if len(parts) != len(_FIELDS):
         return None
-    said = dict(zip(_FIELDS, parts, strict=True))
+    said = dict(zip(_FIELDS, (part.strip() for part in parts), strict=True))
     if not said["JobID"].isdigit() or not said["RestartCnt"].isdigit():
         return None
     return Row(
@@ -190,9 +201,14 @@ def _row(parts: list[str]) -> Row | None:
         ended_s=_instant(said["EndTime"]),
         restarts=int(said["RestartCnt"]),
         exit_code=_code(said["exit_code"]),
-        tres=tres(said["tres-alloc"]),
+        tres=tres(_whole_items(dict(zip(_FIELDS, parts, strict=True))["tres-alloc"])),
         reason=said["Reason"],
     )
+
+
+def _whole_items(field: str) -> str:
+    """Without the last one where the field is full: half a number is another number."""
+    return field.rpartition(",")[0] if len(field) == len(field.rstrip()) else field.strip()
 
 
 def _instant(text: str) -> int:
