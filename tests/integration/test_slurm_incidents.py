@@ -214,6 +214,7 @@ def _start_as_rebooted(lab: Lab, name: str) -> None:
     subprocess.run([*lab._node_daemon(), "-b", "-N", name], env=lab.environment, check=True)
 
 
+@pytest.mark.any_slurm
 def test_announced_maintenance_is_a_reservation_ahead_of_time(site: Site) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
     window = operations.announce_maintenance(
