@@ -36,7 +36,7 @@ GAMES: Final = MemberAccess(username="games")
 def backend(clean_slurm: Lab, tmp_path: Path) -> Iterator[SlurmBackend]:
     site = SlurmSite(
         cluster=clean_slurm.shape.cluster,
-        pools=(SlurmPool(pool=POOL, model="B200", partition="main", accelerators=64),),
+        pools=(SlurmPool(pool=POOL, model="B200", partition="main", accelerators=64, cpus=8),),
         slurm_conf=str(clean_slurm.folder.slurm_conf),
     )
     with SlurmBackend(tmp_path, site=site, clock=lambda: datetime.now(UTC)) as made:
@@ -180,16 +180,31 @@ def test_what_somebody_changes_of_ours_by_hand_is_made_good_and_what_is_theirs_s
     assert reconcile(backend, desired).drift == ()
     assert backend.observed().bindings == desired.bindings
     assert books(clean_slurm, "qos where name=g-a1,g-b1", "name,grptres") == [
-        "g-a1|gres/gpu=8",
-        "g-b1|gres/gpu=16",
+        "g-a1|cpu=8,gres/gpu=8",
+        "g-b1|cpu=16,gres/gpu=16",
     ]
     assert books(clean_slurm, "assoc where user=games", "account,qos") == [
         "l-a|lent",
         "p-a|g-a1",
         "p-b|g-b1",
     ]
-    assert books(clean_slurm, "assoc where account=l-a user=", "grptres") == ["gres/gpu=8"]
+    assert books(clean_slurm, "assoc where account=l-a user=", "grptres") == ["cpu=8,gres/gpu=8"]
     assert books(clean_slurm, "assoc where account=dure user=", "maxsubmit") == ["500"]  # theirs
+
+
+def test_nobody_keeps_others_from_their_accelerators_by_taking_all_processors(
+    clean_slurm: Lab, backend: SlurmBackend
+) -> None:
+    others = binding("b1", project="b", accelerators=56)
+    errors = backend.apply_together([SetBinding(binding=binding("a1")), SetBinding(binding=others)])
+    assert errors == (None, None)
+    whole_nodes = ("--array=1-8", "-A", "p-a", "--gres=gpu:1", "-c", "8")  # the nodes have no more
+    greedy = submit(clean_slurm, *whole_nodes, user="games")
+    gang = submit(clean_slurm, "-N7", "-A", "p-b", "--gres=gpu:8", user="games")
+    eventually(lambda: state(clean_slurm, gang) == "RUNNING")
+    running = clean_slurm.run("squeue", "-h", "-j", greedy, "-t", "running").splitlines()
+    assert len(running) == 1
+    assert refused(clean_slurm, "-A", "p-a", "--gres=gpu:1", "-n", "9")
 
 
 HOSTILE: Final = (

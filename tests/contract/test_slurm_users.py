@@ -36,7 +36,13 @@ SHAPE: Final = Shape(
 POOLS: Final = (
     SlurmPool(pool="new", model="B200", partition="main", accelerators=16, type="b200"),
     SlurmPool(
-        pool="old", model="H100", partition="second", accelerators=8, type="h100", suffix="old"
+        pool="old",
+        model="H100",
+        partition="second",
+        accelerators=8,
+        cpus=8,
+        type="h100",
+        suffix="old",
     ),
 )
 PORTAL: Final = "https://portal.example"
@@ -256,6 +262,10 @@ REFUSED: Final[dict[str, tuple[str, ...]]] = {
     "no accelerator": ("games", "", "asks for no accelerator", "--gres=gpu:b200:N"),
     "accelerators only implied": (
         "games", "-n 8 --ntasks-per-gpu=1", "asks for no accelerator", "--gres=gpu:b200:N",
+    ),
+    "too many processors": (
+        "man", "--gres=gpu:1 -n 9",
+        "You ask for 9 processors; 8 go with the 8 accelerators of p-b.", "-c 1 for each",
     ),
     "another model": (
         "games", "--gres=gpu:h100:1", "The partition main has b200, not h100",

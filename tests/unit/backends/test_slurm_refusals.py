@@ -22,7 +22,7 @@ def site(**more: object) -> SlurmSite:
         SlurmPool(pool="b", model="B200", partition="main", accelerators=64),
         SlurmPool(pool="h", model="H100", partition="old", accelerators=8, type="h100", suffix="h"),
     )
-    return SlurmSite.model_validate({"cluster": "lab", "pools": pools, **more})
+    return SlurmSite.model_validate({"cluster": "lab", "pools": pools} | more)
 
 
 def binding(
@@ -112,6 +112,12 @@ def test_an_id_of_several_lines_is_one_field_of_one_line() -> None:
     assert len(text.splitlines()) == 5
     assert rows(text, "grant")[0][1] == "a b end 0 '\""
     assert rows(text, "project")[0][1] == "과제 1"
+
+
+def test_processors_that_go_with_the_accelerators_are_said_where_they_are_limited() -> None:
+    pools = tuple(pool.model_copy(update={"cpus": 128}) for pool in site().pools)
+    text = refusals.table(Held(bindings=(binding(),)), site(pools=pools), now=NOW)
+    assert rows(text, "grant")[0][6] == "16:256"
 
 
 def test_a_pool_that_the_site_does_not_have_is_left_out() -> None:

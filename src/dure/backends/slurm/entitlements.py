@@ -131,17 +131,17 @@ def _numbers(binding: Binding, pool: SlurmPool) -> Limits:
     """Slurm counts a budget in minutes; a part of one is not given."""
     budget = binding.accelerator_seconds
     return Limits(
-        tres=((pool.tres, binding.accelerators),),
+        tres=pool.amounts(binding.accelerators),
         tres_minutes=() if budget is None else ((pool.tres, budget // 60),),
     )
 
 
 def _share(share: LentShare, pool: SlurmPool) -> Limits:
-    return Limits(tres=((pool.tres, share.max_accelerators),))
+    return Limits(tres=pool.amounts(share.max_accelerators))
 
 
 def _no_more(pool: SlurmPool) -> Limits:
-    return Limits(tres=((pool.tres, 0),), jobs=0, submitted=0)
+    return Limits(tres=pool.amounts(0), jobs=0, submitted=0)
 
 
 def _qos(of: _Entitlement) -> Qos:

@@ -104,6 +104,12 @@ local WORDS = {
     en = "You may borrow for several projects; say for which: -A {yours}",
     ko = "여러 과제로 빌려 쓸 수 있습니다. 과제를 정하십시오: -A {yours}",
   },
+  processors = {
+    en = "You ask for {asked} processors; {limit} go with the {accelerators} accelerators of {account}.\n"
+      .. "Ask for fewer: -c {each} for each accelerator.",
+    ko = "프로세서 {asked}개를 요청했으나 {account}의 가속기 {accelerators}장에 딸린 것은 {limit}개입니다.\n"
+      .. "줄여서 요청하십시오: 가속기 한 장당 -c {each}",
+  },
   nothing = {
     en = "The job asks for no accelerator. Say how many of each node: --gres={request}N",
     ko = "가속기를 요청하지 않았습니다. 노드당 수를 쓰십시오: --gres={request}N",
@@ -144,8 +150,14 @@ local function set_of(text)
   return found
 end
 
+local function limits_of(one, text)
+  one.limit = tonumber(string.match(text, "^%d+"))
+  one.processors = tonumber(string.match(text, ":(%d+)$"))
+  return assert(one.limit) and one
+end
+
 -- A project: {owner, project, leads, grants, shares}. What may be used, a grant or a share:
--- {of, account, partition, gres, model, limit, members}, and of a grant {qos, allocation, state,
+-- {of, account, partition, gres, model, limit, processors, members}, and of a grant {qos, allocation, state,
 -- starts, ends, since, spent}.
 local READ = {
   site = function(all, f)
@@ -159,21 +171,21 @@ local READ = {
     local of = assert(all.accounts[f[4]]).of
     local grant = {
       of = of, account = of.owner, qos = f[2], allocation = f[3], partition = f[5], gres = f[6],
-      model = f[7], limit = tonumber(f[8]), state = f[9], starts = tonumber(f[10]),
+      model = f[7], state = f[9], starts = tonumber(f[10]),
       ends = tonumber(f[11]), since = tonumber(f[12]), spent = f[13] == "spent",
       members = set_of(f[14]),
     }
-    assert(grant.limit and grant.starts and grant.ends and grant.since)
+    assert(limits_of(grant, f[8]) and grant.starts and grant.ends and grant.since)
     of.grants[#of.grants + 1] = grant
     all.grants[grant.qos], all.gres[grant.gres] = grant, true
   end,
   share = function(all, f)
     local of = assert(all.accounts[f[3]]).of
     local share = {
-      of = of, account = f[2], partition = f[4], gres = f[5], model = f[6], limit = tonumber(f[7]),
+      of = of, account = f[2], partition = f[4], gres = f[5], model = f[6],
       members = set_of(f[8]),
     }
-    assert(share.limit)
+    limits_of(share, f[7])
     of.shares[#of.shares + 1] = share
     all.accounts[share.account], all.gres[share.gres] = { of = of, lent = true }, true
   end,
@@ -475,6 +487,13 @@ local function place(job, one, request)
         { partition = one.partition, gres = one.gres, model = one.model, asked = request.model })
     end
     name_model(job, one)
+  end
+  local processors = given(job.min_cpus)
+  if one.processors and processors and processors > one.processors then
+    return refuse("processors", {
+      asked = processors, limit = one.processors, accelerators = one.limit, account = one.account,
+      each = math.floor(one.processors / math.max(one.limit, 1)),
+    })
   end
   job.partition, job.account = one.partition, one.account
   return nil

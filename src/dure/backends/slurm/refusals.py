@@ -131,7 +131,7 @@ def _grant(
         binding.allocation,
         names.project_account(binding.project),
         *_place(pool),
-        str(binding.accelerators),
+        _limit(binding.accelerators, pool),
         binding.state,
         str(int(binding.starts.timestamp())),
         str(int(binding.ends.timestamp())),
@@ -147,13 +147,19 @@ def _share(share: LentShare, pool: SlurmPool) -> tuple[str, ...]:
         names.lent_account(share.project, pool.suffix),
         names.project_account(share.project),
         *_place(pool),
-        str(share.max_accelerators),
+        _limit(share.max_accelerators, pool),
         _usernames(share.members),
     )
 
 
 def _place(pool: SlurmPool) -> tuple[str, str, str]:
     return pool.partition, pool.gres, pool.type or ""
+
+
+def _limit(accelerators: int, pool: SlurmPool) -> str:
+    """`16`, or `16:128` where processors are limited too."""
+    processors = pool.processors(accelerators)
+    return str(accelerators) if pool.cpus is None else f"{accelerators}:{processors}"
 
 
 def _usernames(members: Iterable[MemberAccess]) -> str:

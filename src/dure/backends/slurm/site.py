@@ -30,6 +30,12 @@ class SlurmPool(Frozen):
     partition: str = Field(pattern=NAME, description="the partition that is the pool")
     accelerators: int = Field(gt=0, description="accelerators the site gives to the programme")
     per_node: int = Field(default=8, gt=0, description="accelerators of one node")
+    cpus: int | None = Field(
+        default=None,
+        gt=0,
+        description="processors that go with the accelerators of one node: a project's jobs hold "
+        "no more than their part; nothing: they are not limited",
+    )
     gres: str = Field(default="gpu", pattern=NAME, description="their name in gres.conf")
     type: str | None = Field(
         default=None,
@@ -51,6 +57,15 @@ class SlurmPool(Frozen):
     def tres(self) -> str:
         """What is limited and counted: `gres/gpu`, or `gres/gpu:h100` where types differ."""
         return f"gres/{self.gres}" if self.type is None else f"gres/{self.gres}:{self.type}"
+
+    def amounts(self, accelerators: int) -> tuple[tuple[str, int], ...]:
+        """What so many accelerators come to, by what Slurm limits."""
+        own = (self.tres, accelerators)
+        return (own,) if self.cpus is None else (("cpu", self.processors(accelerators)), own)
+
+    def processors(self, accelerators: int) -> int:
+        """The processors that go with so many accelerators, where they are limited."""
+        return accelerators * (self.cpus or 0) // self.per_node
 
     def request(self, accelerators: int) -> str:
         """As `--gres` asks for it on one node: `gpu:8` or `gpu:h100:8`."""
