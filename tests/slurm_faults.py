@@ -227,6 +227,17 @@ class Site:
             runs[job].append((*span, records[0].accelerators))
         return {job: sorted(found) for job, found in runs.items()}
 
+    def problems(self) -> str:
+        """What the agent says is wrong now."""
+        with contextlib.suppress(OSError, ValueError):
+            return "; ".join(inspection.status(self.state).problems)
+        return ""
+
+    def arrived(self) -> int:
+        """How many reports the hub has been told, repeats included."""
+        row = self.records.database.execute("select count(*) from reports").fetchone()
+        return int(row[0])
+
     def said_through(self, instant: float) -> bool:
         """Whether all use until then is at the hub."""
         with contextlib.suppress(OSError, ValueError):
@@ -382,7 +393,10 @@ def hang_node(site: Site) -> None:
 def cut_network(down_s: float) -> Callable[[Site], None]:
     def strike(site: Site) -> None:
         site.wire.cut()
+        time.sleep(1)
+        before = site.arrived()
         time.sleep(down_s)
+        assert site.arrived() == before, "a report came through the cut"
         site.wire.mend()
 
     return strike
@@ -396,6 +410,7 @@ def fill_disk(down_s: float) -> Callable[[Site], None]:
         with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
             while True:
                 file.write(b"\0" * 4096)
+        until(lambda: "of the spool is full" in site.problems(), "the agent says that it is full")
         time.sleep(down_s)
         ballast.unlink()
 
@@ -407,13 +422,14 @@ def small_disk(site: Site) -> Iterator[bool]:
     """The spool on half a megabyte while the agent is away; whether that was possible (root)."""
     place = site.state.root / "spool"
     place.mkdir(parents=True, exist_ok=True)
-    kept = {path.relative_to(place): path.read_bytes() for path in place.rglob("*.json")}
     mount = ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(place)]
     site.kill_agent()
-    newest = dict(sorted(kept.items(), key=lambda item: item[0].name)[-1:])
+    waiting = sorted((place / "waiting").glob("*.json"))
+    newest = sorted(place.rglob("*.json"), key=lambda path: path.name)[-1:]
+    kept = {path.relative_to(place): path.read_bytes() for path in (*newest, *waiting)}
     done = subprocess.run(mount, capture_output=True, check=False).returncode == 0
     if done:
-        for path, content in newest.items():
+        for path, content in kept.items():
             (place / path).parent.mkdir(parents=True, exist_ok=True)
             (place / path).write_bytes(content)
     site.start_agent()
