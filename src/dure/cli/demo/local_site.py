@@ -97,6 +97,7 @@ class LocalSite:
     def __init__(self, *, home: Path, logs: Path, programme: Programme, engine: SiteEngine) -> None:
         self._folder, self._logs, self._programme, self._engine = home, logs, programme, engine
         self._ahead = timedelta(0)
+        self._usernames: dict[bool, str] = {}
         self._pool = Pool.objects.get(cluster__key=LOCAL_CLUSTER)
         self._owner = Allocation.objects.select_related("project", "agreed_by").get(
             pool=self._pool, state=Allocation.State.ACTIVE

@@ -49,9 +49,13 @@ def make_files(folder: Folder, *, user: str) -> None:
     if (data / "mysql").is_dir():
         return
     kept = _cache() / _key(user)
-    if not kept.is_dir():
-        _keep(kept, user=user)
-    shutil.copytree(kept, data, dirs_exist_ok=True)
+    try:
+        if not kept.is_dir():
+            _keep(kept, user=user)
+    except OSError:  # a user without a home, or a full one: slower, not impossible
+        _install(data, user=user)
+    else:
+        shutil.copytree(kept, data, dirs_exist_ok=True)
 
 
 def server(folder: Folder, *, user: str) -> list[str]:
