@@ -38,6 +38,7 @@ class HandedIn:
         self._folder = folder
         found = (Handed.model_validate_json(p.read_bytes()) for p in folder.glob(f"*{_SUFFIX}"))
         self._all = {one.token: one for one in found}
+        self._of_job = {one.job: one for one in self._all.values() if one.job is not None}
 
     def __iter__(self) -> Iterator[Handed]:
         return iter(tuple(self._all.values()))
@@ -47,6 +48,8 @@ class HandedIn:
         path = self._folder / f"{handed.token}{_SUFFIX}"
         durable.write(path, handed.model_dump_json().encode(), mode=0o600)
         self._all[handed.token] = handed
+        if handed.job is not None:
+            self._of_job[handed.job] = handed
 
     def forget(self, token: str) -> None:
         """It never became a job."""
@@ -54,4 +57,4 @@ class HandedIn:
         self._all.pop(token, None)
 
     def of_job(self, job: str) -> Handed | None:
-        return next((one for one in self._all.values() if one.job == job), None)
+        return self._of_job.get(job)

@@ -39,6 +39,9 @@ from dure.protocol import MemberAccess, StartEstimate
 REMEMBERED: Final = timedelta(days=14)
 """Longer than the hub is ever away; after that a job's end has been told."""
 
+ASKED_AT_ONCE: Final = 2_000
+"""Numbers of jobs in one argument of sacct; Linux takes 128 KiB."""
+
 
 class Jobs:
     """`JobQueue`, `KeepsLogs` and `EstimatesStarts` on one cluster."""
@@ -271,7 +274,11 @@ class Jobs:
         )
 
     def _runs(self, jobs: list[str]) -> dict[str, list[endings.Run]]:
-        return endings.runs(self._slurm.ask(*endings.question(jobs))) if jobs else {}
+        found: dict[str, list[endings.Run]] = {}
+        for at in range(0, len(jobs), ASKED_AT_ONCE):
+            asked = endings.question(jobs[at : at + ASKED_AT_ONCE])
+            found |= endings.runs(self._slurm.ask(*asked))
+        return found
 
     def _start(
         self, pool: SlurmPool, project: str, accelerators: int, whose: Submitter
