@@ -91,13 +91,9 @@ def one_second(facts: PoolFacts, second: int) -> dict[str, int]:
             nodes.setdefault(record.node, record.accelerators)
     if sum(nodes.values()) > facts.accelerators:
         raise Contradiction
-    down = set(sorted(programme)[: sum(nodes.values())])
-    up = programme - down
     entitled: dict[str, int] = {}
     for stretch in running(facts.entitled, second):
         entitled[stretch.allocation] = entitled.get(stretch.allocation, 0) + stretch.accelerators
-    inside = set(sorted(up)[: sum(entitled.values())])
-    outside = up - inside
     owners: dict[str, int] = {}
     lent = 0
     for held in running(facts.held, second):
@@ -107,8 +103,13 @@ def one_second(facts: PoolFacts, second: int) -> dict[str, int]:
             owners[held.allocation] = owners.get(held.allocation, 0) + held.accelerators
     if any(n > entitled.get(name, 0) for name, n in owners.items()):
         raise Contradiction
-    if sum(owners.values()) + lent > len(up):
+    busy = sum(owners.values()) + lent
+    if busy > len(programme) or busy + sum(nodes.values()) > facts.accelerators:
         raise Contradiction
+    down = set(sorted(programme)[: min(sum(nodes.values()), len(programme) - busy)])
+    up = programme - down
+    inside = set(sorted(up)[: sum(entitled.values())])
+    outside = up - inside
     used = set(sorted(inside)[: sum(owners.values())])
     borrowed = set((sorted(outside) + sorted(inside - used))[:lent])
     return {

@@ -4,7 +4,7 @@
   allocation, unallocated, down, the provider's own. The six add up to accelerators x seconds.
 - Whole seconds and whole accelerators, one exact sweep over the instants at which anything changes.
 - The provider's own share is a number of accelerators, not named nodes: what is down counts first
-  against the programme's part, and never for more than that part.
+  against the programme's part, as far as nothing of that part is in use.
 - Lent work counts first against the room outside allocations: there it costs no owner anything.
 - Records that cannot all be true stop the account and are named; nothing is trimmed to fit.
 """
@@ -292,10 +292,11 @@ def _shares(facts: PoolFacts, now: _Now, at: int) -> dict[str, int]:
     used, lent = now.counts["used"], now.counts["lent"]
     if now.counts["down"] > facts.accelerators:
         raise _unable(facts, at, f"{now.counts['down']} down of {facts.accelerators}")
-    down = min(now.counts["down"], programme)
+    most_up = min(programme, facts.accelerators - now.counts["down"])
+    if used + lent > most_up:
+        raise _unable(facts, at, f"{used} used and {lent} lent, but {most_up} were up")
+    down = min(now.counts["down"], programme - used - lent)
     up = programme - down
-    if used + lent > up:
-        raise _unable(facts, at, f"{used} used and {lent} lent, but {up} were up")
     beyond = now.overused()
     if beyond is not None:
         why = (

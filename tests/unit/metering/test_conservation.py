@@ -84,6 +84,14 @@ def test_downtime_takes_the_room_outside_allocations_first() -> None:
     assert told.split == split(down=400, idle=8 * 50 + 12 * 50, unallocated=4 * 50)
 
 
+def test_what_is_down_is_the_providers_own_where_the_programmes_part_is_in_use() -> None:
+    busy = {"held": (owner(0, 100, 6),), "entitled": (entitled(0, 100, 8),)}
+    told = account(facts(own=8, down=(down(0, 50, 8),), **busy), HUNDRED)
+    assert told.split == split(used=600, down=2 * 50, idle=2 * 50, own=800)
+    with pytest.raises(UnableToAccount, match="6 used and 0 lent, but 4 were up"):
+        account(facts(own=8, down=(down(0, 50, 12),), **busy), HUNDRED)
+
+
 def test_a_node_reported_down_twice_over_is_down_once() -> None:
     twice = (down(0, 50, 8), down(20, 70, 8), down(0, 10, 8, node="n2"))
     assert account(facts(down=twice), HUNDRED).split.down == 70 * 8 + 10 * 8

@@ -46,7 +46,10 @@ class ActivityLog:
             every_s=self._site.segment_s,
             now_s=now_s,
         )
-        durable.write(self._path, self._book.model_dump_json().encode())
+        try:
+            durable.write(self._path, self._book.model_dump_json().encode())
+        except OSError as error:  # a full disk costs figures, never the count
+            _log.warning("activity.not_kept", path=str(self._path), why=str(error))
 
     def with_figures(
         self, records: Iterable[UsageRecord], holdings: Iterable[Holding]
