@@ -129,6 +129,24 @@ def test_lost_work_is_given_back_once_and_its_owner_is_told(world: World) -> Non
     }
 
 
+def test_many_credits_of_one_step_are_one_notice(world: World) -> None:
+    mine = world.allocation("ann")
+    lost = [
+        LostWork(
+            job=job, attempt=1, allocation=mine.key, accelerators=8, started=NOW - HOUR, ended=NOW
+        )
+        for job in ("7", "8")
+    ]
+    down = [health(f"n{n}", "down", since=NOW, lost=(one,)) for n, one in enumerate(lost, 1)]
+    for minute in range(2):
+        said(*down, at=NOW + timedelta(minutes=minute))
+        step(world, NOW + timedelta(minutes=minute))
+    assert IncidentCredit.objects.count() == 2
+    told = Notice.objects.get(reason__code="incidents.credits_together")
+    assert (told.recipient, told.subject) == (world["ann"], mine.key)
+    assert told.reason["params"] == {"outages": 2, "hours": "16.0"}
+
+
 def test_missing_servers_are_credited_when_they_are_back(world: World) -> None:
     promised = sum(a.servers for a in Allocation.objects.filter(pool=pool(), state="active"))
     spare = pool().nodes - pool().own_use_nodes - promised
@@ -144,6 +162,8 @@ def test_missing_servers_are_credited_when_they_are_back(world: World) -> None:
     assert {c.allocation.key: c.amount for c in given} == {
         world.allocation(name).key: 8 * 3600 // 2 for name in ("ann", "bob")
     }
+    told = Notice.objects.filter(recipient=world["ann"], reason__code="incidents.node_failed")
+    assert told.count() == 1  # of so many servers at once
     entries = LedgerEntry.objects.filter(key__startswith="incident:")
     assert {entry.kind for entry in entries} == {"CREDIT"}
 

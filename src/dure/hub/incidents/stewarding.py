@@ -3,7 +3,7 @@
 - Everything but a removal is applied by rule: an incident is a fact, and its credit follows from
   the programme. A removal waits for a person.
 - Owners are told when work of theirs ended with a node, when servers promised to them are missing,
-  and of each credit.
+  and of credits: once a step, however many nodes of a pool it is about.
 """
 
 from __future__ import annotations
@@ -84,6 +84,7 @@ class _Applying:
         pools = Pool.objects.filter(cluster__provider__programme=programme)
         self._pools = {pool.key: pool for pool in pools}
         self._touched: set[int] = set()
+        self._missing_told: set[int] = set()
 
     def all(self, intents: tuple[engine.IncidentIntent, ...]) -> None:
         given, others = partition(lambda one: not isinstance(one, engine.Credit), intents)
@@ -121,7 +122,8 @@ class _Applying:
         if incident.drains:
             self._touched.add(pool.cluster_id)
         hit = {one.allocation for one in intent.lost}
-        if intent.severity == "high":
+        if intent.severity == "high" and pool.pk not in self._missing_told:
+            self._missing_told.add(pool.pk)
             everybody = Allocation.objects.filter(pool=pool, state=Allocation.State.ACTIVE)
             hit |= set(everybody.values_list("key", flat=True))
         self._tell(hit, incident, intent.reason)
@@ -204,8 +206,11 @@ class _Applying:
                 reason=one.reason,
                 detail={"incident": one.incident, "amount": one.amount},
             )
+
+        for key, allocation in allocations.items():
+            mine = [one for one in intents if one.allocation == key]
             people = list(allocation.project.members.all())
-            notices.tell(people=people, subject=allocation.key, reason=one.reason, now=self._now)
+            notices.tell(people=people, subject=key, reason=_together(mine), now=self._now)
 
     def _judged(self, incident: Incident, faults: tuple[int, ...]) -> None:
         DeviceFault.objects.filter(pk__in=faults).update(judged_at=self._now, incident=incident)
@@ -220,6 +225,16 @@ class _Applying:
 
     def _cluster(self, incident: Incident) -> int:
         return next(p.cluster_id for p in self._pools.values() if p.pk == incident.pool_id)
+
+
+def _together(credits_given: list[engine.Credit]) -> Reason:
+    """What an owner is told of a step's credits."""
+    if len(credits_given) == 1:
+        return credits_given[0].reason
+    tenths = sum(one.amount for one in credits_given) * 10 // 3600
+    hours = f"{tenths // 10}.{tenths % 10}"
+    params = {"outages": len({one.incident for one in credits_given}), "hours": hours}
+    return Reason(code="incidents.credits_together", params=dict(params))
 
 
 def _entry(credit: engine.Credit, allocation: Allocation, now: datetime) -> metering.Entry:

@@ -41,6 +41,10 @@ TEXTS: Final[dict[str, str]] = {
         "While server {node} was out and no spare was left, a part of what was promised was "
         "missing. Given back: {hours} accelerator-hours."
     ),
+    "incidents.credits_together": _(
+        "Outages that something is given back for: {outages}. Given back in all: {hours} "
+        "accelerator-hours."
+    ),
     "incidents.lemon": _(
         "Server {node} failed {failures} times within {days} days, more often than the rule "
         "allows. Its removal from the pool waits for a person."
