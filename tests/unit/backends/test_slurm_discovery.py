@@ -61,3 +61,13 @@ def test_other_devices_than_gpus_are_offered_too() -> None:
     made = offered("PartitionName=npu Default=YES", "n1|npu|npu:atom:16\n")
     assert pools(made) == [("npu", "ATOM", "npu", 16, 16, None)]
     assert made.pools[0].tres == "gres/npu"
+
+
+def test_the_processors_of_a_node_go_with_its_accelerators_where_all_nodes_are_alike() -> None:
+    said = "PartitionName=main Default=YES TotalCPUs=256 TotalNodes=2"
+    alike = offered(said, "n1|main|gpu:8\nn2|main|gpu:8\n")
+    mixed = offered(said, "n1|main|gpu:8\nn2|main|(null)\n")
+    two_models = offered(said, "n1|main|gpu:b200:8\nn2|main|gpu:a100:8\n")
+    assert [pool.cpus for pool in alike.pools] == [128]
+    assert [pool.cpus for pool in mixed.pools] == [None]
+    assert [pool.cpus for pool in two_models.pools] == [None, None]

@@ -65,7 +65,18 @@ def _pools(partition: str, nodes: dict[str, str], found: Settings) -> Iterator[S
             per_node=Counter(counts).most_common(1)[0][0],
             gres=name,
             type=kind if several and kind else None,
+            cpus=_processors(partition, nodes, found) if len(of_each) == 1 else None,
         )
+
+
+def _processors(partition: str, nodes: dict[str, str], found: Settings) -> int | None:
+    """Of one node; where all nodes of the partition have accelerators, else it is not known."""
+    said = found.partition(partition)
+    total, count = (said.word("TotalCPUs"), said.word("TotalNodes")) if said else ("", "")
+    holding = sum(1 for gres in nodes.values() if any(gres_of(gres)))
+    if not total.isdigit() or count != str(holding):
+        return None
+    return int(total) // holding or None
 
 
 def _seats(nodes: str) -> dict[str, dict[str, str]]:
