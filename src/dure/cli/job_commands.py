@@ -107,7 +107,6 @@ def submit(
     if not (wait or follow):
         _show(job, as_json=as_json)
         return
-    typer.echo(_headline(job), err=True)
     _see_through(client, job, follow=follow, as_json=as_json)
 
 

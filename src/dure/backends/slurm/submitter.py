@@ -80,14 +80,28 @@ def submitter(username: str) -> Submitter:
 
 
 def make_folder(folder: Path, whose: Submitter) -> None:
-    """A folder that is this user's alone, under ours."""
+    """A folder that is this user's alone, under ours. Raises JobRefused."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     for above in (folder.parent, folder.parent.parent):
         if above.stat().st_uid == os.geteuid():
             above.chmod(0o711)  # who knows the name may pass, nobody may look around
+    closed = next((one for one in folder.parents if not _may_pass(one, whose)), None)
+    if closed is not None:
+        raise JobRefused(
+            f"{whose.name} may not enter {closed}; the site's provider names a folder that users "
+            "may enter and all nodes see, as `jobs_folder` in site.yaml"
+        )
     folder.mkdir(mode=0o700)
     if not whose.is_us:
         os.chown(folder, whose.person.uid, whose.person.gid)
+
+
+def _may_pass(folder: Path, whose: Submitter) -> bool:
+    found = folder.stat()
+    if whose.person.uid in {0, found.st_uid}:
+        return True
+    group = found.st_gid == whose.person.gid or found.st_gid in whose.person.groups
+    return bool(found.st_mode & (0o010 if group else 0o001))
 
 
 def write_script(path: Path, text: str, whose: Submitter) -> None:

@@ -17,6 +17,7 @@ from dure.vocabulary.plans import Reason
 
 _LIMITS: Final = frozenset({"QOSGrpGRES", "QOSGrpGRESLimit", "QOSGrpTRES", "AssocGrpGRES"})
 _CLOSED: Final = frozenset({"QOSGrpJobsLimit", "QOSGrpSubmitJobsLimit", "AssocGrpJobsLimit"})
+_UNSEEN: Final = frozenset({"None", "WaitingForScheduling"})
 _ROOM: Final = frozenset({"Resources", "Priority", "None", "WaitingForScheduling"})
 
 
@@ -52,6 +53,8 @@ def _owner(
             params={"allocation": allocation, "held": used, "limit": binding.accelerators},
         )
     lent = any(one.allocation is None for one in here)
+    if not lent and job.waits_for in _UNSEEN:
+        return Reason(code="job.not_looked_at")
     code = "job.taking_back" if lent else "job.pool_short"
     return Reason(code=code, params={"accelerators": job.accelerators})
 

@@ -35,6 +35,7 @@ TEXTS: Final[dict[str, str]] = {
     "job.handing_in": _(
         "The site has begun to hand the job in and waits for its scheduler's answer."
     ),
+    "job.not_looked_at": _("The site's scheduler has not come to the job yet."),
     "job.not_listed": _("The site's scheduler does not list the job at the moment."),
     "job.no_right_anywhere": _(
         "The project may run no jobs now: it has no active allocation, and nothing is lent to it."
