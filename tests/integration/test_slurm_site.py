@@ -163,7 +163,7 @@ def test_a_cluster_in_use_is_bound_and_left_without_a_trace(lab: Lab, tmp_path: 
         plan = dure("plan", *folder, lab=lab).output
         assert "allocation A-1 on pool-1: nothing -> accelerators: 4, active" in plan
         commands = dure("plan", "--commands", *folder, lab=lab).output
-        assert re.search(r"sacctmgr -i add qos g-a-1\S* set .*GrpTRES=cpu=4,gres/gpu=4", commands)
+        assert re.search(r"sacctmgr -i add qos g-a-1\S* set .*GrpTRES=cpu=8,gres/gpu=4", commands)
         assert listed(lab) == before  # so far nothing was changed
         dure("run", "--once", *folder, lab=lab)
         assert listed(lab) != before
