@@ -169,7 +169,8 @@ def _spoil(qos: Qos, what: str) -> Qos:
 
 
 def _in_force(objects: Objects) -> dict[str, InForce]:
-    return {name: InForce(qos.limits, qos.priority) for name, qos in objects.qos.items()}
+    qos = {name: InForce(one.limits, 0) for name, one in objects.qos.items()}
+    return qos | {name: InForce(one.limits, 0) for name, one in objects.accounts.items()}
 
 
 def _within(one: Limits, other: Limits) -> bool:

@@ -20,6 +20,7 @@ from dure.backends.contract import (
 )
 from dure.backends.reconcile import diff
 from dure.backends.slurm.binder import TIDY_EVERY, Binder
+from dure.backends.slurm.comparing import obeys
 from dure.backends.slurm.held import Record
 from dure.backends.slurm.objects import Limits, Objects, Seat
 from dure.backends.slurm.reading import Books, InForce
@@ -36,13 +37,13 @@ SITE = SlurmSite(
 
 
 class PaperBooks:
-    """`Bookkeeping` on paper. `away_after` commands, Slurm is away."""
+    """`Bookkeeping` on paper. `away_after` commands Slurm is away; `deaf`: what slurmctld obeys."""
 
     def __init__(self) -> None:
         self.paper = PaperSacctmgr(Objects())
         self.written: list[str] = []
         self.away_after: int | None = None
-        self.obeyed: Mapping[str, InForce] | None = None
+        self.deaf: Mapping[str, InForce] | None = None
         self.jobs = Busy()
 
     def books(self) -> Books:
@@ -50,13 +51,14 @@ class PaperBooks:
 
     books_just_seen = books
 
-    def in_force(self) -> dict[str, InForce]:
-        if self.obeyed is not None:
-            return dict(self.obeyed)
-        return {n: InForce(q.limits, q.priority) for n, q in self.paper.objects.qos.items()}
+    def in_force(self, _objects: Objects) -> dict[str, InForce]:
+        if self.deaf is not None:
+            return dict(self.deaf)
+        qos = {name: InForce(one.limits, 0) for name, one in self.paper.qos.items()}
+        return qos | {name: InForce(one.limits, 0) for name, one in self.paper.accounts.items()}
 
-    def await_limits(self, _limits: Mapping[str, Limits]) -> dict[str, InForce]:
-        return self.in_force()
+    def obeyed(self, objects: Objects) -> bool:
+        return obeys(self.in_force(objects), objects)
 
     def write(self, steps: Sequence[Step]) -> list[Exception]:
         for step in steps:
@@ -143,11 +145,23 @@ def limits(accelerators: int, *, closed: bool = False) -> Limits:
 
 def test_where_a_reduction_is_not_seen_in_force_nothing_is_increased(site: Bound) -> None:
     assert site.apply(bind("a", 6), bind("b", 2)) == (None, None)
-    site.books.obeyed = site.books.in_force()  # slurmctld hears of nothing from now on
+    site.books.deaf = site.books.in_force(Objects())  # slurmctld hears of nothing from now on
     errors = site.apply(bind("a", 2, generation=2), bind("b", 6, generation=2))
     assert all(isinstance(error, UnableToApplyNow) for error in errors)
     assert site.limit("g-a") == limits(2)
     assert site.limit("g-b") == limits(2)
+
+
+def test_a_share_that_slurmctld_did_not_hear_of_is_not_observed_as_applied(site: Bound) -> None:
+    share = LentShare(project="p", pool="pool", order=0, max_accelerators=6)
+    assert site.apply(SetLent(share=share)) == (None,)
+    site.books.deaf = site.books.in_force(Objects())
+    less = share.model_copy(update={"max_accelerators": 2})
+    (error,) = site.apply(SetLent(share=less))
+    assert isinstance(error, UnableToApplyNow)
+    assert site.binder.observed().lent == (share,)
+    site.books.deaf = None
+    assert site.binder.observed().lent == (less,)
 
 
 def test_a_write_that_broke_off_is_observed_and_made_good_at_the_next_pass(site: Bound) -> None:

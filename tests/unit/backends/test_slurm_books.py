@@ -56,6 +56,15 @@ QOS Records
 QOS=g-a(3) UsageRaw=0.000000 GrpJobs=0(2) GrpJobsAccrue=N(0) GrpSubmitJobs=N(4) GrpWall=N(0.00) \
 GrpTRES=cpu=N(0),gres/gpu=16(8),gres/gpu:b200=N(8) GrpTRESMins=cpu=N(0),gres/gpu=100(7) \
 GrpTRESRunMins=cpu=N(0) MaxWallPJ= PreemptMode=OFF Priority=1000 Account Limits No Accounts
+QOS=normal(1) UsageRaw=0.000000 GrpJobs=7(2) GrpSubmitJobs=N(4) GrpTRES=cpu=N(0) Priority=0
+"""
+SEATS = """\
+Current Association Manager state
+Association Records
+ClusterName=lab Account=l-x UserName= Partition= Priority=1000 ID=5 ParentAccount=dure(3) Lft=3 \
+GrpJobs=N(0) GrpSubmitJobs=N(0) GrpTRES=cpu=N(0),gres/gpu=8(4) GrpTRESMins=cpu=N(0) MaxJobs=
+ClusterName=lab Account=l-x UserName=kim(1000) Partition=main Priority=1000 ID=7 ParentAccount= \
+GrpJobs=0(0) GrpSubmitJobs=0(0) GrpTRES=cpu=N(0),gres/gpu=N(4) GrpTRESMins=cpu=N(0) MaxJobs=
 """
 
 
@@ -96,6 +105,8 @@ def test_limits_flags_and_seats_are_read_as_they_are_set() -> None:
 def test_slurmctlds_own_limits_are_read_without_what_is_used() -> None:
     limits = Limits(tres=(("gres/gpu", 16),), tres_minutes=(("gres/gpu", 100),), jobs=0)
     assert reading.qos_in_force(IN_FORCE) == {"g-a": InForce(limits, 1000)}
+    of_account = Limits(tres=(("gres/gpu", 8),))
+    assert reading.accounts_in_force(SEATS) == {"l-x": InForce(of_account, 1000)}
 
 
 @pytest.mark.parametrize(

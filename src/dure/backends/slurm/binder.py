@@ -128,7 +128,7 @@ class Binder:
     def _observed(self, held: Held) -> Observed:
         want = entitlements.wanted(held, self._clock(), self._site)
         have = self._books.books().ours
-        return comparing.observed(held, want, have, self._books.in_force(), self._site)
+        return comparing.observed(held, want, have, self._books.in_force(want), self._site)
 
     def _apply(self, changes: Sequence[Change]) -> tuple[Exception | None, ...]:
         books = self._books.books_just_seen()
@@ -157,17 +157,17 @@ class Binder:
         self._untidy = True
         failed = self._books.write(planned.reductions)
         if planned.reductions:
-            obeyed = self._obeyed(planned.reduced)
+            obeyed = self._books.obeyed(planned.reduced)
             if failed or not obeyed:
                 return _Written(failed, in_force=obeyed)
         failed = self._books.write(planned.increases)
         want = entitlements.wanted(held, now, self._site)
-        return _Written(failed, in_force=self._obeyed(want))
+        return _Written(failed, in_force=self._books.obeyed(want))
 
     def _heard(self, books: Books) -> Objects:
         """What slurmdbd has, in such a way that slurmctld hears of what it does not obey."""
         have = books.ours
-        aside = stale.aside(have, self._books.in_force())
+        aside = stale.aside(have, self._books.in_force(have))
         if aside is not have:
             _log.warning("slurm.slurmctld_had_older_limits")
             cluster, known = self._site.cluster, books.accounts_of
@@ -178,11 +178,6 @@ class Binder:
     def _steps(self, held: Held, have: Objects, *, known: Collection[str], strays: bool) -> Steps:
         want = entitlements.wanted(held, self._clock(), self._site)
         return steps(have, want, cluster=self._site.cluster, known=known, strays=strays)
-
-    def _obeyed(self, objects: Objects) -> bool:
-        limits = {name: one.limits for name, one in objects.qos.items()}
-        found = self._books.await_limits(limits)
-        return all(comparing.holds(one, found.get(name)) for name, one in limits.items())
 
     def _tidy(self, now: datetime) -> None:
         held = self._record.current

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,12 +19,12 @@ from typing import Final
 from dure.backends import durable
 from dure.backends.contract import ChangeRefused, UnableToApplyNow
 from dure.backends.slurm import comparing, reading
-from dure.backends.slurm.objects import Limits, Objects
+from dure.backends.slurm.objects import NO_LIMITS, Objects
 from dure.backends.slurm.reading import Books, InForce
 from dure.backends.slurm.site import SlurmSite
 from dure.backends.slurm.tidying import Busy, Person, removals
 from dure.backends.slurm.tools import Slurm
-from dure.backends.slurm.writing import Command, Load, Step
+from dure.backends.slurm.writing import Command, Load, Step, chunks
 
 _START: Final = "%Y-%m-%dT%H:%M:%S"
 
@@ -84,9 +84,17 @@ class Bookkeeping:
                 return kept.books
             return self.books()
 
-    def in_force(self) -> dict[str, InForce]:
-        """What slurmctld obeys of every QOS. Raises UnableToApplyNow."""
-        return reading.qos_in_force(self._slurm.ask(*reading.IN_FORCE))
+    def in_force(self, objects: Objects) -> dict[str, InForce]:
+        """What slurmctld obeys of every QOS, and of the accounts that have limits here.
+
+        Raises UnableToApplyNow.
+        """
+        found = reading.qos_in_force(self._slurm.ask(*reading.IN_FORCE))
+        limited = sorted(n for n, one in objects.accounts.items() if one.limits != NO_LIMITS)
+        for chunk in chunks(limited):
+            asked = (*reading.ACCOUNTS_IN_FORCE, f"accounts={chunk}")
+            found |= reading.accounts_in_force(self._slurm.ask(*asked))
+        return found
 
     def spent(self) -> frozenset[str]:
         """The QOS whose budget is used up. Raises UnableToApplyNow."""
@@ -108,15 +116,15 @@ class Bookkeeping:
                 return [error, *refused]
         return refused
 
-    def await_limits(self, limits: Mapping[str, Limits]) -> dict[str, InForce]:
-        """Waits until slurmctld obeys these limits of QOS; what it obeys then, or in the end."""
+    def obeyed(self, objects: Objects) -> bool:
+        """Waits until slurmctld obeys the limits of these; whether it does. May take
+        `IN_FORCE_S`. Raises UnableToApplyNow."""
         give_up = time.monotonic() + IN_FORCE_S
-        while True:
-            found = self.in_force()
-            obeyed = all(comparing.holds(one, found.get(name)) for name, one in limits.items())
-            if obeyed or time.monotonic() > give_up:
-                return found
+        while not comparing.obeys(self.in_force(objects), objects):
+            if time.monotonic() > give_up:
+                return False
             time.sleep(LOOK_EVERY_S)
+        return True
 
     def busy(self) -> Busy:
         """Where jobs wait, run or are ending. Raises UnableToApplyNow."""

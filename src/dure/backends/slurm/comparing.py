@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from dure.backends.contract import Observed
 from dure.backends.slurm import names
 from dure.backends.slurm.held import Held
-from dure.backends.slurm.objects import Limits, Objects, Seat
+from dure.backends.slurm.objects import NO_LIMITS, Limits, Objects, Seat
 from dure.backends.slurm.reading import InForce
 from dure.backends.slurm.site import SlurmPool, SlurmSite
 from dure.protocol import Binding, LentShare
@@ -38,8 +38,14 @@ def observed(
     )
 
 
-def holds(limits: Limits, found: InForce | None) -> bool:
-    """Whether slurmctld obeys these limits."""
+def obeys(in_force: Mapping[str, InForce], objects: Objects) -> bool:
+    """Whether slurmctld obeys the limits of all of these."""
+    limits = {name: one.limits for name, one in objects.qos.items()}
+    limits |= {n: one.limits for n, one in objects.accounts.items() if one.limits != NO_LIMITS}
+    return all(_holds(one, in_force.get(name)) for name, one in limits.items())
+
+
+def _holds(limits: Limits, found: InForce | None) -> bool:
     return found is not None and found.limits == limits
 
 
@@ -64,7 +70,7 @@ def _binding(binding: Binding, found: _Found, pool: SlurmPool) -> Binding | None
         number = _number(limits, pool)
         if number != binding.accelerators:
             return binding.model_copy(update={"accelerators": number})
-    whole = kept == wanted and holds(wanted.limits, obeyed) and found.lends
+    whole = kept == wanted and _holds(wanted.limits, obeyed) and found.lends
     if whole and names.project_account(binding.project) not in found.accounts_off:
         return binding
     return binding.model_copy(update={"generation": 0}) if binding.generation else None
@@ -72,13 +78,15 @@ def _binding(binding: Binding, found: _Found, pool: SlurmPool) -> Binding | None
 
 def _share(share: LentShare, found: _Found, pool: SlurmPool) -> LentShare | None:
     account = names.lent_account(share.project, pool.suffix)
-    kept = found.have.accounts.get(account)
-    if kept is None or not found.lends:
+    kept, obeyed = found.have.accounts.get(account), found.in_force.get(account)
+    if kept is None or obeyed is None or not found.lends:
         return None
-    number = _number(kept.limits, pool)
-    if number != share.max_accelerators:
-        return share.model_copy(update={"max_accelerators": number})
-    return None if account in found.accounts_off else share
+    for limits in (obeyed.limits, kept.limits):
+        number = _number(limits, pool)
+        if number != share.max_accelerators:
+            return share.model_copy(update={"max_accelerators": number})
+    whole = _holds(kept.limits, obeyed) and account not in found.accounts_off
+    return share if whole else None
 
 
 def _number(limits: Limits, pool: SlurmPool) -> int:

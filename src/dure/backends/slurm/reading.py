@@ -24,7 +24,7 @@ QOS: Final = (
 ACCOUNTS: Final = ("sacctmgr", "-nP", "show", "account", "format=Account,Organization,Description")
 _ASSOCIATION: Final = f"Account,User,Partition,ParentName,QOS,DefaultQOS,{_LIMITS},Priority"
 IN_FORCE: Final = ("scontrol", "-o", "show", "assoc_mgr", "flags=qos")
-SEATED: Final = ("scontrol", "-o", "show", "assoc_mgr", "flags=assoc")
+ACCOUNTS_IN_FORCE: Final = ("scontrol", "-o", "show", "assoc_mgr", "flags=assoc")
 
 _LIMIT: Final = re.compile(r"(?P<what>[^=,]+)=(?P<limit>N|\d+)\((?P<used>[\d.]+)\)")
 _PAIR: Final = re.compile(r"(\S+?)=(\S*)")
@@ -44,7 +44,7 @@ class Books:
 
 
 class InForce(NamedTuple):
-    """What slurmctld obeys: of a QOS or an association its limits; by name or seat."""
+    """What slurmctld obeys of a QOS or an account, by its name: their prefixes keep them apart."""
 
     limits: Limits
     priority: int
@@ -97,13 +97,14 @@ def books(qos: str, accounts: str, associations: str) -> Books:
 
 
 def qos_in_force(said: str) -> dict[str, InForce]:
-    """From slurmctld's own memory, by the name of the QOS."""
+    """From slurmctld's own memory, by the name of the QOS, where it may be ours."""
     found: dict[str, InForce] = {}
     for line in said.splitlines():
         if line.startswith("QOS="):
             words = dict(_PAIR.findall(line))
             name = words["QOS"].rpartition("(")[0]
-            found[name] = _in_force(words)
+            if name == names.LENT or names.is_allocation(name):
+                found[name] = _in_force(words)
     return found
 
 
@@ -122,15 +123,14 @@ def _is_used_up(said: str) -> bool:
     return any(limit != "N" and float(used) >= int(limit) for limit, used in counted)
 
 
-def seats_in_force(said: str) -> dict[Seat, InForce]:
-    """The same of associations; an account's own has no user and no partition."""
-    found: dict[Seat, InForce] = {}
+def accounts_in_force(said: str) -> dict[str, InForce]:
+    """The same of accounts, each by itself without those who sit in it."""
+    found: dict[str, InForce] = {}
     for line in said.splitlines():
         if line.startswith("ClusterName="):
             words = dict(_PAIR.findall(line))
-            user = words["UserName"].rpartition("(")[0]
-            seat = Seat(user, words["Account"], words["Partition"])
-            found[seat] = _in_force(words)
+            if not words["UserName"]:
+                found[words["Account"]] = _in_force(words)
     return found
 
 
