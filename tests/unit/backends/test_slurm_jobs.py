@@ -312,7 +312,7 @@ def test_a_user_who_may_not_enter_the_jobs_folder_is_told_what_the_provider_does
 ) -> None:
     closed = tmp_path / "state"
     closed.mkdir(mode=0o700)
-    whose = Submitter(
+    whose = Submitter(  # noqa: S604  # a user's shell, not a call of one
         name="ann",
         person=Person(uid=12_345, gid=12_345, groups=()),
         home="/",
