@@ -123,7 +123,7 @@ class Meter:
             self._look_back(read, now_s)
         counted = counting.holdings(
             read.rows,
-            ordinals=self._attempts(read.rows, complete=since is None),
+            ordinals=self._attempts(read.rows),
             books=read.books,
             alive_jobs=read.alive,
         )
@@ -185,10 +185,8 @@ class Meter:
         kept = self._said | fresh
         self._said = {key: end for key, end in kept.items() if end > oldest}
 
-    def _attempts(self, rows: tuple[Run, ...], *, complete: bool) -> dict[int, int]:
+    def _attempts(self, rows: tuple[Run, ...]) -> dict[int, int]:
         """Which start of its job each row is; asks for all rows of the jobs it does not know."""
-        if complete:
-            return counting.attempts(rows)
         if len(self._ordinals) > _REMEMBERED:
             self._ordinals.clear()
         new = sorted({run.job for run in rows if run.row not in self._ordinals})
