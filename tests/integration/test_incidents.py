@@ -338,6 +338,18 @@ def test_the_pages_cost_few_queries(
     assert page.status_code == 200
 
 
+def test_the_operators_first_page_says_that_servers_are_missing(
+    many: World, django_assert_max_num_queries: Queries
+) -> None:
+    client = signed_in(many, "operator")
+    client.cookies["django_language"] = "en"
+    words = "Promised servers that are missing"
+    assert words not in client.get("/operate/").content.decode()  # a spare stands in
+    Incident.objects.filter(state="lasting").update(severity="high")
+    with django_assert_max_num_queries(12):
+        assert words in client.get("/operate/").content.decode()
+
+
 def test_another_provider_sees_nothing_of_it(many: World) -> None:
     other = small.organisation("Other", "industry", "other-number")
     many.people["other"] = small.person("other", Role.PROVIDER, other)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Sum, Window
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Sum, Window
+from django.db.models.functions import Coalesce
 
 from dure.hub.allocations.models import (
     Allocation,
@@ -17,6 +18,7 @@ from dure.hub.allocations.models import (
 )
 from dure.hub.allocations.steps import Step, next_step
 from dure.hub.calls.models import Application, Call
+from dure.hub.incidents.queries import missing
 from dure.hub.people.gate import Action, require
 from dure.hub.people.models import User
 from dure.hub.supply.models import Cluster, Pool
@@ -50,13 +52,14 @@ class CallDue:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Servers and projects of the whole programme, now."""
+    """Servers and projects of the whole programme, now. `missing`: promised, and out."""
 
     awardable: int
     promised: int
     waiting: int
     offered: int
     active: int
+    missing: int
 
     @property
     def free(self) -> int:
@@ -111,6 +114,7 @@ def _figures() -> Figures:
     supply = Pool.objects.exclude(arrangement="rehearsal").aggregate(
         awardable=Sum(F("nodes") - F("own_use_nodes") - F("spare_nodes"), default=0),
         promised=Sum("promised_servers", default=0),
+        missing=Max(Coalesce(Subquery(missing()), 0), default=0),
     )
     counts = Project.objects.aggregate(
         offered=_allocations_in(Allocation.State.OFFERED),

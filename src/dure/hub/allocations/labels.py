@@ -16,6 +16,7 @@ KINDS: Final[dict[str, Promise]] = {
     "lending": pgettext_lazy("kind of decision", "Lending"),
     "reclaim": pgettext_lazy("kind of decision", "Reclaim"),
     "tender": pgettext_lazy("kind of decision", "Choice among bids"),
+    "incidents": pgettext_lazy("kind of decision", "Incidents"),
 }
 
 OUTCOMES: Final[dict[str, Promise]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db.models import Count, Model, Q, QuerySet, Sum
 
@@ -154,6 +154,12 @@ def pools(*, by: User) -> QuerySet[Pool]:
         raise NotPermitted(by, Action.ANNOUNCE_MAINTENANCE)
     found = Pool.objects.select_related("cluster__provider").order_by("key")
     return _reached(found, by, "cluster__provider__registration_number")
+
+
+def missing() -> QuerySet[Any, Any]:
+    """How many outages last for which no spare was left: one number, for a query around it."""
+    grave = Incident.objects.filter(state=Incident.State.LASTING, severity=Incident.Severity.HIGH)
+    return grave.order_by().values("severity").annotate(number=Count("pk")).values("number")
 
 
 def of_cluster(*, cluster: Cluster, by: User) -> OfCluster:
