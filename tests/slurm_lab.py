@@ -94,10 +94,20 @@ def empty(lab: Lab) -> None:
 
 
 def _end_jobs(lab: Lab) -> None:
-    if jobs := sorted(set(_words(lab, "squeue", "-h", "-o", "%A"))):
-        lab.run("scancel", "--signal=KILL", "--full", *jobs, check=False)
+    """Cancelled, and killed until they are gone: what ignores SIGTERM would have its KillWait."""
+
+    def none_left() -> bool:
+        if left := _jobs(lab):
+            lab.kill_jobs()
+        return not left
+
+    if jobs := _jobs(lab):
         lab.run("scancel", *jobs, check=False)
-        eventually(lambda: not _words(lab, "squeue", "-h", "-o", "%A"))
+        eventually(none_left)
+
+
+def _jobs(lab: Lab) -> list[str]:
+    return sorted(set(_words(lab, "squeue", "-h", "-o", "%A")))
 
 
 def _delete_objects(lab: Lab) -> None:

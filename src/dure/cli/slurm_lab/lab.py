@@ -181,6 +181,10 @@ class Lab:
         processes.end([] if daemon is None else [daemon])
         processes.end(processes.steps(self.folder, name) | processes.jobs(self.folder, name))
 
+    def kill_jobs(self) -> None:
+        """What jobs started dies at once, wherever it runs; Slurm sees that it has ended."""
+        processes.end(processes.jobs(self.folder))
+
     def hang_node(self, name: str) -> None:
         """The node's daemon answers no more, and what runs there goes on."""
         self._signal_node(name, signal.SIGSTOP)
