@@ -305,6 +305,22 @@ def _simulated() -> Iterator[Driver]:
 def _slurm() -> Iterator[Driver]:
     """One lab for all tests of a worker, emptied after each."""
     lab = _small_lab()
+    try:
+        with _driven(lab) as driver:
+            yield driver
+    finally:
+        empty(lab)
+
+
+@contextmanager
+def _slurm_alone() -> Iterator[Driver]:
+    """A lab on which nothing ever ran."""
+    with standing(SMALL) as lab, _driven(lab) as driver:
+        yield driver
+
+
+@contextmanager
+def _driven(lab: Lab) -> Iterator[SlurmDriver]:
     home = Path(tempfile.mkdtemp(prefix="dure-contract-"))
     home.chmod(0o755)
     driver = SlurmDriver(lab, home)
@@ -312,15 +328,15 @@ def _slurm() -> Iterator[Driver]:
         yield driver
     finally:
         driver.slurm.close()
-        empty(lab)
         shutil.rmtree(home)
 
 
 @cache
 def _small_lab() -> Lab:
-    shape = Shape(nodes=1, accelerators=ACCELERATORS, block_nodes=1, kill_wait_s=5, requeue_s=5)
-    return OPENED.enter_context(standing(shape))
+    return OPENED.enter_context(standing(SMALL))
 
+
+SMALL = Shape(nodes=1, accelerators=ACCELERATORS, block_nodes=1, kill_wait_s=5, requeue_s=5)
 
 OPENED = ExitStack()
 """What is kept for the tests that follow."""
@@ -330,3 +346,6 @@ ENGINES = [
     pytest.param(_simulated, id="simulated"),
     pytest.param(_slurm, id="slurm", marks=[pytest.mark.slurm, pytest.mark.any_slurm]),
 ]
+
+FRESH = [*ENGINES[:-1], pytest.param(_slurm_alone, id="slurm", marks=ENGINES[-1].marks)]
+"""Engines that have no past."""

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.contract.engines import ENGINES
+from tests.contract.engines import FRESH
 
 from dure.backends.contract import SetGrace
 from dure.protocol import UsageRecord
@@ -52,7 +52,7 @@ class History:
         pytest.param(
             *engine.values, id=engine.id, marks=[*engine.marks, pytest.mark.xdist_group("history")]
         )
-        for engine in ENGINES
+        for engine in FRESH
     ],
 )
 def history(request: pytest.FixtureRequest) -> Iterator[History]:
