@@ -38,6 +38,7 @@ def backend(clean_slurm: Lab, tmp_path: Path) -> Iterator[SlurmBackend]:
         cluster=clean_slurm.shape.cluster,
         pools=(SlurmPool(pool=POOL, model="B200", partition="main", accelerators=64, cpus=8),),
         slurm_conf=str(clean_slurm.folder.slurm_conf),
+        commands=clean_slurm.commands,
     )
     with SlurmBackend(tmp_path, site=site, clock=lambda: datetime.now(UTC)) as made:
         yield made

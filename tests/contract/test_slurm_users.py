@@ -94,9 +94,9 @@ class Cluster(NamedTuple):
         return said.words.split()[0]
 
     def of(self, job: str) -> str:
-        """account qos partition request requeue of a job."""
+        """account qos partition request of a job, in 22.05's spelling."""
         shown = self.lab.run("squeue", "-h", "-j", job, "-O", "Account,QOS,Partition,tres-per-node")
-        return " ".join(shown.split())
+        return " ".join(shown.split()).replace("gres/", "gres:")
 
 
 def binding(
@@ -149,6 +149,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
             cluster=lab.shape.cluster,
             pools=POOLS,
             slurm_conf=str(lab.folder.slurm_conf),
+            commands=lab.commands,
             submit_table=str(table),
             portal=PORTAL,
         )
