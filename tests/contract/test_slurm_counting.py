@@ -83,10 +83,10 @@ def test_an_accounting_that_is_away_stops_the_count_and_loses_nothing(play: Play
     away = play.hand_in("one", "--array=1-6", "--gres=gpu:2", run="sleep 1")
     with pytest.raises(UnableToApplyNow):
         meter.usage(play.began, datetime.now(UTC))
-    eventually(lambda: not play.unfinished())
+    eventually(lambda: not play.unfinished(), within_s=90)
     play.hand_in("two", "--gres=gpu:4", run="sleep 3")  # it runs on while slurmdbd returns
     play.lab.start_accounting()
-    eventually(lambda: not play.unfinished())
+    eventually(lambda: not play.unfinished(), within_s=90)
     usage, _, through = said_by_and_by(meter, play.began)
     assert play.counted(usage) == play.ours(play.truth(through))
     assert len({r.job for r in usage}) == 1 + 6 + 1
@@ -106,7 +106,7 @@ def test_a_controller_that_starts_again_neither_loses_nor_doubles_what_ran(play:
         meter.usage(play.began, datetime.now(UTC))
     time.sleep(max(0, began + 6 - time.time()))  # one of them ends meanwhile
     play.lab.start_controller()
-    eventually(lambda: not play.unfinished())
+    eventually(lambda: not play.unfinished(), within_s=90)
     usage, _, through = said_by_and_by(meter, play.began)
     assert play.counted(usage) == play.ours(play.truth(through))
     assert {(r.job, r.attempt) for r in usage} == {(long, 1), (ends, 1)}
