@@ -31,7 +31,8 @@ local WORDS = {
   frozen = {
     en = "The allocation {allocation} is frozen{since}: running jobs go on, nothing new starts.\n"
       .. "Ask its lead{leads}{portal}.",
-    ko = "할당 {allocation}: 동결되었습니다{since}. 실행 중인 작업은 계속되고 새 작업은 시작하지 않습니다.\n"
+    ko = "할당 {allocation}: 동결되었습니다{since}.\n"
+      .. "실행 중인 작업은 계속되고 새 작업은 시작하지 않습니다. "
       .. "과제 책임자{leads_ko}에게 문의하십시오{portal}.",
   },
   draining = {
@@ -157,8 +158,8 @@ local function limits_of(one, text)
 end
 
 -- A project: {owner, project, leads, grants, shares}. What may be used, a grant or a share:
--- {of, account, partition, gres, model, limit, processors, members}, and of a grant {qos, allocation, state,
--- starts, ends, since, spent}.
+-- {of, account, partition, gres, model, limit, processors, members}, and of a grant {qos,
+-- allocation, state, starts, ends, since, spent}.
 local READ = {
   site = function(all, f)
     all.lent_qos, all.portal = f[2], f[3]
