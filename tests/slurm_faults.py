@@ -85,12 +85,15 @@ class Wire:
     def mend(self) -> None:
         """What was begun while it was cut breaks off; what comes now goes through."""
         self._whole.set()
-        for one in self._open:
+        while self._open:
+            one = self._open.pop()
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
-        self._open.clear()
+            one.close()
 
     def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self.mend()
 
@@ -108,7 +111,7 @@ class Wire:
         try:
             far = socket.create_connection(("127.0.0.1", self._to))
         except OSError:
-            near.close()
+            near.close()  # as an address where nobody listens
             return
         self._open.append(far)
         for one, other in ((near, far), (far, near)):
