@@ -85,7 +85,7 @@ def test_downtime_takes_the_room_outside_allocations_first() -> None:
 
 
 def test_what_is_down_is_the_providers_own_where_the_programmes_part_is_in_use() -> None:
-    busy = {"held": (owner(0, 100, 6),), "entitled": (entitled(0, 100, 8),)}
+    busy: dict[str, Any] = {"held": (owner(0, 100, 6),), "entitled": (entitled(0, 100, 8),)}
     told = account(facts(own=8, down=(down(0, 50, 8),), **busy), HUNDRED)
     assert told.split == split(used=600, down=2 * 50, idle=2 * 50, own=800)
     with pytest.raises(UnableToAccount, match="6 used and 0 lent, but 4 were up"):
