@@ -38,6 +38,7 @@ bindings = st.lists(
         starts=st.sampled_from([JANUARY, FEBRUARY]),
         ends=st.sampled_from([FEBRUARY, MARCH]),
         generation=st.integers(0, 3),
+        accelerator_seconds=st.none() | st.integers(0, 9),
     ),
     unique_by=lambda b: (b.allocation, b.pool),
     max_size=8,
@@ -101,13 +102,20 @@ class Model:
         sums: dict[str, Counter[tuple[str, datetime]]] = {
             "servers": Counter(),
             "accelerators": Counter(),
+            "budgets": Counter(),
         }
         for binding in self.bindings.values():
             for month in (JANUARY, FEBRUARY):
                 if binding.state != "ended" and binding.starts <= month < binding.ends:
                     sums["servers"][binding.pool, month] += binding.servers
                     sums["accelerators"][binding.pool, month] += binding.accelerators
+                    sums["budgets"][binding.pool, month] += _budget(binding)
         return sums
+
+
+def _budget(binding: Binding) -> int:
+    """None is more than any number."""
+    return 10**6 if binding.accelerator_seconds is None else binding.accelerator_seconds
 
 
 def _steps(desired: Desired, state: Observed) -> Iterator[Model]:
@@ -135,7 +143,7 @@ def test_on_the_way_no_pool_promises_more_than_before_or_after(
     desired: Desired, state: Observed
 ) -> None:
     path = [model.promised() for model in _steps(desired, state)]
-    for unit in ("servers", "accelerators"):
+    for unit in ("servers", "accelerators", "budgets"):
         for when in product(("h100", "b200"), (JANUARY, FEBRUARY)):
             bound = max(path[0][unit][when], path[-1][unit][when])
             assert all(step[unit][when] <= bound for step in path)
