@@ -114,7 +114,9 @@ class Model:
 
 
 def _budget(binding: Binding) -> int:
-    """None is more than any number."""
+    """None is more than any number; on no accelerator there is nothing to use up."""
+    if not binding.accelerators:
+        return 0
     return 10**6 if binding.accelerator_seconds is None else binding.accelerator_seconds
 
 
