@@ -156,9 +156,9 @@ class Site:
             Home(hub=f"http://127.0.0.1:{self.wire.port}", credential=credential, issued_at=now)
         )
         said = site_of(self.lab).model_dump()
-        self.state.keep_site(
-            SlurmConfig(**(said | {"report_every_s": 1, "tend_every_s": 1.0, "segment_s": 60}))
-        )
+        quick = {"report_every_s": 1, "tend_every_s": 1.0, "segment_s": 60}
+        quick["first_back_off_s"] = 0  # else the load's last jobs stay out of the way for minutes
+        self.state.keep_site(SlurmConfig(**(said | quick)))
         self.records.want(_wanted(self.lab.shape))
 
     def start_hub(self) -> None:
