@@ -109,6 +109,10 @@ def test_no_reduction_gives_anything_and_together_they_take_all(before: Held, af
         assert _within(qos.limits, have.qos[name].limits)
         if name in want.qos:
             assert _within(qos.limits, want.qos[name].limits)
+    for name, account in reduced.accounts.items():
+        assert _within(account.limits, have.accounts[name].limits)
+        if name in want.accounts:
+            assert _within(account.limits, want.accounts[name].limits)
 
 
 @given(helds)
