@@ -22,6 +22,8 @@ from dure.protocol import UsageRecord
 if TYPE_CHECKING:
     from tests.contract.engines import Driver
 
+pytestmark = pytest.mark.xdist_group("history")  # one worker plays it for all who ask of it
+
 FAR = timedelta(days=3000)
 LENGTH_H = 9
 """Of the history, at least."""
@@ -48,12 +50,7 @@ class History:
 
 @pytest.fixture(
     scope="module",
-    params=[
-        pytest.param(
-            *engine.values, id=engine.id, marks=[*engine.marks, pytest.mark.xdist_group("history")]
-        )
-        for engine in FRESH
-    ],
+    params=FRESH,
 )
 def history(request: pytest.FixtureRequest) -> Iterator[History]:
     """Lent work, taken back by an owner's, resumed; a day with several starts and ends."""
