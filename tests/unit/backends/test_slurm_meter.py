@@ -46,11 +46,13 @@ class Told(Slurm):
 
 
 def _reaches(row: str, argv: tuple[str, ...]) -> bool:
-    """Whether sacct shows the row when asked from an instant on."""
+    """Whether sacct shows the row when asked from an instant on; the first one is "not said"."""
     end = row.split("|")[4]
     if "-S" not in argv or not end.isdigit():
         return True
     asked = datetime.fromisoformat(argv[argv.index("-S") + 1]).replace(tzinfo=UTC)
+    if asked.timestamp() == 0:
+        asked = NOW.replace(hour=0)
     return int(end) >= asked.timestamp()
 
 
@@ -101,6 +103,23 @@ def test_what_came_too_late_is_said_at_the_next_look_back_and_only_then(
     assert {r.job for r in counts.usage(cursor, clock[0]).usage} == {"2"}
     clock[0] += timedelta(seconds=LOOK_BACK_EVERY_S)
     assert counts.usage(cursor, clock[0]).usage == ()
+
+
+@pytest.mark.parametrize("since", [None, datetime(1970, 1, 1, tzinfo=UTC)])
+def test_the_first_question_reaches_back_beyond_midnight(
+    counts: Meter, slurm: Told, since: datetime | None
+) -> None:
+    slurm.ran(1, ago_s=3 * 86_400)
+    assert {r.job for r in counts.usage(since, NOW).usage} == {"1"}
+    starts = [word for argv in slurm.asked for word in argv if "1970-01-01T00:00:00" in word]
+    assert starts == []
+
+
+def test_the_runs_of_a_job_are_asked_for_whenever_they_were(counts: Meter, slurm: Told) -> None:
+    slurm.ran(1, ago_s=900)
+    counts.usage(NOW - timedelta(hours=1), NOW)
+    (asked,) = (argv for argv in slurm.asked if "-j" in argv)
+    assert asked[asked.index("-S") + 1] == "1970-01-02T00:00:00"
 
 
 def test_what_is_nobodys_is_said_in_words(counts: Meter, slurm: Told) -> None:

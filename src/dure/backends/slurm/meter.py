@@ -53,7 +53,9 @@ _QUEUE: Final = (
 _SACCT: Final = ("sacct", "-a", "-X", "-D", "-n", "-P", f"--format={','.join(counting.FIELDS)}")
 _EVENTS: Final = ("sacctmgr", "-n", "-P", "show", "event", "event=node",
                   f"format={','.join(nodes.EVENT_FIELDS)}")  # fmt: skip
-_EVER: Final = 0
+_EVER: Final = 86_400
+"""sacct and sacctmgr take the very first second for "not said" and begin at midnight of today
+(22.05, measured)."""
 _NAMED: Final = 5
 
 Key = tuple[str, int, datetime]
@@ -192,7 +194,8 @@ class Meter:
         new = sorted({run.job for run in rows if run.row not in self._ordinals})
         for at in range(0, len(new), _JOBS_AT_ONCE):
             jobs = set(new[at : at + _JOBS_AT_ONCE])
-            every = counting.runs(self._slurm.ask(*_SACCT, "-j", ",".join(sorted(jobs))))
+            asked = ("-S", _local(_EVER), "-j", ",".join(sorted(jobs)))
+            every = counting.runs(self._slurm.ask(*_SACCT, *asked))
             self._ordinals |= counting.attempts(run for run in every if run.job in jobs)
         return self._ordinals
 
@@ -243,7 +246,7 @@ def _key(record: UsageRecord) -> Key:
 
 def _local(second: int) -> str:
     """What sacct and sacctmgr take as a time, in the UTC that they are run in."""
-    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return datetime.fromtimestamp(max(second, _EVER), UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _stray_note(stray: Stray) -> str:
