@@ -235,11 +235,14 @@ def test_a_budget_that_is_used_up_ends_no_job_and_starts_none(
     waiting = submit(lab, *ask, "-t", "1")
     less = within.model_copy(update={"accelerator_seconds": 60, "generation": 2})
     assert made.apply_together(set_all(less)) == (None,)
-    time.sleep(3)
     assert state(lab, running) == "RUNNING"
-    assert state(lab, waiting) == "PENDING"
-    reason = lab.run("squeue", "-h", "-j", waiting, "-o", "%r").strip()
-    assert reason == "QOSGrpGRESMinutes"
+    lab.run("scancel", running)
+
+    def waits_beside_idle_nodes() -> bool:
+        said = lab.run("squeue", "-h", "-j", waiting, "-t", "all", "-o", "%T %r").strip()
+        return said == "PENDING QOSGrpGRESMinutes" and {*lab.states().values()} == {"idle"}
+
+    eventually(waits_beside_idle_nodes)
 
 
 def test_nobody_leaves_under_jobs_unless_they_are_told_to_end(
