@@ -230,7 +230,7 @@ def command(tier: Tier, where: Sequence[str], others: Sequence[str], report: Pat
     if tier.roots == ("tests",):
         made += [f"--ignore={one}" for one in APART]
     if tier.workers > 1:
-        made += ["-n", str(tier.workers), "--dist", "loadgroup"]  # what shares a history stays
+        made += ["-n", str(tier.workers), "--dist", "loadfile" if tier.beside else "load"]
     if tier.blocked:
         made += ["--disable-socket", "--allow-unix-socket"]
     return [*made, *others, *where]

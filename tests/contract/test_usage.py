@@ -22,8 +22,6 @@ from dure.protocol import UsageRecord
 if TYPE_CHECKING:
     from tests.contract.engines import Driver
 
-pytestmark = pytest.mark.xdist_group("history")  # one worker plays it for all who ask of it
-
 FAR = timedelta(days=3000)
 LENGTH_H = 9
 """Of the history, at least."""
