@@ -45,13 +45,19 @@ def test_a_wide_job_asks_for_a_block_and_gets_one(clean_slurm: Lab) -> None:
 
 
 def test_what_ran_on_a_node_that_dies_runs_again_elsewhere(clean_slurm: Lab) -> None:
-    job = submit(clean_slurm, "--requeue", "--nodelist=n3", "--gres=gpu:1")
-    eventually(lambda: state(clean_slurm, job) == "RUNNING")
-    clean_slurm.kill_node("n3")
-    clean_slurm.run("scontrol", "update", "nodename=n3", "state=down", "reason=test")
-    eventually(lambda: state(clean_slurm, job) == "PENDING")
+    job = submit(clean_slurm, "--requeue", "--gres=gpu:1")
+
+    def runs_at() -> str:
+        return clean_slurm.run("squeue", "-h", "-j", job, "-t", "running", "-o", "%N").strip()
+
+    eventually(runs_at)
+    first = runs_at()
+    clean_slurm.kill_node(first)
+    clean_slurm.run("scontrol", "update", f"nodename={first}", "state=down", "reason=test")
+    eventually(lambda: runs_at() not in {"", first})
+    clean_slurm.run("scancel", job)
     clean_slurm.mend_nodes()
-    assert clean_slurm.states()["n3"] == "idle"
+    assert clean_slurm.states()[first] == "idle"
 
 
 def test_the_controller_comes_back_with_what_runs(clean_slurm: Lab) -> None:
@@ -119,15 +125,20 @@ def test_hundreds_of_nodes_sleep_until_a_job_lands_on_them() -> None:
 
 
 def test_a_lab_that_was_ended_goes_on_with_what_it_had(tmp_path: Path) -> None:
-    made = Lab(tmp_path / "kept", Shape(nodes=1, accelerators=2, block_nodes=1))
-    made.up()
-    made.run("sacctmgr", "-i", "add", "account", "org-a")
-    made.kill()
+    shape = Shape(nodes=1, accelerators=2, block_nodes=1, programs=OTHER_PROGRAMS)
+    made = Lab(tmp_path / "kept", shape)
+    try:
+        made.up()
+        made.run("sacctmgr", "-i", "add", "account", "org-a")
+    finally:
+        made.kill()
     again = Lab.of(tmp_path / "kept")
     assert again.shape == made.shape
-    again.up()
-    assert "org-a" in again.run("sacctmgr", "-n", "-P", "list", "account", "format=account")
-    again.remove()
+    try:
+        again.up()
+        assert "org-a" in again.run("sacctmgr", "-n", "-P", "list", "account", "format=account")
+    finally:
+        again.remove()
     assert not (tmp_path / "kept").exists()
 
 
@@ -143,8 +154,13 @@ def test_labs_that_start_at_once_choose_different_ports() -> None:
 def test_a_stale_pid_file_ends_nobody(tmp_path: Path) -> None:
     made = Lab(tmp_path / "stale")
     made.folder.make()
-    made.folder.pid_file("slurmctld").write_text(f"{os.getppid()}\n")
-    made.kill()
-    assert Path(f"/proc/{os.getppid()}").exists()
+    with subprocess.Popen(["sleep", "60"]) as other:
+        try:
+            made.folder.pid_file("slurmctld").write_text(f"{other.pid}\n")
+            made.kill()
+            with pytest.raises(subprocess.TimeoutExpired):
+                other.wait(timeout=0.5)
+        finally:
+            other.kill()
     with pytest.raises(NoLabHere, match="there is no lab here"):
         Lab.of(tmp_path / "stale")
