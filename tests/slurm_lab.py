@@ -44,6 +44,7 @@ def site_of(lab: Lab, *pools: SlurmPool) -> SlurmSite:
         pools=pools or (whole,),
         slurm_conf=str(lab.folder.slurm_conf),
         commands=lab.commands,
+        lowest_uid=1,  # tests hand in jobs of users that every Debian has
     )
 
 

@@ -221,3 +221,15 @@ def test_nothing_to_do_is_no_failure_and_a_refusal_is_one_with_slurms_words(tmp_
         with pytest.raises(CommandRefused, match=r"denied|Unknown option") as refused:
             slurm(tmp_path, script).do("sacctmgr", "add")
         assert isinstance(refused.value, ChangeRefused)
+
+
+def test_a_question_without_an_answer_is_asked_again(tmp_path: Path) -> None:
+    with pytest.raises(UnableToApplyNow, match="Invalid job id"):
+        slurm(tmp_path, "echo 'error: Invalid job id specified' >&2; exit 1").ask("sacctmgr")
+
+
+def test_a_persons_words_in_a_list_are_not_slurms_about_itself(tmp_path: Path) -> None:
+    listed = slurm(tmp_path, "echo 'n1 munge broken'; echo 'warning: x' >&2").ask("sacctmgr")
+    assert listed == "n1 munge broken\n"
+    with pytest.raises(UnableToApplyNow, match="munge"):
+        slurm(tmp_path, "echo 'error: munge is down' >&2").do("sacctmgr", "add")

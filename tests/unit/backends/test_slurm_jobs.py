@@ -16,8 +16,6 @@ from dure.backends.slurm.held import Held, named
 from dure.backends.slurm.site import SlurmPool, SlurmSite
 from dure.backends.slurm.stewardship import Standing
 from dure.backends.slurm.submission import Place
-from dure.backends.slurm.submitter import Submitter, make_folder
-from dure.backends.slurm.tools import Person
 from dure.protocol import Binding, LentShare
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -305,21 +303,3 @@ def test_what_was_handed_in_is_found_again_by_who_comes_after(tmp_path: Path) ->
     assert again.request.label == "o-1"
     HandedIn(tmp_path).forget("1a2b")
     assert list(HandedIn(tmp_path)) == []
-
-
-def test_a_user_who_may_not_enter_the_jobs_folder_is_told_what_the_provider_does(
-    tmp_path: Path,
-) -> None:
-    closed = tmp_path / "state"
-    closed.mkdir(mode=0o700)
-    whose = Submitter(  # noqa: S604  # a user's shell, not a call of one
-        name="ann",
-        person=Person(uid=12_345, gid=12_345, groups=()),
-        home="/",
-        shell="/bin/sh",
-        is_us=False,
-    )
-    folder = closed / "of-users" / "ann" / "token"
-    with pytest.raises(JobRefused, match=r"ann may not enter .*; .* `jobs_folder` in site\.yaml"):
-        make_folder(folder, whose)
-    assert not folder.exists()

@@ -57,7 +57,8 @@ class Jobs:
     ) -> None:
         self._slurm, self._site, self._record, self._clock = slurm, site, record, clock
         self._handed = HandedIn(folder / "jobs")
-        self._home = folder / "of-users" if site.jobs_folder is None else Path(site.jobs_folder)
+        shared = site.jobs_folder
+        self._home = folder / "of-users" if shared is None else Path(shared) / "dure-jobs"
         self._ended: dict[str, endings.Ending] = {}
         self._limits: dict[str, str] = {}
         self._began: dict[tuple[str, int], int] = {}
@@ -65,12 +66,11 @@ class Jobs:
 
     def submit(self, request: JobRequest) -> str:
         pool = self._admit(request)
-        whose = submitter.submitter(request.username)
+        whose = self._submitter(request.username)
         request = _with_a_place(request, whose.home)
         token = secrets.token_hex(8)
         place = Place(folder=self._home / whose.name / token)
-        submitter.make_folder(place.folder, whose)
-        submitter.write_script(place.script, submission.script(request, place), whose)
+        submitter.make_folder(place.script, submission.script(request, place), whose)
         with self._lock:
             handed = Handed(
                 token=token, request=request, submitted=self._clock(), folder=str(place.folder)
@@ -124,11 +124,8 @@ class Jobs:
         if handed is None:
             raise UnknownJob(job)
         place = Place(folder=Path(handed.folder))
-        whose = submitter.submitter(handed.request.username)
-        for path in (place.log(self._attempt(job)), place.batch_log):
-            if said := submitter.tail(path, most, whose):
-                return said
-        return b""
+        whose = self._submitter(handed.request.username)
+        return submitter.tail((place.log(self._attempt(job)), place.batch_log), most, whose)
 
     def starts(self, pool: str, sizes: Iterable[int]) -> tuple[StartEstimate, ...]:
         """As `sbatch --test-only` sees it, on lent capacity."""
@@ -136,7 +133,7 @@ class Jobs:
         if described is None:
             return ()
         for share in self._record.current.lent:
-            whose = _one_of(share.members) if share.pool == pool else None
+            whose = self._one_of(share.members) if share.pool == pool else None
             if whose is not None:
                 return tuple(self._start(described, share.project, size, whose) for size in sizes)
         return ()
@@ -280,6 +277,18 @@ class Jobs:
             found |= endings.runs(self._slurm.ask(*asked))
         return found
 
+    def _submitter(self, username: str) -> Submitter:
+        return submitter.submitter(username, lowest_uid=self._site.lowest_uid)
+
+    def _one_of(self, members: Iterable[MemberAccess]) -> Submitter | None:
+        """A member as whom Slurm can be asked here."""
+        for member in members:
+            try:
+                return self._submitter(member.username)
+            except JobRefused:
+                continue
+        return None
+
     def _start(
         self, pool: SlurmPool, project: str, accelerators: int, whose: Submitter
     ) -> StartEstimate:
@@ -314,16 +323,6 @@ def _plain(row: Row, now: Standing | None, name: str) -> JobRequest:
         username=row.username,
         working_directory="",
     )
-
-
-def _one_of(members: Iterable[MemberAccess]) -> Submitter | None:
-    """A member as whom Slurm can be asked here."""
-    for member in members:
-        try:
-            return submitter.submitter(member.username)
-        except JobRefused:
-            continue
-    return None
 
 
 def _time(second: int) -> datetime:

@@ -101,8 +101,15 @@ class SlurmSite(Frozen):
     portal: str = Field(default="", description="where members ask for changes, told when refused")
     jobs_folder: str | None = Field(
         default=None,
-        description="a folder that every node sees: logs and checkpoints of jobs handed in through "
-        "Dure; nothing: in the engine's folder, which is right where all nodes are this machine",
+        description="a folder that every node sees, of root's and writable by nobody else: in "
+        "`dure-jobs` there lie logs and checkpoints of jobs handed in through Dure; nothing: in "
+        "the engine's folder, which is right where all nodes are this machine",
+    )
+    lowest_uid: int = Field(
+        default=1000,
+        ge=1,
+        description="the Unix users of people are numbered from here on (UID_MIN in "
+        "/etc/login.defs): no job is handed in as one below",
     )
     first_back_off_s: int = Field(
         default=60,

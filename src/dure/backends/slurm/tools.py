@@ -3,7 +3,8 @@
 - Nothing is handed to a shell; the environment is ours alone: which cluster, UTC, plain English.
 - An exit code is not believed: sacctmgr's is 1 where nothing was to be done, and 0 where nothing
   was done. What it printed tells known failures apart; the rest is seen by reading back.
-- Slurm away or busy is `UnableToApplyNow`; what it refuses for good is `CommandRefused`.
+- Slurm away or busy, or a question without an answer, is `UnableToApplyNow`; a change that it
+  refuses for good is `CommandRefused`.
 """
 
 from __future__ import annotations
@@ -128,15 +129,17 @@ class Slurm:
         except OSError as error:
             raise UnableToApplyNow(f"{argv[0]} could not be started: {error}") from error
         said = Said(done.returncode, done.stdout, done.stderr)
-        if (said.code != 0 or said.err) and _AWAY.search(said.words):
+        # What is listed may hold a person's words, such as why a node is out.
+        if _AWAY.search(said.err) or (said.code != 0 and _AWAY.search(said.out)):
             raise UnableToApplyNow(f"{argv[0]}: {said.words}")
         return said
 
     def ask(self, *argv: str, timeout_s: float | None = None) -> str:
-        """What a reading command prints. Raises UnableToApplyNow, CommandRefused."""
+        """What a reading command prints. Raises UnableToApplyNow: a question is never refused for
+        good, and nothing else has to wait for its answer."""
         said = self.run(*argv, timeout_s=timeout_s)
         if said.code != 0:
-            raise CommandRefused(argv[0], said.words)
+            raise UnableToApplyNow(f"{argv[0]}: {said.words or 'failed without a word'}")
         return said.out
 
     def do(self, *argv: str, feed: str | None = None, timeout_s: float | None = None) -> Said:
