@@ -153,10 +153,15 @@ def test_a_spoiled_setting_is_named_with_the_line_that_mends_it(
 
 def test_the_line_that_mends_it_mends_it() -> None:
     known = cluster().config
-    for key, value, code, level, change in SPOILED:
-        mended = dict(line.partition("=")[::2] for line in change.splitlines())
-        if level == "problem" and mended and all(name.lower() in known for name in mended):
-            assert code not in faults(judged(cluster(**{key: value} | mended)))
+    lines = [
+        (key, value, code, dict(line.partition("=")[::2] for line in change.splitlines()))
+        for key, value, code, level, change in SPOILED
+        if level == "problem"
+    ]
+    ours = [row for row in lines if row[3] and all(name.lower() in known for name in row[3])]
+    assert len(ours) == 15
+    for key, value, code, mended in ours:
+        assert code not in faults(judged(cluster(**{key: value} | mended)))
 
 
 def test_a_submit_script_without_its_table_is_noted() -> None:
@@ -259,6 +264,19 @@ def test_a_pool_that_is_not_there_or_smaller_than_promised_is_named() -> None:
     }
     npu = POOL.model_copy(update={"gres": "npu"})
     assert "slurm.no_accelerators" in faults(judged(cluster(), pools=(npu,)))
+
+
+def test_a_part_of_a_partition_is_named_with_what_owners_and_lent_work_may_hold_at_once() -> None:
+    made = judged(cluster(), pools=(POOL.model_copy(update={"accelerators": 24}),))
+    assert faults(made) == {
+        "slurm.part_of_partition": (
+            "problem",
+            "PartitionName=main Nodes=<nodes with 24 accelerators>, or site.yaml: accelerators: 32",
+        )
+    }
+    (said,) = (f.says for f in made.findings if f.says.code == "slurm.part_of_partition")
+    assert said.params == {"partition": "main", "found": 32, "given": 24, "both": 32}
+    assert made.capabilities.enforces_limits
 
 
 def test_nodes_that_sleep_unseen_are_suspected() -> None:
