@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -17,7 +17,7 @@ from dure.hub import clock
 from dure.hub.allocations import desired, members
 from dure.hub.allocations.models import LentRight, Stretch
 from dure.hub.audit.models import Event
-from dure.hub.jobs import notes, operations, places, queries
+from dure.hub.jobs import operations, queries
 from dure.hub.jobs.models import Job
 from dure.hub.people.gate import NotPermitted
 from dure.hub.people.models import User
@@ -62,18 +62,13 @@ def inventory(**changes: object) -> tuple[PoolInventory, ...]:
     return (pool.model_copy(update=changes),)
 
 
-def say(
-    *notes: JobNote,
-    inventory: tuple[PoolInventory, ...] = (),
-    key: str = "centre-a",
-    at: datetime = NOW,
-) -> None:
+def say(*notes: JobNote, inventory: tuple[PoolInventory, ...] = (), key: str = "centre-a") -> None:
     """The agent of the cluster reports of jobs."""
     cluster = small.cluster(key)
     report = Report(
         cluster=key,
         sequence=9,
-        said_at=at,
+        said_at=NOW,
         applied_revision=cluster.desired_revision,
         inventory=inventory,
         capabilities=Capabilities(
@@ -85,7 +80,7 @@ def say(
         ),
         jobs=notes,
     )
-    accept_report(cluster=cluster, report=report, now=max(at, NOW))
+    accept_report(cluster=cluster, report=report, now=NOW)
 
 
 def orders(key: str = "centre-a") -> tuple[JobOrder, ...]:
@@ -281,72 +276,6 @@ def test_jobs_from_a_login_node_are_listed_and_not_ended_here(world: World) -> N
     say(plain.model_copy(update={"state": "completed", "ended": NOW}))
     heard.refresh_from_db()
     assert heard.state == "completed"
-
-
-def test_a_job_that_its_site_says_no_more_of_is_given_up_and_counts_no_more(world: World) -> None:
-    ordered = order(world)
-    plain = note(ordered, order=None, job="4711")
-    say(plain, note(ordered))
-    project = ordered.project
-    in_use = [one.in_use for one in places.of_projects([project], now=NOW)[project.pk]]
-    assert in_use == [16]
-    say(at=NOW + notes.SILENT_FOR)
-    heard = Job.objects.get(engine_job="4711")
-    assert heard.state == "running"
-    gone = NOW + notes.SILENT_FOR + timedelta(seconds=1)
-    say(key="leased-b", at=gone)  # another site's word
-    heard.refresh_from_db()
-    assert heard.state == "running"
-    say(at=gone)
-    heard.refresh_from_db()
-    ordered.refresh_from_db()
-    assert (heard.state, heard.ended_at) == ("failed", gone)
-    assert "no longer knows the job" in page(world, "ann", reverse("job", args=[heard.pk]))
-    assert ordered.state == "running"  # of what it was ordered its agent itself says the end
-    in_use = [one.in_use for one in places.of_projects([project], now=NOW)[project.pk]]
-    assert in_use == [8]
-    operations.tidy(by=world.operator, now=gone + operations.KEPT_FOR + timedelta(seconds=1))
-    assert not Job.objects.filter(pk=heard.pk).exists()
-
-
-def test_a_job_given_up_is_taken_up_again_when_it_is_heard_of(world: World) -> None:
-    plain = note(order(world), order=None, job="4711")
-    say(plain)
-    gone = NOW + 2 * notes.SILENT_FOR
-    say(at=gone)
-    say(plain, at=NOW)  # said before, and sent again
-    heard = Job.objects.get(engine_job="4711")
-    assert heard.state == "failed"
-    say(plain, at=gone + timedelta(minutes=1))
-    heard.refresh_from_db()
-    assert (heard.state, heard.ended_at, heard.waits) == ("running", None, None)
-    done = plain.model_copy(update={"state": "completed", "ended": gone, "exit_code": 0})
-    say(done, at=gone + timedelta(minutes=2))
-    say(plain, at=gone + timedelta(minutes=3))
-    heard.refresh_from_db()
-    assert (heard.state, heard.ended_at, heard.exit_code) == ("completed", gone, 0)
-
-
-def test_reports_of_hours_that_come_at_once_lose_no_job(world: World) -> None:
-    """The hub was away; what the site said meanwhile comes in its order, and late."""
-    plain = note(order(world), order=None, job="4711")
-    say(plain)
-    late = NOW + timedelta(hours=5)
-    small.say(at=NOW + timedelta(minutes=10))
-    say(plain, at=NOW + timedelta(minutes=20))
-    Cluster.objects.update(last_seen_at=late)
-    operations.tidy(by=world.operator, now=late)
-    assert Job.objects.get(engine_job="4711").state == "running"
-
-
-def test_of_a_job_that_is_over_no_variables_are_kept(world: World) -> None:
-    job = order(world, environment={"TOKEN": "secret"})
-    say(note(job))
-    job.refresh_from_db()
-    assert job.environment == {"TOKEN": "secret"}
-    say(note(job, "completed", ended=NOW))
-    job.refresh_from_db()
-    assert (job.state, job.environment) == ("completed", {})
 
 
 def test_a_job_heard_of_before_its_order_becomes_the_orders_job(world: World) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
@@ -31,7 +31,7 @@ from dure.backends.contract import (
     UnknownJob,
 )
 from dure.protocol import JobNote, JobOrder, JobRequest
-from dure.protocol.jobs import LONGEST_LOG
+from dure.protocol.jobs import LONGEST_LOG, SAY_ALL_EVERY
 
 AT_ONCE: Final = 50
 """Jobs handed in in one turn: at 50 ms each they hold the agent's other work up for 3 s."""
@@ -41,8 +41,6 @@ MOST_NOTES: Final = 500
 
 MOST_LOGS: Final = 40
 """Logs of one report: at most 640 kB."""
-
-SAY_ALL_EVERY: Final = timedelta(minutes=10)
 
 _log = structlog.get_logger("dure.agent")
 

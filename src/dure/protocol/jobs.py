@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Final, Literal
 
 from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, model_validator
@@ -30,6 +31,9 @@ LONGEST_COMMAND: Final = 64 * 1024
 
 LONGEST_LOG: Final = 16 * 1024
 """Bytes of a log's end that a note carries: some 200 lines."""
+
+SAY_ALL_EVERY: Final = timedelta(minutes=10)
+"""So often a site says how every job stands, also of those that stand as they did."""
 
 _ASIS: Final = ConfigDict(str_strip_whitespace=False)
 

@@ -1,7 +1,9 @@
 """Jobs: those that members ordered here, and those that they started on a login node.
 
 - A row with an order is carried out by its cluster's agent; one without is only told of.
-- What the agent says of a job is kept as it last said it; a job that is over changes no more.
+- What the agent says of a job is kept as it last said it; a job that is over changes no more, but
+  for one that was given up unheard.
+- Variables may hold secrets: a job that is over keeps none.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ HOLDING: Final = ("running", "stopping")
 class Job(models.Model):
     """One job. `allocation` None: on lent capacity. `order`: its label on the engine's job.
 
-    `asked_at`: when it was ordered, or first heard of. `read_until`: somebody reads its output.
+    `asked_at`: when it was ordered, or first heard of. `heard_at`: when its site last spoke of it.
+    `read_until`: somebody reads its output.
     `words`: why the engine refused it, in the engine's words. `route`: why it is where it is.
     """
 
@@ -66,6 +69,7 @@ class Job(models.Model):
     state = models.CharField(max_length=16, choices=State, default=State.ORDERED)
     attempt = models.PositiveIntegerField(default=1)
     asked_at = models.DateTimeField()
+    heard_at = models.DateTimeField(null=True)
     submitted_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)

@@ -1,6 +1,8 @@
 """Taking what agents say of jobs.
 
 - The latest word counts; a job that is over changes no more, but for the end of its output.
+- A job from a login node whose site goes on to report and says no more of it is given up as lost:
+  its scheduler forgot it before its end was heard. Heard of later, it is taken up again.
 - A job that names what this hub does not know is none of ours and is passed over: no word about a
   job may hold up the facts that are counted.
 - An order whose job is over leaves its cluster's document.
@@ -19,11 +21,18 @@ from dure.hub.jobs import orders
 from dure.hub.jobs.models import OVER, Job
 from dure.hub.supply.models import Cluster, Pool
 from dure.protocol import JobNote
+from dure.protocol.jobs import SAY_ALL_EVERY
+from dure.vocabulary.plans import Reason
 
 SAID: Final = (
     "engine_job", "state", "attempt", "submitted_at", "started_at", "ended_at", "exit_code",
-    "waits", "words", "log", "log_at", "read_until",
+    "waits", "words", "log", "log_at", "heard_at", "read_until",
 )  # fmt: skip
+
+SILENT_FOR: Final = 3 * SAY_ALL_EVERY
+"""A site that says all anew has said every job by then, also where one report was cut or late."""
+
+LOST: Final = Reason(code="job.lost")
 
 log = structlog.get_logger()
 
@@ -60,8 +69,12 @@ class _Known:
 
 def accept(*, cluster: Cluster, notes: tuple[JobNote, ...], said_at: datetime) -> None:
     """Keeps the notes of one report, in its transaction."""
-    if not notes:
-        return
+    if notes:
+        _keep(cluster, notes, said_at)
+    _give_up_the_unheard(cluster, said_at)
+
+
+def _keep(cluster: Cluster, notes: tuple[JobNote, ...], said_at: datetime) -> None:
     known = _Known.of(cluster, notes)
     changed: dict[int, Job] = {}
     fresh: dict[str, Job] = {}
@@ -78,6 +91,8 @@ def accept(*, cluster: Cluster, notes: tuple[JobNote, ...], said_at: datetime) -
                 ended.add(cluster.pk)
     taken = _let_numbers_go(changed, known)
     Job.objects.bulk_update(changed.values(), SAID, batch_size=200)
+    over = [job.pk for job in changed.values() if job.is_over and job.environment]
+    Job.objects.filter(pk__in=over).update(environment={})
     Job.objects.bulk_create(
         [job for number, job in fresh.items() if number not in taken], batch_size=200
     )
@@ -86,7 +101,7 @@ def accept(*, cluster: Cluster, notes: tuple[JobNote, ...], said_at: datetime) -
 
 def _take(job: Job, note: JobNote, said_at: datetime) -> bool:
     """Whether the note said something new."""
-    if job.is_over:
+    if job.is_over and not _was_given_up(job, said_at):
         if note.log is None or job.log_at is not None:
             return False
         job.log, job.log_at = note.log, said_at
@@ -101,10 +116,32 @@ def _take(job: Job, note: JobNote, said_at: datetime) -> bool:
     job.words = note.words
     if note.log is not None:
         job.log, job.log_at = note.log, said_at
-    if note.state in OVER:
-        job.ended_at = note.ended or said_at
+    job.heard_at = max(said_at, job.heard_at or said_at)
+    job.ended_at = (note.ended or said_at) if note.state in OVER else None
+    if job.is_over:
         job.read_until = None
     return True
+
+
+def _was_given_up(job: Job, said_at: datetime) -> bool:
+    """It was not heard of for long, and is now."""
+    if job.order or job.heard_at is None or job.waits is None:
+        return False
+    return job.waits["code"] == LOST.code and said_at > job.heard_at
+
+
+def _give_up_the_unheard(cluster: Cluster, said_at: datetime) -> None:
+    """By the site's own clock, in the order of its reports: a site that is silent, or whose reports
+    of hours come at once, loses nothing. Of an ordered job the agent itself says that it is lost.
+    """
+    unheard = Job.objects.filter(cluster=cluster, order="", heard_at__lt=said_at - SILENT_FOR)
+    lost = unheard.exclude(state__in=OVER).update(
+        state=Job.State.FAILED,
+        ended_at=said_at,
+        waits=LOST.model_dump(mode="json"),
+    )
+    if lost:
+        log.warning("job.unheard", cluster=cluster.key, jobs=lost)
 
 
 def _heard_of(cluster: Cluster, note: JobNote, known: _Known, said_at: datetime) -> Job | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -32,6 +33,10 @@ from dure.vocabulary.plans import Reason
 MOST_OPEN: Final = 200
 """Jobs of a project that are not over: all stand in documents that are sent whole (our choice)."""
 
+MOST_BYTES: Final = 1024 * 1024
+"""Of the commands with their variables of a project's jobs that are not over: 16 of the longest, or
+200 of 5 KiB. A document is sent whole, and again at each change (our choice)."""
+
 READ_FOR: Final = timedelta(seconds=60)
 """So long after the last look a job's site goes on to send its output."""
 
@@ -40,6 +45,9 @@ RENEWED_BEFORE: Final = timedelta(seconds=30)
 
 KEPT_FOR: Final = timedelta(days=90)
 """A quarter: longer than people come back to an old job's output (our choice)."""
+
+SLICE: Final = 500
+"""Jobs deleted in one transaction: reports wait for the rows of one slice and no longer."""
 
 
 class UnableToOrder(Exception):
@@ -122,17 +130,24 @@ def read_job(*, job: Job, by: User, now: datetime) -> None:
         return
     with transaction.atomic():
         orders.hold([job.cluster_id])
-        held = Job.objects.filter(pk=job.pk).exclude(state__in=OVER)
-        if held.update(read_until=now + READ_FOR) and job.read_until is None:
+        locked = Job.objects.select_for_update(no_key=True).get(pk=job.pk)
+        if locked.is_over:
+            return
+        was_read, locked.read_until = locked.read_until is not None, now + READ_FOR
+        locked.save(update_fields=["read_until"])
+        if not was_read:
             orders.changed({job.cluster_id})
 
 
-@transaction.atomic
 def tidy(*, by: Actor, now: datetime) -> int:
     """Forgets who has stopped reading, and jobs that ended longer ago than KEPT_FOR; how many."""
     require(by, Action.MANAGE_PROGRAMME)
-    orders.reading_ends(now=now)
-    removed, _ = Job.objects.filter(state__in=OVER, ended_at__lt=now - KEPT_FOR).delete()
+    with transaction.atomic():
+        orders.reading_ends(now=now)
+    old = Job.objects.filter(state__in=OVER, ended_at__lt=now - KEPT_FOR).order_by("pk")
+    removed = 0
+    while found := list(old.values_list("pk", flat=True)[:SLICE]):
+        removed += Job.objects.filter(pk__in=found).delete()[0]
     return removed
 
 
@@ -140,8 +155,9 @@ def tidy(*, by: Actor, now: datetime) -> int:
 def _order(asked: Asked, chosen: Verdict, route: Route, *, by: User, now: datetime) -> Job:
     project = Project.objects.select_for_update(no_key=True).get(pk=asked.project.pk)
     standing = Job.objects.filter(project=project).exclude(order="").exclude(state__in=OVER)
-    if standing.count() >= MOST_OPEN:
-        raise UnableToOrder(Reason(code="job.too_many", params={"most": MOST_OPEN}))
+    sizes = [_size(*one) for one in standing.values_list("command", "environment")]
+    if len(sizes) >= MOST_OPEN or sum(sizes) + _size(asked.command, asked.environment) > MOST_BYTES:
+        raise UnableToOrder(Reason(code="job.too_many", params={"most": len(sizes)}))
     pool = Pool.objects.select_related("cluster").get(key=chosen.pool)
     job = Job.objects.create(
         cluster=pool.cluster,
@@ -166,10 +182,14 @@ def _order(asked: Asked, chosen: Verdict, route: Route, *, by: User, now: dateti
 
 
 def _within_bounds(asked: Asked) -> None:
-    size = len(json.dumps([asked.command, asked.environment], ensure_ascii=False).encode())
-    if size > LONGEST_COMMAND:
+    if _size(asked.command, asked.environment) > LONGEST_COMMAND:
         most = LONGEST_COMMAND // 1024
         raise UnableToOrder(Reason(code="job.command_too_long", params={"most": most}))
+
+
+def _size(command: Sequence[str], environment: dict[str, str]) -> int:
+    """Bytes in the document."""
+    return len(json.dumps([command, environment], ensure_ascii=False).encode())
 
 
 def _is_named(place: Place, asked: Asked) -> bool:

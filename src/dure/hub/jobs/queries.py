@@ -99,8 +99,8 @@ def seen(*, job: Job, by: User) -> JobSeen:
 
 
 def why_waits(job: Job) -> str:
-    """Why the job does not run, in words; nothing where it does, or is over."""
-    return sentence(job.waits) if job.waits and not job.is_over else ""
+    """Why the job does not run, or how it was lost, in words; else nothing."""
+    return sentence(job.waits) if job.waits else ""
 
 
 def projects(*, by: User, now: datetime) -> tuple[ProjectPlaces, ...]:

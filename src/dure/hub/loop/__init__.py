@@ -32,24 +32,25 @@ class Step:
 
 
 def step(*, programme: Programme, now: datetime) -> Step:
-    """Expiry, incidents, reclaim, promotion, lending, in this order: what is freed is lent last."""
+    """Expiry, incidents, reclaim, promotion, lending, in this order: what is freed is lent last.
+    Old jobs are forgotten when all that counts is done."""
     made: dict[str, Decision] = {}
     failed: dict[str, str] = {}
     expired = expiry.expire(programme=programme, now=now)
-    jobs.tidy(by=STEWARD, now=now)
-    parts: dict[str, Callable[[], Decision | None]] = {
+    parts: dict[str, Callable[[], Decision | int | None]] = {
         "incidents": lambda: stewarding.review(programme=programme, now=now),
         "reclaim": lambda: reclaiming.review(programme=programme, now=now),
         "waitlist": lambda: promotion.promote(programme=programme, by=STEWARD, now=now),
         "lending": lambda: lending.offer(programme=programme, now=now),
+        "jobs": lambda: jobs.tidy(by=STEWARD, now=now),
     }
     for name, part in parts.items():
         try:
-            decision = part()
+            done = part()
         except Exception as error:  # one part stops, is reported, the loop goes on
             log.exception("step.part_failed", part=name)
             failed[name] = f"{type(error).__name__}: {error}"
         else:
-            if decision is not None:
-                made[name] = decision
+            if isinstance(done, Decision):
+                made[name] = done
     return Step(expired=expired, made=made, failed=failed)

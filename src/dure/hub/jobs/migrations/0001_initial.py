@@ -33,6 +33,7 @@ class Migration(migrations.Migration):
                 ('state', models.CharField(choices=[('ordered', 'On its way to the site'), ('pending', 'Waiting'), ('running', 'Running'), ('stopping', 'Stopping'), ('completed', 'Completed'), ('failed', 'Failed'), ('cancelled', 'Cancelled'), ('refused', 'Refused by the site')], default='ordered', max_length=16)),
                 ('attempt', models.PositiveIntegerField(default=1)),
                 ('asked_at', models.DateTimeField()),
+                ('heard_at', models.DateTimeField(null=True)),
                 ('submitted_at', models.DateTimeField(null=True)),
                 ('started_at', models.DateTimeField(null=True)),
                 ('ended_at', models.DateTimeField(null=True)),
