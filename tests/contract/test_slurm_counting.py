@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from dure.backends.slurm.meter import Meter
 from dure.cli.slurm_lab import Lab
 from dure.protocol import NodeRecord, UsageRecord
 from dure.protocol.report import Outcome
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the plays hand their jobs in as root")
 
 SMALL = Size(lent=20, owned=14, gangs=4, failing=3, cancelled=3, requeued=3)
 
@@ -95,17 +98,20 @@ def test_an_accounting_that_is_away_stops_the_count_and_loses_nothing(play: Play
 
 def test_a_controller_that_starts_again_neither_loses_nor_doubles_what_ran(play: Play) -> None:
     meter = play.meter()
-    long = play.hand_in("one", "--gres=gpu:2", run="sleep 9")
-    ends = play.hand_in("two", "--gres=gpu:4", run="sleep 5")
+    long = play.hand_in("one", "--gres=gpu:2", run="sleep 120")
+    ends = play.hand_in("two", "--gres=gpu:4", run="sleep 20")
     eventually(lambda: play.running([long, ends]) == 2)
     began = time.time()
     state = play.lab.root / "state" / "job_state"
     eventually(lambda: state.exists() and state.stat().st_mtime > began)  # else the jobs are lost
+    assert play.running([long, ends]) == 2
     play.lab.kill_controller()
     with pytest.raises(UnableToApplyNow):
         meter.usage(play.began, datetime.now(UTC))
-    time.sleep(max(0, began + 6 - time.time()))  # one of them ends meanwhile
+    time.sleep(max(0, began + 22 - time.time()))  # one of them ends meanwhile
     play.lab.start_controller()
+    assert play.running([long])
+    play.lab.run("scancel", long)
     eventually(lambda: not play.unfinished(), within_s=90)
     usage, _, through = said_by_and_by(meter, play.began)
     assert play.counted(usage) == play.ours(play.truth(through))
@@ -123,8 +129,12 @@ def test_how_busy_a_run_was_is_said_of_its_own_accelerators(play: Play, tmp_path
     meter = play.meter(exporters=f"{tmp_path}/*.prom", folder=tmp_path)
     job = play.hand_in("one", "--gres=gpu:2", run="sleep 5")
     eventually(lambda: play.running([job]))
-    while play.unfinished():
+
+    def looked_at_until_it_ended() -> bool:
         meter.usage(play.began, datetime.now(UTC))  # each question looks at the exporters too
+        return not play.unfinished()
+
+    eventually(looked_at_until_it_ended, within_s=90)
     usage, _, _ = settled(meter, since=play.began)
     seen = [r for r in usage if r.job == job and r.busy_permille is not None]
     assert seen
