@@ -122,6 +122,12 @@ def test_half_a_number_at_the_end_of_a_full_field_is_no_number() -> None:
     assert dict(queue.rows(full)[0].tres) == {"cpu": 8}
 
 
+def test_a_name_that_may_have_been_cut_is_no_name() -> None:
+    whole = owners("7", "RUNNING")
+    cut = whole.replace(f"{'kim':<100}", "k" * 100)
+    assert [row.username for row in queue.rows(f"{whole}\n{cut}\n")] == ["kim", ""]
+
+
 def test_what_waits_of_an_array_is_ended_without_its_running_elements() -> None:
     assert queue.cancelling("12_[1-3,5,...]") == ("scancel", "--state=PENDING", "12")
     assert queue.cancelling("12_3") == ("scancel", "12_3")
@@ -135,6 +141,9 @@ def test_only_what_runs_under_a_name_of_ours_is_ours() -> None:
             owners("2", "RUNNING", qos="normal"),
             owners("3", "RUNNING", account="p-else", qos="lent"),
             owners("4", "RUNNING", account=lent, qos="lent"),
+            owners("6", "RUNNING", account="p-else"),
+            owners("7", "RUNNING", account=lent),
+            owners("8", "RUNNING", account=submission.account(request(8), POOL), qos="lent"),
             owners("5", "COMPLETED"),
         ]
     )
@@ -150,12 +159,14 @@ def test_idle_is_what_no_job_holds_on_nodes_that_take_work() -> None:
         [
             row("main", "mixed", "gpu:b200:8(S:0)", "gpu:b200:3(IDX:0-2)"),
             row("main", "idle~", "gpu:b200:8", "gpu:b200:0(IDX:N/A)"),
+            row("main", "planned", "gpu:b200:8", "gpu:b200:0(IDX:N/A)"),
+            row("main", "mixed-", "gpu:b200:8", "gpu:b200:7(IDX:0-6)"),
             row("main", "drained", "gpu:b200:8", "gpu:b200:0(IDX:N/A)"),
             row("main", "idle*", "gpu:b200:8", "gpu:b200:0(IDX:N/A)"),
             row("other", "idle", "gpu:b200:8", "gpu:b200:0(IDX:N/A)"),
         ]
     )
-    assert queue.idle(text, SITE) == {"pool": 13}
+    assert queue.idle(text, SITE) == {"pool": 22}
 
 
 def test_a_typed_pool_counts_its_own_type_only() -> None:
@@ -273,13 +284,14 @@ def waiting(reason: str, *, lent: bool = False, accelerators: int = 8) -> Standi
     ],
 )
 def test_why_a_job_waits_is_said_in_the_programmes_words(job: Standing, code: str) -> None:
-    said = waits.reason(job, held=HELD, jobs=(job,), idle=lambda: 3, now=NOW)
+    others = waits.holding((job,))
+    said = waits.reason(job, held=HELD, others=others, idle=lambda: 3, now=NOW)
     assert said.code == code
     frozen = HELD.model_copy(
         update={"bindings": (HELD.bindings[0].model_copy(update={"state": "frozen"}),)}
     )
     if job.allocation and code.startswith(("job.pool", "job.over")):
-        closed = waits.reason(job, held=frozen, jobs=(job,), idle=lambda: 3, now=NOW)
+        closed = waits.reason(job, held=frozen, others=others, idle=lambda: 3, now=NOW)
         assert closed.code == "job.binding_closed"
 
 
@@ -289,7 +301,7 @@ def test_while_lent_work_gives_way_the_owner_is_told_so() -> None:
         state="stopping", since_s=0,
     )  # fmt: skip
     job = waiting("Resources")
-    said = waits.reason(job, held=HELD, jobs=(job, lent), idle=lambda: 0, now=NOW)
+    said = waits.reason(job, held=HELD, others=waits.holding((job, lent)), idle=lambda: 0, now=NOW)
     assert said.code == "job.taking_back"
 
 
@@ -298,8 +310,10 @@ def test_what_was_handed_in_is_found_again_by_who_comes_after(tmp_path: Path) ->
     handed = Handed(token="1a2b", request=request(1, label="o-1"), submitted=NOW, folder="/x")
     first.keep(handed)
     first.keep(handed.model_copy(update={"job": "7"}))
-    again = HandedIn(tmp_path).of_job("7")
-    assert again is not None
-    assert again.request.label == "o-1"
-    HandedIn(tmp_path).forget("1a2b")
+    again = HandedIn(tmp_path)
+    found = again.of_job("7")
+    assert found is not None
+    assert found.request.label == "o-1"
+    again.forget("1a2b")
+    assert again.of_job("7") is None
     assert list(HandedIn(tmp_path)) == []

@@ -80,12 +80,23 @@ def _job(
     )
 
 
-def decided(jobs: Iterable[Standing], *, idle: int = 0, **held: Any) -> Stewardship:
-    return steward(now=NOW, jobs=jobs, held=Entitlements(**held), idle={"pool": idle})
+def decided(
+    jobs: Iterable[Standing],
+    *,
+    idle: int = 0,
+    take_backs: dict[str, int] | None = None,
+    **held: Any,
+) -> Stewardship:
+    """Every restart is a take-back where nothing is said of them."""
+    found = list(jobs)
+    counts = {job.job: job.restarts for job in found} if take_backs is None else take_backs
+    return steward(
+        now=NOW, jobs=found, held=Entitlements(**held), idle={"pool": idle}, take_backs=counts
+    )
 
 
-def acts(jobs: Iterable[Standing], *, idle: int = 0, **held: Any) -> list[tuple[str, str]]:
-    return [(type(a).__name__, a.job) for a in decided(jobs, idle=idle, **held).acts]
+def acts(jobs: Iterable[Standing], **situation: Any) -> list[tuple[str, str]]:
+    return [(type(a).__name__, a.job) for a in decided(jobs, **situation).acts]
 
 
 def test_where_all_is_as_it_should_be_nothing_is_done_and_nobody_hurries() -> None:
@@ -135,6 +146,20 @@ def test_who_is_no_member_any_more_leaves_with_all_jobs() -> None:
     ]
     found = acts(jobs, bindings=(binding("A", 8),), shares=(share("L", 8),))
     assert found == [("Cancel", "1"), ("Cancel", "3")]
+
+
+@pytest.mark.parametrize("printed", ["", "nobody", "1000123", "4294967294"])
+def test_whom_this_host_cannot_name_is_not_judged(printed: str) -> None:
+    """The directory is away for a minute: nobody's job dies of it."""
+    jobs = [
+        owner("1", "A", 1, "running", username=printed),
+        lent("2", "L", 1, "pending", username=printed),
+        owner("3", "A", 1, "running", username="lee"),
+    ]
+    held = {"bindings": (binding("A", 8),), "shares": (share("L", 8),)}
+    assert acts(jobs, **held) == [("Cancel", "3")]
+    ended = {**held, "bindings": (binding("A", 8, state="ended"),)}
+    assert acts(jobs, **ended) == [("Cancel", "1"), ("Cancel", "3")]  # its allocation is over
 
 
 def test_a_lowered_share_gives_up_only_what_is_beyond_it_and_the_youngest() -> None:
@@ -213,12 +238,30 @@ def test_the_room_goes_to_the_lent_jobs_in_the_order_of_their_shares() -> None:
 
 
 def test_an_owners_job_that_had_to_give_way_is_eligible_at_once() -> None:
-    job = owner("1", "A", 8, "pending", restarts=1, begins_s=NOW_S + 100, waits_for="BeginTime")
+    again = {"restarts": 1, "since_s": NOW_S - 20, "begins_s": NOW_S + 100}
+    job = owner("1", "A", 8, "pending", waits_for="BeginTime", **again)
     assert acts([job], bindings=(binding("A", 8),)) == [("Release", "1")]
 
 
 def test_what_a_user_put_off_is_not_started_early() -> None:
     assert acts([_again("1", 8, restarts=0)], idle=64, shares=(share("L", 64),)) == []
+
+
+def test_what_a_user_put_off_after_a_requeue_is_not_started_early() -> None:
+    for since_s, begins_s in ((NOW_S - 10, NOW_S + 3600), (NOW_S - 3600, NOW_S + 60)):
+        put_off = _again("1", 8, since_s=since_s, begins_s=begins_s)
+        found = decided([put_off], idle=64, shares=(share("L", 64),))
+        assert found == Stewardship(acts=(), look_again_s=None)
+
+
+def test_only_what_slurm_took_back_stays_out_of_the_way() -> None:
+    """Four restarts: nodes that failed, or the user's own."""
+    again = _again("1", 8, restarts=4)
+    situation: dict[str, Any] = {"idle": 64, "shares": (share("L", 64),)}
+    assert acts([again], take_backs={"1": 2}, **situation) == [("Release", "1")]
+    found = decided([again], take_backs={"1": 3}, **situation)
+    assert (found.acts, found.look_again_s) == ((), 50)  # begins_s is later than that already
+    assert acts([again], take_backs={}, **situation) == []  # not known now: Slurm's own delay
 
 
 @pytest.mark.parametrize(
@@ -277,7 +320,7 @@ def test_whatever_stands_each_job_is_told_one_thing_and_the_order_of_the_rows_is
         )
         for n, (allocation, size, state, restarts) in enumerate(drawn, start=1)
     ]  # fmt: skip
-    held = {
+    held: dict[str, Any] = {
         "bindings": tuple(binding(a, size) for a, size in numbers.items()),
         "shares": (share("L", most),),
     }

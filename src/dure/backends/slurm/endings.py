@@ -22,13 +22,14 @@ SINCE: Final = "1970-01-02T00:00:00"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run of a job."""
+    """One run of a job. `taken_back`: Slurm ended it for another job's sake."""
 
     job: str
     state: JobState
     started_s: int
     ended_s: int
     exit_code: int
+    taken_back: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +100,17 @@ def status(handed: Handed, ending: Ending | None) -> JobStatus:
     )
 
 
+def unread(handed: Handed) -> JobStatus:
+    """Of a job that has left the queue while slurmdbd, which knows how, is away."""
+    return JobStatus(
+        job=str(handed.job),
+        request=handed.request,
+        state="stopping",
+        attempt=1,
+        submitted=handed.submitted,
+    )
+
+
 def _run(said: Mapping[str, str]) -> Run:
     code, _, signal = said["ExitCode"].partition(":")
     return Run(
@@ -107,6 +119,7 @@ def _run(said: Mapping[str, str]) -> Run:
         started_s=_seconds(said["Start"]),
         ended_s=_seconds(said["End"]),
         exit_code=128 + int(signal) if signal.strip("0") else int(code or 0),
+        taken_back=said["State"].partition(" ")[0] == "PREEMPTED",
     )
 
 

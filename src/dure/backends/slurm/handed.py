@@ -2,6 +2,7 @@
 
 - Written before sbatch runs, with a token that is the job's name in Slurm; Slurm's number is added
   after. A crash in between leaves a request without a number, and the name finds it again.
+- It goes when its end has been told long ago.
 - The record lies in the agent's own folder: the job's user cannot rewrite it.
 """
 
@@ -21,13 +22,17 @@ _SUFFIX: Final = ".json"
 
 
 class Handed(Frozen):
-    """One request. `job` is None until Slurm has said its number."""
+    """One request. `job` is None until Slurm has said its number.
+
+    `missing_since`: when first neither the queue nor slurmdbd knew the job.
+    """
 
     token: str
     request: JobRequest
     submitted: AwareDatetime
     folder: str
     job: str | None = None
+    missing_since: AwareDatetime | None = None
 
 
 class HandedIn:
@@ -52,9 +57,11 @@ class HandedIn:
             self._of_job[handed.job] = handed
 
     def forget(self, token: str) -> None:
-        """It never became a job."""
+        """It never became a job, or nobody asks for it any more."""
         (self._folder / f"{token}{_SUFFIX}").unlink(missing_ok=True)
-        self._all.pop(token, None)
+        gone = self._all.pop(token, None)
+        if gone is not None and gone.job is not None:
+            self._of_job.pop(gone.job, None)
 
     def of_job(self, job: str) -> Handed | None:
         return self._of_job.get(job)

@@ -3,19 +3,23 @@
 - A job is admitted by what the site was told, before Slurm is asked: what could never start is
   refused with words, and Slurm's own limits stand behind it for those who use sbatch.
 - Listed are the unfinished jobs under our names, whoever handed them in, and of the others those
-  that came through Dure, until `REMEMBERED` after they were handed in.
-- An end is asked of slurmdbd once slurmctld has forgotten the job, and kept: it does not change.
+  that came through Dure, until `REMEMBERED` after their end. Then their record goes.
+- An end is asked of slurmdbd (`past`) once slurmctld has forgotten the job. While slurmdbd is away
+  such a job is shown as it was last seen: it is not lost.
+- Only what a submission needs too is done under its lock.
 """
 
 from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Final
+
+import structlog
 
 from dure.backends import admission
 from dure.backends.contract import (
@@ -23,24 +27,26 @@ from dure.backends.contract import (
     JobRefused,
     JobRequest,
     JobStatus,
+    UnableToApplyNow,
     UnknownJob,
 )
 from dure.backends.slurm import endings, queue, settings, submission, submitter, waits
 from dure.backends.slurm.handed import Handed, HandedIn
 from dure.backends.slurm.held import Record
+from dure.backends.slurm.past import Past
 from dure.backends.slurm.queue import Row
 from dure.backends.slurm.site import SlurmPool, SlurmSite
-from dure.backends.slurm.stewardship import Standing
+from dure.backends.slurm.stewardship import FREE_TAKE_BACKS, Standing
 from dure.backends.slurm.submission import Place
 from dure.backends.slurm.submitter import Submitter
 from dure.backends.slurm.tools import Slurm
 from dure.protocol import MemberAccess, StartEstimate
+from dure.vocabulary.plans import Reason
+
+_log = structlog.get_logger("dure.slurm")
 
 REMEMBERED: Final = timedelta(days=14)
 """Longer than the hub is ever away; after that a job's end has been told."""
-
-ASKED_AT_ONCE: Final = 2_000
-"""Numbers of jobs in one argument of sacct; Linux takes 128 KiB."""
 
 
 class Jobs:
@@ -59,9 +65,9 @@ class Jobs:
         self._handed = HandedIn(folder / "jobs")
         shared = site.jobs_folder
         self._home = folder / "of-users" if shared is None else Path(shared) / "dure-jobs"
-        self._ended: dict[str, endings.Ending] = {}
+        self._past = Past(slurm=slurm, clock=clock)
+        self._seen: dict[str, JobStatus] = {}
         self._limits: dict[str, str] = {}
-        self._began: dict[tuple[str, int], int] = {}
         self._lock = threading.RLock()
 
     def submit(self, request: JobRequest) -> str:
@@ -106,17 +112,20 @@ class Jobs:
             found = self.rows()
             self._name_the_nameless(found)
             handed = {one.job: one for one in self._handed if one.job is not None}
-            listed = self._listed(found, handed)
-            since = self._clock() - REMEMBERED
-            present = {row.job for row in found}
-            past = [
-                one
-                for job, one in handed.items()
-                if job not in present and (one.submitted >= since or job in self._ended)
-            ]
-            self._ask_for_ends(str(one.job) for one in past)
-            gone = (endings.status(one, self._ended.get(str(one.job))) for one in past)
-            return tuple(sorted((*listed, *gone), key=lambda status: queue.order(status.job)))
+        listed = self._listed(found, handed)
+        present = {row.job for row in found}
+        gone = self._gone([one for job, one in handed.items() if job not in present])
+        self._seen = {one.job: one for one in (*listed, *gone) if one.job in handed}
+        return tuple(sorted((*listed, *gone), key=lambda status: queue.order(status.job)))
+
+    def take_backs(self, found: Iterable[Row], standing: Iterable[Standing]) -> dict[str, int]:
+        """As `steward` asks, by handle; without those of which it is not known now."""
+        often = {
+            job.job
+            for job in standing
+            if job.allocation is None and job.state == "pending" and job.restarts > FREE_TAKE_BACKS
+        }
+        return self._past.take_backs(row for row in found if row.handle in often)
 
     def log_tail(self, job: str, *, most: int) -> bytes:
         """The last bytes that rank 0 of the latest attempt wrote, or else the batch script."""
@@ -173,60 +182,66 @@ class Jobs:
     def _is_ours(self, row: Row) -> bool:
         return queue.of_ours(row.account, row.qos, self._record.current) is not None
 
-    def _listed(self, found: tuple[Row, ...], handed: dict[str, Handed]) -> list[JobStatus]:
+    def _listed(self, found: tuple[Row, ...], handed: Mapping[str, Handed]) -> list[JobStatus]:
         """What the queue shows of ours; a finished one only where it came through Dure."""
-        standing = {one.job: one for one in queue.standing(found, self._record.current, self._site)}
+        all_ours = queue.standing(found, self._record.current, self._site)
+        standing = {one.job: one for one in all_ours}
+        ours = [row for row in found if row.job in handed or row.handle in standing]
+        starts = self._past.last_starts(
+            row for row in ours if row.phase == "pending" and row.restarts
+        )
+        others = waits.holding(all_ours)
         idle, called = cache(self.idle), cache(self._names)  # asked for once, where needed
         listed = []
-        for row in found:
+        for row in ours:
             known, now = handed.get(row.job), standing.get(row.handle)
-            if known is None and now is None:
-                continue
             request = known.request if known else _plain(row, now, called().get(row.job, ""))
-            listed.append(self._status(row, request, now, tuple(standing.values()), idle))
+            waiting = None if now is None else self._waits(now, others, idle)
+            listed.append(_status(row, request, known, starts.get(row.job, 0), waiting))
         return listed
 
-    def _status(
-        self,
-        row: Row,
-        request: JobRequest,
-        now: Standing | None,
-        jobs: tuple[Standing, ...],
-        idle: Callable[[], dict[str, int]],
-    ) -> JobStatus:
-        state, waiting, started = row.phase, None, row.started_s
-        if state == "pending":
-            started = self._last_start(row)
-            if now is not None:
-                waiting = waits.reason(
-                    now,
-                    held=self._record.current,
-                    jobs=jobs,
-                    idle=lambda: idle().get(request.pool, 0),
-                    now=self._clock(),
-                )
-        handed = self._handed.of_job(row.job)
-        return JobStatus(
-            job=row.job,
-            request=request,
-            state=state,
-            attempt=row.restarts + 1,
-            submitted=_time(row.submitted_s) if handed is None else handed.submitted,
-            started=_time(started) if started else None,
-            ended=_time(row.ended_s) if state in FINISHED else None,
-            exit_code=row.exit_code if state in {"completed", "failed"} else None,
-            waits=waiting,
+    def _waits(
+        self, job: Standing, others: waits.Holding, idle: Callable[[], dict[str, int]]
+    ) -> Reason | None:
+        if job.state != "pending":
+            return None
+        return waits.reason(
+            job,
+            held=self._record.current,
+            others=others,
+            idle=lambda: idle().get(job.pool, 0),
+            now=self._clock(),
         )
 
-    def _last_start(self, row: Row) -> int:
-        """When a job that waits again last began; 0 for one that never did."""
-        if not row.restarts:
-            return 0
-        key = (row.job, row.restarts)
-        if key not in self._began:
-            ran = self._runs([row.job]).get(row.job, [])
-            self._began[key] = max((run.started_s for run in ran), default=0)
-        return self._began[key]
+    def _gone(self, gone: list[Handed]) -> list[JobStatus]:
+        """Those handed in that have left the queue, but for the ones told long ago."""
+        ends, answered = self._past.ends(str(one.job) for one in gone)
+        listed = []
+        for one in gone:
+            ending = ends.get(str(one.job))
+            if ending is None and not answered:
+                listed.append(self._seen.get(str(one.job)) or endings.unread(one))
+            elif not self._is_told(one, ending):
+                listed.append(endings.status(one, ending))
+        return listed
+
+    def _is_told(self, one: Handed, ending: endings.Ending | None) -> bool:
+        """Whether this job's end was listed and is old; its record is forgotten then."""
+        if ending is not None:
+            over = _time(ending.last.ended_s)
+        elif one.missing_since is not None:
+            over = one.missing_since
+        else:
+            over = self._clock()
+            with self._lock:
+                self._handed.keep(one.model_copy(update={"missing_since": over}))
+        seen = self._seen.get(str(one.job))
+        if seen is None or seen.state not in FINISHED or self._clock() - over < REMEMBERED:
+            return False
+        with self._lock:
+            self._handed.forget(one.token)
+        self._past.forget(str(one.job))
+        return True
 
     def _attempt(self, job: str) -> int:
         """The latest that may have written something."""
@@ -234,8 +249,8 @@ class Jobs:
         if row is not None:
             waits = row.phase == "pending" and row.restarts > 0
             return row.restarts + (0 if waits else 1)
-        self._ask_for_ends([job])
-        return self._ended[job].attempts if job in self._ended else 1
+        ends, _ = self._past.ends([job])
+        return ends[job].attempts if job in ends else 1
 
     def _name_the_nameless(self, found: tuple[Row, ...]) -> None:
         """Gives requests whose number a crash kept from us the job that bears their token."""
@@ -249,7 +264,10 @@ class Jobs:
             if job is not None and owners.get(job) == one.request.username:
                 self._handed.keep(one.model_copy(update={"job": job}))
             elif self._clock() - one.submitted > timedelta(seconds=2 * self._site.timeout_s):
-                self._settle(one)
+                try:
+                    self._settle(one)
+                except UnableToApplyNow as away:  # the next look settles it
+                    _log.warning("slurm.not_settled", why=str(away))
 
     def _settle(self, one: Handed) -> None:
         """sbatch has ended long ago: its job has ended too, and slurmdbd knows it, or never was."""
@@ -264,18 +282,6 @@ class Jobs:
         """What the jobs in the queue are called: their users' own words."""
         lines = (line.partition("|") for line in self._slurm.ask(*queue.NAMES).splitlines())
         return {job: name for job, sign, name in lines if sign and job.isdigit()}
-
-    def _ask_for_ends(self, jobs: Iterable[str]) -> None:
-        self._ended.update(
-            endings.endings(self._runs([job for job in jobs if job not in self._ended]))
-        )
-
-    def _runs(self, jobs: list[str]) -> dict[str, list[endings.Run]]:
-        found: dict[str, list[endings.Run]] = {}
-        for at in range(0, len(jobs), ASKED_AT_ONCE):
-            asked = endings.question(jobs[at : at + ASKED_AT_ONCE])
-            found |= endings.runs(self._slurm.ask(*asked))
-        return found
 
     def _submitter(self, username: str) -> Submitter:
         return submitter.submitter(username, lowest_uid=self._site.lowest_uid)
@@ -309,6 +315,25 @@ def _with_a_place(request: JobRequest, home: str) -> JobRequest:
     if request.working_directory:
         return request
     return request.model_copy(update={"working_directory": home})
+
+
+def _status(
+    row: Row, request: JobRequest, known: Handed | None, last_start: int, waiting: Reason | None
+) -> JobStatus:
+    """Of a job in the queue; `last_start` where it waits again."""
+    state = row.phase
+    started = last_start if state == "pending" else row.started_s
+    return JobStatus(
+        job=row.job,
+        request=request,
+        state=state,
+        attempt=row.restarts + 1,
+        submitted=_time(row.submitted_s) if known is None else known.submitted,
+        started=_time(started) if started else None,
+        ended=_time(row.ended_s) if state in FINISHED else None,
+        exit_code=row.exit_code if state in {"completed", "failed"} else None,
+        waits=waiting,
+    )
 
 
 def _plain(row: Row, now: Standing | None, name: str) -> JobRequest:

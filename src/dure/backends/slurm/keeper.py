@@ -105,14 +105,17 @@ class Keeper:
             self._refresh()
         except (UnableToApplyNow, ChangeRefused) as error:  # slurmdbd may be away; jobs are not
             _log.warning("slurm.not_refreshed", why=str(error))
+        found = self.queue.live()
+        # After the queue: who was added in between has no job in it that the record does not know.
         held, now = self._record.current, self._clock()
-        standing = queue.standing(self.queue.live(), held, self._site)
+        standing = queue.standing(found, held, self._site)
         waiting = any(job.state == "pending" for job in standing)
         decided = steward(
             now=now,
             jobs=standing,
             held=entitled(held),
             idle=self.queue.idle() if waiting else {},
+            take_backs=self.queue.take_backs(found, standing),
             first_back_off_s=self._site.first_back_off_s,
         )
         for act in decided.acts:

@@ -20,7 +20,7 @@ from dure.backends.slurm.site import SlurmPool, SlurmSite
 from dure.backends.slurm.stewardship import Standing
 
 _FIELDS: Final[Mapping[str, int]] = {
-    "JobArrayID": 80, "JobID": 12, "UserName": 64, "Account": 80, "QOS": 80, "Partition": 70,
+    "JobArrayID": 80, "JobID": 12, "UserName": 104, "Account": 80, "QOS": 80, "Partition": 70,
     "State": 20, "SubmitTime": 20, "EligibleTime": 20, "StartTime": 20, "EndTime": 20,
     "RestartCnt": 8, "exit_code": 8, "tres-alloc": 300, "Reason": 80,
 }  # fmt: skip
@@ -42,7 +42,10 @@ NODES: Final = (
 )  # fmt: skip
 """For `idle`: one line for each node of each partition."""
 
-_TAKES_WORK: Final = frozenset({"idle", "mixed", "allocated", "completing"})
+_TAKES_WORK: Final = frozenset({"idle", "mixed", "allocated", "completing", "planned"})
+_HAS_ROOM_YET: Final = "~#-"
+"""What sinfo puts after the state of a node that is asleep, wakes up, or that backfill has planned
+for a job: nothing runs there yet."""
 _DEVICES: Final = re.compile(r"([^:,()]+)(?::([^:,()]+))?:(\d+)(?:\([^)]*\))?")
 
 _WAITING: Final = frozenset({"PENDING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT"})
@@ -144,12 +147,16 @@ def _standings(found: tuple[Row, ...], held: Held, site: SlurmSite) -> Iterator[
 
 def of_ours(account: str, qos: str, held: Held) -> tuple[str, str | None, str] | None:
     """The project, allocation (None: lent) and pool of a job under this account and QOS."""
+    payer = held.accounts.get(account)
+    if payer is None:
+        return None
     if qos == names.LENT:
-        lent = held.accounts.get(account)
-        return None if lent is None or lent.pool is None else (lent.project, None, lent.pool)
+        return None if payer.pool is None else (payer.project, None, payer.pool)
     own = held.qos.get(qos)
     if own is None or own.pool is None or own.allocation is None:
         return None
+    if payer.pool is not None or own.project != payer.project:
+        return None  # somebody let a pair run that we did not make
     return own.project, own.allocation, own.pool
 
 
@@ -158,7 +165,7 @@ def idle(text: str, site: SlurmSite) -> dict[str, int]:
     found = dict.fromkeys((pool.pool for pool in site.pools), 0)
     for line in text.splitlines():
         partition, state, has, used, *_ = [*(part.strip() for part in line.split("|")), *[""] * 4]
-        if state.rstrip("~#") not in _TAKES_WORK:
+        if state.rstrip(_HAS_ROOM_YET) not in _TAKES_WORK:
             continue
         for pool in site.pools:
             if pool.partition == partition:
@@ -184,13 +191,14 @@ def tres(text: str) -> dict[str, int]:
 def _row(parts: list[str]) -> Row | None:
     if len(parts) != len(_FIELDS):
         return None
-    said = dict(zip(_FIELDS, (part.strip() for part in parts), strict=True))
+    words = dict(zip(_FIELDS, parts, strict=True))
+    said = {name: word.strip() for name, word in words.items()}
     if not said["JobID"].isdigit() or not said["RestartCnt"].isdigit():
         return None
     return Row(
         handle=said["JobArrayID"],
         job=said["JobID"],
-        username=said["UserName"],
+        username=_whole_word(words["UserName"]),
         account=said["Account"],
         qos=said["QOS"],
         partition=said["Partition"],
@@ -201,7 +209,7 @@ def _row(parts: list[str]) -> Row | None:
         ended_s=_instant(said["EndTime"]),
         restarts=int(said["RestartCnt"]),
         exit_code=_code(said["exit_code"]),
-        tres=tres(_whole_items(dict(zip(_FIELDS, parts, strict=True))["tres-alloc"])),
+        tres=tres(_whole_items(words["tres-alloc"])),
         reason=said["Reason"],
     )
 
@@ -209,6 +217,11 @@ def _row(parts: list[str]) -> Row | None:
 def _whole_items(field: str) -> str:
     """Without the last one where the field is full: half a number is another number."""
     return field.rpartition(",")[0] if len(field) == len(field.rstrip()) else field.strip()
+
+
+def _whole_word(field: str) -> str:
+    """Nothing where the field is full: half a name is another name."""
+    return "" if len(field) == len(field.rstrip()) else field.strip()
 
 
 def _instant(text: str) -> int:

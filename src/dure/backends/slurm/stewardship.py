@@ -7,12 +7,15 @@
 - Pure: the same situation gives the same acts. Level-triggered: what was done is seen in the next
   situation, so an act that was lost is found again and none is done twice over.
 - Only what is known to be over is ended: a job under a name nobody knows is left alone, so a lost
-  record never costs a job.
+  record never costs a job. Nor does a directory that is away: Slurm names a job's user by asking
+  this host, and prints `nobody` or the number where that fails; such a user is not judged.
 - What runs beyond a lowered guarantee runs on until another guarantee waits for the room; then the
   fewest of them give way, and of those the youngest. Lent work gives way to it first, by Slurm.
 - A requeued job starts again as soon as there is room that no waiting owner needs. Lent work that
   was taken back again and again waits longer each time, so that the two do not chase each other.
-- What members ask for themselves stays: a job that never ran is not started before its `--begin`.
+  Only take-backs count: a node that failed, or a user's own requeue, puts nothing off.
+- What members ask for themselves stays: a job that never ran is not started before its `--begin`,
+  and one that waits longer than Slurm's own delay after a requeue was put off by its user.
 """
 
 from __future__ import annotations
@@ -33,6 +36,13 @@ FIRST_BACK_OFF_S: Final = 60
 LONGEST_BACK_OFF_S: Final = 3600
 """An owner who works in bursts of minutes is left alone; an hour later the pool is another one."""
 
+REQUEUE_DELAY_S: Final = 180
+"""Slurm lets a requeued job wait for `cred_expire` (120 s unless slurm.conf says other) and a
+scheduling cycle; a later beginning is not Slurm's doing."""
+
+NO_NAMES: Final = frozenset({"", "nobody", "nfsnobody"})
+"""What stands for a user whom this host does not know; with the bare number of one."""
+
 WAITS_FOR_ROOM: Final = frozenset({"Resources", "Priority"})
 """Slurm's words for a job that nothing but other jobs keeps from starting."""
 
@@ -45,7 +55,8 @@ class Standing:
     """A job under one of our names, as Slurm shows it now.
 
     `since_s`: when it started (running), was handed in or requeued (else).
-    `begins_s`: a pending job is not eligible before. `restarts`: how often it was requeued.
+    `begins_s`: a pending job is not eligible before. `restarts`: how often it was requeued, by
+    whomever.
     """
 
     job: str
@@ -114,11 +125,11 @@ class Stewardship:
     look_again_s: float | None = None
 
 
-def back_off_s(restarts: int, *, first_s: int) -> int:
+def back_off_s(take_backs: int, *, first_s: int) -> int:
     """How long a job that was taken back so often stays out of the way."""
-    if restarts <= FREE_TAKE_BACKS or not first_s:
+    if take_backs <= FREE_TAKE_BACKS or not first_s:
         return 0
-    doubled = min(restarts - FREE_TAKE_BACKS - 1, 16)  # beyond, the cap has long been reached
+    doubled = min(take_backs - FREE_TAKE_BACKS - 1, 16)  # beyond, the cap has long been reached
     return min(first_s << doubled, LONGEST_BACK_OFF_S)
 
 
@@ -128,10 +139,15 @@ def steward(
     jobs: Iterable[Standing],
     held: Entitlements,
     idle: Mapping[str, int],
+    take_backs: Mapping[str, int],
     first_back_off_s: int = FIRST_BACK_OFF_S,
 ) -> Stewardship:
-    """The acts of this moment. `idle`: accelerators by pool that no job holds, on working nodes."""
-    view = _View(now, jobs, held, idle, first_back_off_s)
+    """The acts of this moment. `idle`: accelerators by pool that no job holds, on working nodes.
+
+    `take_backs`: how often the jobs were taken back that restarted more than FREE_TAKE_BACKS
+    times; one of them that is not in it is left to Slurm's own delay.
+    """
+    view = _View(now, jobs, held, idle, take_backs, first_back_off_s)
     view.end_what_lost_its_binding()
     view.end_what_lost_its_member()
     view.withdraw_what_lost_its_share()
@@ -146,6 +162,7 @@ class _View:
     given: Iterable[Standing]
     held: Entitlements
     idle: Mapping[str, int]
+    take_backs: Mapping[str, int]
     first_back_off_s: int
     jobs: list[Standing] = field(init=False)
     acts: list[Act] = field(default_factory=list, init=False)
@@ -179,6 +196,8 @@ class _View:
         owners = {(one.allocation, one.pool): one.members for one in self.held.bindings}
         lent = {(one.project, one.pool): one.members for one in self.held.shares}
         for job in self._alive():
+            if not is_a_name(job.username):
+                continue
             members = (
                 lent.get((job.project, job.pool))
                 if job.allocation is None
@@ -228,9 +247,11 @@ class _View:
             self._pending_again(), key=lambda one: order.get((one.project, one.pool), 0)
         ):
             wait_s = 0 if job.allocation else self._back_off_s(job)
+            if wait_s is None:
+                continue
             if job.since_s + wait_s > self.now_s:
                 self._postpone(job, job.since_s + wait_s)
-            elif job.begins_s > self.now_s:
+            elif self.now_s < job.begins_s <= job.since_s + REQUEUE_DELAY_S:
                 self.moving = True  # for cred_expire at most
                 if job.allocation or self._fits(job, idle):
                     self.acts.append(Release(job.job))
@@ -312,8 +333,11 @@ class _View:
     def _pending_again(self) -> list[Standing]:
         return [job for job in self._alive() if job.state == "pending" and job.restarts > 0]
 
-    def _back_off_s(self, job: Standing) -> int:
-        return back_off_s(job.restarts, first_s=self.first_back_off_s)
+    def _back_off_s(self, job: Standing) -> int | None:
+        """None where it is not known how often it was taken back."""
+        often = job.restarts > FREE_TAKE_BACKS
+        count = self.take_backs.get(job.job) if often else job.restarts
+        return None if count is None else back_off_s(count, first_s=self.first_back_off_s)
 
     def _fits(self, job: Standing, idle: dict[str, int]) -> bool:
         if idle[job.pool] < job.accelerators:
@@ -333,6 +357,11 @@ class _View:
     def _requeue(self, job: Standing, why: str) -> None:
         self.told.add(job.job)
         self.acts.append(Requeue(job.job, why))
+
+
+def is_a_name(username: str) -> bool:
+    """Whether this is a user's name, and not what Slurm says where it could not learn it."""
+    return username not in NO_NAMES and not username.isdigit()
 
 
 def _names(username: str, members: Sequence[MemberAccess]) -> bool:

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -21,10 +23,30 @@ _UNSEEN: Final = frozenset({"None", "WaitingForScheduling"})
 _ROOM: Final = frozenset({"Resources", "Priority", "None", "WaitingForScheduling"})
 
 
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """Accelerators that jobs hold now: by pool and allocation, and the pools that lend some."""
+
+    used: Counter[tuple[str, str]]
+    lending: frozenset[str]
+
+
+def holding(jobs: Iterable[Standing]) -> Holding:
+    """Summed once for all that wait."""
+    used: Counter[tuple[str, str]] = Counter()
+    lending = set()
+    for job in jobs:
+        if job.state != "pending" and job.allocation is None:
+            lending.add(job.pool)
+        elif job.state != "pending":
+            used[job.pool, str(job.allocation)] += job.accelerators
+    return Holding(used, frozenset(lending))
+
+
 def reason(
-    job: Standing, *, held: Held, jobs: tuple[Standing, ...], idle: Callable[[], int], now: datetime
+    job: Standing, *, held: Held, others: Holding, idle: Callable[[], int], now: datetime
 ) -> Reason:
-    """Of a pending job among `jobs`; `idle` is asked only where it is said."""
+    """Of a pending job; `idle` is asked only where it is said."""
     if job.waits_for == "BeginTime":
         until = datetime.fromtimestamp(job.begins_s, UTC)
         return Reason(code="job.waits_its_turn", params={"until": until.isoformat()})
@@ -32,12 +54,10 @@ def reason(
         return Reason(code="job.engine_says", params={"words": job.waits_for})
     if job.allocation is None:
         return _lent(job, held, idle)
-    return _owner(job, job.allocation, held, jobs, now)
+    return _owner(job, job.allocation, held, others, now)
 
 
-def _owner(
-    job: Standing, allocation: str, held: Held, jobs: tuple[Standing, ...], now: datetime
-) -> Reason:
+def _owner(job: Standing, allocation: str, held: Held, others: Holding, now: datetime) -> Reason:
     binding = held.binding(allocation, job.pool)
     if binding is None or not in_force(binding, now):
         return Reason(code="job.no_binding", params={"allocation": allocation})
@@ -45,14 +65,13 @@ def _owner(
         return Reason(
             code="job.binding_closed", params={"allocation": allocation, "state": binding.state}
         )
-    here = [one for one in jobs if one.pool == job.pool and one.state != "pending"]
-    used = sum(one.accelerators for one in here if one.allocation == allocation)
+    used = others.used[job.pool, allocation]
     if job.waits_for in _LIMITS or used + job.accelerators > binding.accelerators:
         return Reason(
             code="job.over_guarantee",
             params={"allocation": allocation, "held": used, "limit": binding.accelerators},
         )
-    lent = any(one.allocation is None for one in here)
+    lent = job.pool in others.lending
     if not lent and job.waits_for in _UNSEEN:
         return Reason(code="job.not_looked_at")
     code = "job.taking_back" if lent else "job.pool_short"
