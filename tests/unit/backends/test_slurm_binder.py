@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -45,6 +46,7 @@ class PaperBooks:
         self.away_after: int | None = None
         self.deaf: Mapping[str, InForce] | None = None
         self.jobs = Busy()
+        self.lent = Limits()
 
     def books(self) -> Books:
         return Books(ours=self.paper.objects, others_qos=frozenset({"normal", "g-site"}))
@@ -56,6 +58,9 @@ class PaperBooks:
             return dict(self.deaf)
         qos = {name: InForce(one.limits, 0) for name, one in self.paper.qos.items()}
         return qos | {name: InForce(one.limits, 0) for name, one in self.paper.accounts.items()}
+
+    def lent_in_all(self) -> Limits:
+        return self.lent
 
     def obeyed(self, objects: Objects) -> bool:
         return obeys(self.in_force(objects), objects)
@@ -162,6 +167,28 @@ def test_a_share_that_slurmctld_did_not_hear_of_is_not_observed_as_applied(site:
     assert site.binder.observed().lent == (share,)
     site.books.deaf = None
     assert site.binder.observed().lent == (less,)
+
+
+def test_all_lent_work_together_has_the_part_of_its_partition_that_is_given(site: Bound) -> None:
+    site.books.lent = Limits(tres=(("gres/gpu", 8),))
+    share = LentShare(project="p", pool="pool", order=0, max_accelerators=6)
+    assert site.apply(bind("a", 4), SetLent(share=share)) == (None, None)
+    assert site.limit("lent") == site.books.lent
+    site.books.paper.qos["lent"] = replace(site.books.paper.qos["lent"], limits=Limits())
+    assert site.binder.observed().lent == ()  # until it is right again
+    assert site.apply(SetLent(share=share)) == (None,)
+    assert site.limit("lent") == site.books.lent
+
+
+def test_a_limit_of_all_lent_work_that_slurmctld_did_not_hear_of_is_not_as_it_should_be(
+    site: Bound,
+) -> None:
+    share = LentShare(project="p", pool="pool", order=0, max_accelerators=6)
+    site.apply(SetLent(share=share))
+    site.books.deaf = site.books.in_force(Objects())
+    site.books.lent = Limits(tres=(("gres/gpu", 8),))
+    (error,) = site.apply(SetLent(share=share))
+    assert isinstance(error, UnableToApplyNow)
 
 
 def test_a_write_that_broke_off_is_observed_and_made_good_at_the_next_pass(site: Bound) -> None:

@@ -10,6 +10,8 @@ import pytest
 
 from dure.backends.contract import ChangeRefused, UnableToApplyNow
 from dure.backends.slurm import names, reading
+from dure.backends.slurm.bookkeeping import Bookkeeping
+from dure.backends.slurm.entitlements import lent_limits
 from dure.backends.slurm.held import Held, Retired
 from dure.backends.slurm.objects import Account, Association, Limits, Objects, Seat
 from dure.backends.slurm.reading import Books, InForce
@@ -145,6 +147,40 @@ def test_what_was_removed_is_forgotten_when_it_was_quiet_for_long() -> None:
     assert retired(quiet, busy, late, SITE) == held
 
 
+GPU = SlurmPool(pool="a", model="B200", partition="main", accelerators=32)
+TYPED = SlurmPool(pool="b", model="A100", partition="old", accelerators=16, type="a100", suffix="b")
+
+
+@pytest.mark.parametrize(
+    ("standing", "limits"),
+    [
+        ({"a": 32, "b": 16}, ()),
+        ({"a": 24}, ()),  # nodes that sleep unseen
+        ({"a": 64, "b": 16}, (("gres/gpu", 48),)),
+        ({"a": 32, "b": 24}, (("gres/gpu", 48), ("gres/gpu:a100", 16))),
+    ],
+)
+def test_lent_work_has_its_limit_where_more_stands_than_the_site_gives(
+    standing: dict[str, int], limits: tuple[tuple[str, int], ...]
+) -> None:
+    site = SlurmSite(cluster="lab", pools=(GPU, TYPED))
+    assert lent_limits(site, standing) == Limits(tres=limits)
+
+
+def test_what_stands_in_a_partition_is_counted_by_type_and_asked_once(tmp_path: Path) -> None:
+    told = slurm(
+        tmp_path,
+        f"echo asked >>{tmp_path}/asked\n"
+        "echo 'n1|main|gpu:b200:32'; echo 'n2|main|gpu:b200:32'; echo 'n3|old|gpu:a100:24'",
+        program="sinfo",
+    )
+    site = SlurmSite(cluster="lab", pools=(GPU, TYPED))
+    books = Bookkeeping(told, site=site, folder=tmp_path, clock=lambda: NOW)
+    assert books.lent_in_all() == Limits(tres=(("gres/gpu", 48), ("gres/gpu:a100", 16)))
+    assert books.lent_in_all() == Limits(tres=(("gres/gpu", 48), ("gres/gpu:a100", 16)))
+    assert (tmp_path / "asked").read_text() == "asked\n"
+
+
 def going(people: dict[str, Person], *, busy: Busy = Busy(), alone: bool = True) -> list[str]:  # noqa: B008  # frozen
     steps = removals(read(), Objects(), busy, people, cluster="lab", alone=alone)
     return [str(step).removeprefix("sacctmgr -i ") for step in steps]
@@ -188,10 +224,10 @@ def test_an_administrator_of_slurm_is_never_deleted() -> None:
     assert "delete account where name=l-x cluster=lab" in going(people)
 
 
-def slurm(folder: Path, script: str) -> Slurm:
-    program = folder / "sacctmgr"
-    program.write_text(f"#!/bin/sh\n{script}\n")
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+def slurm(folder: Path, script: str, *, program: str = "sacctmgr") -> Slurm:
+    path = folder / program
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return Slurm({"PATH": f"{folder}:/usr/bin:/bin"}, timeout_s=0.5)
 
 

@@ -126,7 +126,7 @@ class Binder:
         refusals.keep(held, self._site, now=now, spent=spent)
 
     def _observed(self, held: Held) -> Observed:
-        want = entitlements.wanted(held, self._clock(), self._site)
+        want = self._want(held, self._clock())
         have = self._books.books().ours
         return comparing.observed(held, want, have, self._books.in_force(want), self._site)
 
@@ -161,7 +161,7 @@ class Binder:
             if failed or not obeyed:
                 return _Written(failed, in_force=obeyed)
         failed = self._books.write(planned.increases)
-        want = entitlements.wanted(held, now, self._site)
+        want = self._want(held, now)
         return _Written(failed, in_force=self._books.obeyed(want))
 
     def _heard(self, books: Books) -> Objects:
@@ -175,14 +175,17 @@ class Binder:
             self._books.write((*planned.reductions, *planned.increases))
         return aside
 
+    def _want(self, held: Held, now: datetime) -> Objects:
+        return entitlements.wanted(held, now, self._site, lent_in_all=self._books.lent_in_all())
+
     def _steps(self, held: Held, have: Objects, *, known: Collection[str], strays: bool) -> Steps:
-        want = entitlements.wanted(held, self._clock(), self._site)
+        want = self._want(held, self._clock())
         return steps(have, want, cluster=self._site.cluster, known=known, strays=strays)
 
     def _tidy(self, now: datetime) -> None:
         held = self._record.current
         books = self._books.books()
-        want = entitlements.wanted(held, now, self._site)
+        want = self._want(held, now)
         if not held.retiring and not tidying.left_over(books.ours, want):
             self._untidy = False
             return
@@ -190,7 +193,7 @@ class Binder:
         rest = tidying.retired(held, busy, now, self._site)
         if rest != held:
             self._record.keep(rest)
-        want = entitlements.wanted(rest, now, self._site)
+        want = self._want(rest, now)
         if not tidying.left_over(books.ours, want):
             return
         for error in self._remove(want):

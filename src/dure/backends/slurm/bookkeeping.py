@@ -18,8 +18,9 @@ from typing import Final
 
 from dure.backends import durable
 from dure.backends.contract import ChangeRefused, UnableToApplyNow
-from dure.backends.slurm import comparing, reading
-from dure.backends.slurm.objects import NO_LIMITS, Objects
+from dure.backends.slurm import comparing, reading, settings
+from dure.backends.slurm.entitlements import lent_limits
+from dure.backends.slurm.objects import NO_LIMITS, Limits, Objects
 from dure.backends.slurm.reading import Books, InForce
 from dure.backends.slurm.site import SlurmSite
 from dure.backends.slurm.tidying import Busy, Person, removals
@@ -63,6 +64,7 @@ class Bookkeeping:
     ) -> None:
         self._slurm, self._site, self._folder, self._clock = slurm, site, folder, clock
         self._kept: _Kept | None = None
+        self._lent_in_all: Limits | None = None
         self._lock = threading.RLock()
 
     def books(self) -> Books:
@@ -95,6 +97,17 @@ class Bookkeeping:
             asked = (*reading.ACCOUNTS_IN_FORCE, f"accounts={chunk}")
             found |= reading.accounts_in_force(self._slurm.ask(*asked))
         return found
+
+    def lent_in_all(self) -> Limits:
+        """What all lent work together may hold. Raises UnableToApplyNow.
+
+        Asked once: nodes of a partition change with slurm.conf, not from day to day.
+        """
+        if self._lent_in_all is None:
+            found = settings.devices(self._slurm.ask(*settings.NODES))
+            standing = {pool.pool: settings.standing_of(pool, found) for pool in self._site.pools}
+            self._lent_in_all = lent_limits(self._site, standing)
+        return self._lent_in_all
 
     def spent(self) -> frozenset[str]:
         """The QOS whose budget is used up. Raises UnableToApplyNow."""

@@ -58,7 +58,9 @@ class _Found(NamedTuple):
     @property
     def lends(self) -> bool:
         """Whether the QOS that all preempt is as it should be."""
-        return self.have.qos.get(names.LENT) == self.want.qos[names.LENT]
+        wanted = self.want.qos[names.LENT]
+        obeyed = _holds(wanted.limits, self.in_force.get(names.LENT))
+        return self.have.qos.get(names.LENT) == wanted and obeyed
 
 
 def _binding(binding: Binding, found: _Found, pool: SlurmPool) -> Binding | None:

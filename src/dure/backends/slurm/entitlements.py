@@ -7,6 +7,8 @@
 - A binding that has not begun takes jobs, which wait; one that is ended or over takes none.
 - A lent share is an account of its own whose jobs can use the QOS `lent` only. Lent work charges
   nothing, blocks no owner's place in the plan of the scheduler, and is requeued when preempted.
+- Where more stands in a partition than the site gives, all lent work together has the part that is
+  given (`lent_limits`). Owners are never limited together: whom a limit stops preempts nothing.
 - A seat is of a person in an account on a pool's partition, with exactly the QOS of the bindings
   that name the person; the largest that may start work is the default.
 """
@@ -14,7 +16,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -43,7 +45,9 @@ PLACES: Final = 1000
 """Places that the order of lent shares tells apart; more than shares that wait on any pool."""
 
 
-def wanted(held: Held, now: datetime, site: SlurmSite) -> Objects:
+def wanted(
+    held: Held, now: datetime, site: SlurmSite, *, lent_in_all: Limits = NO_LIMITS
+) -> Objects:
     """All that is ours in Slurm at this time, what is retiring included."""
     bindings = [
         *(
@@ -68,7 +72,7 @@ def wanted(held: Held, now: datetime, site: SlurmSite) -> Objects:
     if not bindings and not shares:
         return Objects()
     qos = {one.name: one for one in map(_qos, bindings)}
-    qos[names.LENT] = lent_qos()
+    qos[names.LENT] = lent_qos(lent_in_all)
     accounts = {one.name: one for one in _accounts(bindings, shares)}
     seats = {one.seat: one for one in _seats(bindings, shares)}
     return Objects(qos=qos, accounts=accounts, associations=seats)
@@ -80,7 +84,26 @@ def next_edge(held: Held, now: datetime) -> datetime | None:
     return min(edges, default=None)
 
 
-def lent_qos() -> Qos:
+def lent_limits(site: SlurmSite, standing: Mapping[str, int]) -> Limits:
+    """What all lent work together may hold; `standing`: how many stand in the partition, by pool.
+
+    A number without a type counts accelerators of every type.
+    """
+    counted = {
+        tres: [p for p in site.pools if tres in {p.tres, f"gres/{p.gres}"}]
+        for tres in {pool.tres for pool in site.pools}
+    }
+    parted = {pool.pool for pool in site.pools if pool.accelerators < standing.get(pool.pool, 0)}
+    return Limits(
+        tres=tuple(
+            (tres, sum(pool.accelerators for pool in pools))
+            for tres, pools in sorted(counted.items())
+            if parted & {pool.pool for pool in pools}
+        )
+    )
+
+
+def lent_qos(limits: Limits) -> Qos:
     """The one QOS of all lent work."""
     return Qos(
         name=names.LENT,
@@ -89,6 +112,7 @@ def lent_qos() -> Qos:
         preempt_mode="requeue",
         flags=("NoReserve",),
         usage_factor=0.0,
+        limits=limits,
     )
 
 

@@ -8,9 +8,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
+from dure.backends.slurm.site import SlurmPool
 from dure.vocabulary.frozen import Frozen
 
 PING: Final = ("scontrol", "ping")
@@ -135,6 +136,16 @@ def devices(text: str) -> tuple[Devices, ...]:
     return tuple(
         Devices(partition=partition, name=name, type=kind, of_each=of_each, nodes=nodes)
         for (partition, name, kind, of_each), nodes in sorted(counted.items())
+    )
+
+
+def standing_of(pool: SlurmPool, devices: Iterable[Devices]) -> int:
+    """How many of a pool's accelerators stand in its partition."""
+    return sum(
+        one.nodes * one.of_each
+        for one in devices
+        if (one.partition, one.name) == (pool.partition, pool.gres)
+        and pool.type in {None, one.type}
     )
 
 

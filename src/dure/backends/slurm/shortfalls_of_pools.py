@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from dure.backends.slurm.findings import Asked, fine, line, note, problem
-from dure.backends.slurm.settings import Partition, Settings, seconds
+from dure.backends.slurm.settings import Partition, Settings, seconds, standing_of
 from dure.backends.slurm.site import SlurmPool
 from dure.protocol import SiteFinding
 
@@ -40,7 +40,7 @@ def _devices(found: Settings, pool: SlurmPool) -> Iterator[SiteFinding]:
     here = [d for d in found.devices if d.partition == name and d.name == pool.gres]
     types = found.types(pool.gres, name)
     said = ", ".join(f"{d.nodes} x {d.name}:{d.type}:{d.of_each}" for d in here)
-    count = sum(d.nodes * d.of_each for d in here if pool.type in {None, d.type})
+    count = standing_of(pool, here)
     if not count:
         gres = pool.gres if pool.type is None else f"{pool.gres}:{pool.type}"
         change = f"NodeName=… Gres={gres}:8"
@@ -55,6 +55,8 @@ def _devices(found: Settings, pool: SlurmPool) -> Iterator[SiteFinding]:
         if found.word("SuspendProgram") and "cloud" not in found.words("PrivateData"):
             change = line("PrivateData", found.words("PrivateData"), ("cloud",))
             yield note("PrivateData", found.word("PrivateData"), "slurm.nodes_hidden", change)
+    elif count > pool.accelerators:
+        yield _part(pool, said, count)
     if pool.type is None and len(types) > 1:
         change = "site.yaml: a pool of its own for each type, each with its type"
         kinds = ", ".join(kind or "untyped" for kind in types)
@@ -62,6 +64,19 @@ def _devices(found: Settings, pool: SlurmPool) -> Iterator[SiteFinding]:
             about, said, "slurm.several_types", change,
             partition=name, types=kinds, pool=pool.pool,
         )  # fmt: skip
+
+
+def _part(pool: SlurmPool, said: str, count: int) -> SiteFinding:
+    """Lent work has a limit at the part, each allocation its own; both together have none."""
+    name, given = pool.partition, pool.accelerators
+    change = (
+        f"PartitionName={name} Nodes=<nodes with {given} accelerators>, "
+        f"or site.yaml: accelerators: {count}"
+    )
+    return problem(
+        f"PartitionName={name}", said, "slurm.part_of_partition", change,
+        partition=name, found=count, given=given, both=min(count, 2 * given),
+    )  # fmt: skip
 
 
 def _partition(partition: Partition) -> Iterator[SiteFinding]:

@@ -45,6 +45,12 @@ TEXTS: Final[dict[str, str]] = {
         "The partition {partition} has fewer accelerators than the site gives to the programme:"
         " {found} instead of {given}."
     ),
+    "slurm.part_of_partition": _(
+        "More accelerators stand in the partition {partition} than the site gives to the"
+        " programme: {found}, of which {given} are given. Allocations together hold no more than"
+        " the part that is given, and neither does lent work; but both at once may hold {both}."
+        " A partition of the programme's own holds them to its part."
+    ),
     "slurm.several_types": _(
         "The partition {partition} has accelerators of several types ({types}) and the pool"
         " {pool} names none: their limits would be counted together."
