@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -134,13 +135,14 @@ def test_a_gang_of_two_nodes_takes_back_and_the_lent_gang_goes_on_from_where_it_
     waiting = [site.hand_in(1) for _ in range(6)]  # these want the room that is freed
     site.engine.cancel(rest)
     eventually(lambda: "from 0" in site.log(gang))
-    owner = site.hand_in(64, "sleep", "1", owner=True)
+    owner = site.hand_in(64, owner=True)
     began = site.until(owner, "running")
     assert began.started is not None
     assert (began.started - began.submitted).total_seconds() < BOUND_S
     assert {site.status(job).state for job in waiting} == {"pending"}
     again = site.until(gang, "pending")
     assert again.attempt == 2
+    site.engine.cancel(owner)
     done = site.until(gang, "completed")
     assert (done.attempt, done.exit_code) == (2, 0)
     first = site.home / "of-users" / ME
@@ -171,20 +173,21 @@ def test_work_that_is_taken_back_again_and_again_is_put_off(site: Site) -> None:
 
 def test_renewed_and_shrunk_a_running_job_runs_on_and_who_left_is_cancelled(site: Site) -> None:
     site.lend()
-    first_end = datetime.now(UTC) + timedelta(seconds=10)
-    site.bind(64, ends=first_end)
+    site.bind(64)
     owner, lent = site.hand_in(16, owner=True), site.hand_in(8)
     for job in (owner, lent):
         site.until(job, "running")
-    site.bind(16, generation=2, ends=NOW + timedelta(days=60))
+    first_end = datetime.now(UTC) + timedelta(seconds=10)
+    site.bind(64, generation=2, ends=first_end)
+    site.bind(16, generation=3, ends=NOW + timedelta(days=60))
     assert datetime.now(UTC) < first_end
-    site.bind(8, generation=3, ends=NOW + timedelta(days=60))
+    site.bind(8, generation=4, ends=NOW + timedelta(days=60))
     site.lend("nobody")
     assert site.until(lent, "cancelled").exit_code is None
     eventually(lambda: datetime.now(UTC) > first_end + timedelta(seconds=1))
     assert site.status(owner).state == "running"
     assert site.status(owner).attempt == 1
-    site.bind(8, generation=4, members=())
+    site.bind(8, generation=5, members=())
     site.until(owner, "cancelled")
 
 
@@ -241,9 +244,12 @@ def test_what_was_handed_in_when_the_agent_died_is_found_by_its_label(
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can hand in jobs of several Unix users")
 def test_a_job_is_its_members_in_every_respect(site: Site) -> None:
     site.lend(ME, "games")
-    job = site.hand_in(2, "sh", "-c", "id -un; id -Gn; touch mine; env", user="games")
-    assert site.until(job, "completed").exit_code is not None
+    work = 'id -un; id -Gn; touch "$DURE_CHECKPOINT_DIR/mine"; env'
+    job = site.hand_in(2, "sh", "-c", work, user="games")
+    assert site.until(job, "completed").exit_code == 0
     said = site.log(job)
+    (kept,) = re.findall(r"(?m)^DURE_CHECKPOINT_DIR=(.*)$", said)
+    assert (Path(kept) / "mine").owner() == "games"
     assert said.startswith("games\ngames\n")
     assert "TZ=" not in said
     assert "SLURM_TIME_FORMAT" not in said
