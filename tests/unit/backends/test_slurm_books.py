@@ -224,11 +224,11 @@ def test_an_administrator_of_slurm_is_never_deleted() -> None:
     assert "delete account where name=l-x cluster=lab" in going(people)
 
 
-def slurm(folder: Path, script: str, *, program: str = "sacctmgr") -> Slurm:
+def slurm(folder: Path, script: str, *, program: str = "sacctmgr", timeout_s: float = 60) -> Slurm:
     path = folder / program
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    return Slurm({"PATH": f"{folder}:/usr/bin:/bin"}, timeout_s=0.5)
+    return Slurm({"PATH": f"{folder}:/usr/bin:/bin"}, timeout_s=timeout_s)
 
 
 @pytest.mark.parametrize(
@@ -237,12 +237,16 @@ def slurm(folder: Path, script: str, *, program: str = "sacctmgr") -> Slurm:
         "echo 'slurm_persist_conn_open: failed to open: Connection refused' >&2; exit 1",
         "echo 'Unable to contact slurm controller (connect failure)' >&2; exit 1",
         "echo 'sacctmgr: error: Problem talking to the database: Connection refused' >&2; exit 1",
-        "sleep 5",
     ],
 )
 def test_slurm_away_or_busy_is_worth_another_try(tmp_path: Path, script: str) -> None:
     with pytest.raises(UnableToApplyNow):
         slurm(tmp_path, script).do("sacctmgr", "-i", "add", "qos", "x")
+
+
+def test_slurm_that_does_not_answer_in_time_is_worth_another_try(tmp_path: Path) -> None:
+    with pytest.raises(UnableToApplyNow, match="did not answer within"):
+        slurm(tmp_path, "exec sleep 60", timeout_s=0.5).do("sacctmgr", "-i", "add", "qos", "x")
 
 
 def test_a_command_that_is_missing_says_what_to_do(tmp_path: Path) -> None:
