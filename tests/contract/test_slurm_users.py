@@ -59,7 +59,7 @@ class Said(NamedTuple):
 
 
 class Cluster(NamedTuple):
-    """The lab with Dure's agent on it."""
+    """The lab as Dure's agent has left it."""
 
     lab: Lab
     table: Path
@@ -156,7 +156,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         folder = tmp_path_factory.mktemp("agent")
         with SlurmBackend(folder, site=site, clock=lambda: datetime.now(UTC)) as backend:
             assert backend.apply_together(CHANGES) == (None,) * len(CHANGES)
-            yield Cluster(lab, table)
+        yield Cluster(lab, table)  # an agent that looks on would write the table anew meanwhile
 
 
 @pytest.fixture(autouse=True)
@@ -205,9 +205,8 @@ def test_an_array_of_any_length_runs_at_most_the_allocation_at_once(cluster: Clu
     def running() -> int:
         return len(cluster.lab.run("squeue", "-h", "-j", job, "-t", "running").splitlines())
 
-    eventually(lambda: running() == 2)
-    waits = cluster.lab.run("squeue", "-h", "-j", job, "-t", "pending", "-o", "%r").split()
-    assert waits == ["QOSGrpGRES"]
+    waits = ("squeue", "-h", "-j", job, "-t", "pending", "-o", "%r")
+    eventually(lambda: running() == 2 and cluster.lab.run(*waits).split() == ["QOSGrpGRES"])
 
 
 def test_a_foreign_job_passes_as_it_came(cluster: Cluster) -> None:
@@ -411,7 +410,9 @@ def _replace(script: Path, text: str) -> None:
 
 def test_typed_or_not_a_request_counts_against_the_allocation(cluster: Cluster) -> None:
     jobs = [cluster.job("games", option) for option in ("--gres=gpu:8", "--gpus=8", "--gres=gpu")]
-    waits = ("squeue", "-h", "-t", "pending", "-o", "%i %r")
-    eventually(
-        lambda: cluster.lab.run(*waits).split() == [jobs[2], "QOSGrpGRES", jobs[1], "QOSGrpGRES"]
-    )
+
+    def waiting() -> dict[str, str]:
+        said = cluster.lab.run("squeue", "-h", "-t", "pending", "-o", "%i %r")
+        return dict(line.split() for line in said.splitlines())
+
+    eventually(lambda: waiting() == {jobs[1]: "QOSGrpGRES", jobs[2]: "QOSGrpGRES"})
