@@ -5,6 +5,7 @@ The agent is the real one, on the lab's Slurm; the hub stands in the test's own 
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -41,7 +42,11 @@ from dure.hub.supply.operations import rotate_credential
 from dure.hub.wsgi import application
 from dure.protocol import Credential
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slurm]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.slurm,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root can hand in a member's jobs"),
+]
 
 MEMBER = "games"
 """A Unix user that every Debian has; jobs run as somebody."""
@@ -129,7 +134,7 @@ def site(clean_slurm: Lab, one_connection: None, tmp_path: Path) -> Iterator[Sit
             desk=OrderDesk(
                 queue=engine,
                 path=state.root / "orders.json",
-                place=workplace.of("slurm", state=state.root),
+                place=workplace.of(described, state=state.root),
             ),
         )
         yield Site(world, clean_slurm, agent, engine, metrics)

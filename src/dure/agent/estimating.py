@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final, Protocol, runtime_checkable
 
-import structlog
-
-from dure.backends.contract import Backend, EstimatesStarts, UnableToApplyNow
+from dure.agent.asking import asked
+from dure.backends.contract import Backend, EstimatesStarts
 from dure.protocol import PoolInventory, StartEstimate
 
 EVERY: Final = timedelta(seconds=60)
@@ -21,8 +20,6 @@ EVERY: Final = timedelta(seconds=60)
 
 SIZES: Final = (1, 4, 8, 16, 32, 64, 128)
 """Parts of a node, nodes, and gangs that most clusters see (our choice)."""
-
-_log = structlog.get_logger("dure.agent")
 
 
 @runtime_checkable
@@ -39,27 +36,27 @@ class StartEstimates:
         self._asked_at: datetime | None = None
 
     def added(
-        self, inventory: tuple[PoolInventory, ...], now: datetime
+        self, inventory: tuple[PoolInventory, ...], now: datetime, problems: list[str]
     ) -> tuple[PoolInventory, ...]:
-        """The inventory with what is known. May take a second for each size."""
+        """The inventory with what is known; what went wrong joins the problems.
+
+        May take a second for each size.
+        """
         if self._backend is None:
             return inventory
         if self._asked_at is None or abs(now - self._asked_at) >= EVERY:
             self._asked_at = now
-            self._known = {one.pool: self._ask(one) for one in inventory}
+            self._known = {one.pool: self._ask(one, problems) for one in inventory}
         return tuple(
             one.model_copy(update={"starts": self._known.get(one.pool, ())}) for one in inventory
         )
 
-    def _ask(self, pool: PoolInventory) -> tuple[StartEstimate, ...]:
-        sizes = tuple(_open_sizes(pool))
-        if self._backend is None or not sizes:
+    def _ask(self, pool: PoolInventory, problems: list[str]) -> tuple[StartEstimate, ...]:
+        backend, sizes = self._backend, tuple(_open_sizes(pool))
+        if backend is None or not sizes:
             return ()
-        try:
-            return self._backend.starts(pool.pool, sizes)
-        except UnableToApplyNow as error:
-            _log.info("starts.unknown", pool=pool.pool, why=str(error))
-            return ()
+        about = f"starts on {pool.pool}"
+        return asked(about, lambda: backend.starts(pool.pool, sizes), problems) or ()
 
 
 def _open_sizes(pool: PoolInventory) -> Iterator[int]:

@@ -8,6 +8,7 @@
 - A large batch is spooled in parts, and only the last part moves the cursor.
 - A refusal never loses a report: the queue holds, in order, until the hub takes it.
 - The clock is asked once a step.
+- A question to the engine that fails costs its own answer, and is said as a problem.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Final
 
 import structlog
 
+from dure.agent.asking import asked
 from dure.agent.estimating import StartEstimates
 from dure.agent.order_desk import BookDamaged, News, OrderDesk
 from dure.agent.reconciling import EngineAway, Reconciled, reconcile
@@ -26,9 +28,9 @@ from dure.agent.site import REPORT_EVERY_S
 from dure.agent.spool import Spool, SpoolFull
 from dure.agent.state import Home, StateFolder
 from dure.agent.watching import NodeWatch
-from dure.backends.contract import Backend, UnableToApplyNow
+from dure.backends.contract import Backend
 from dure.client import ClientError, HubAway, Refused, SiteClient
-from dure.protocol import Desired, Drift, Report
+from dure.protocol import Capabilities, Desired, Drift, Report
 
 RECORDS_PER_REPORT: Final = 2_000
 """About 600 kB of JSON: below the usual 1 MB body limit of a reverse proxy."""
@@ -36,6 +38,14 @@ RECORDS_PER_REPORT: Final = 2_000
 ROTATE_BEFORE: Final = timedelta(days=14)
 """Long enough before the credential ends for a hub that is away over holidays; a credential that
 lives shorter is rotated in the last third of its life."""
+
+COUNTED_WITHIN: Final = timedelta(minutes=15)
+"""Engines cut use every 5 minutes, and cannot say it while their own books lag for a moment."""
+
+UNKNOWN: Final = Capabilities(
+    engine="unknown", enforces_limits=False, preempts_lent=False, requeues_lent=False
+)
+"""What an engine can do that never answered."""
 
 _log = structlog.get_logger("dure.agent")
 
@@ -94,6 +104,7 @@ class Agent:
         self._desk = desk
         self._nodes = NodeWatch(backend)
         self._starts = StartEstimates(backend)
+        self._capabilities = UNKNOWN
         self._report_every = timedelta(seconds=report_every_s)
         self._home = state.home()
         self._hub = connect(self._home)
@@ -134,14 +145,14 @@ class Agent:
             away = Drift(subject="engine", expected="answers", found=str(error))
             done = Reconciled(drift=(away,))
         news = self._tend_orders(desired, now)
-        self._nodes.look()
+        unseen = self._nodes.look()
         problems = [f"{drift.subject}: {drift.found}" for drift in done.drift]
-        problems += news.problems
+        problems += [*news.problems, *unseen]
         spooled = 0
         try:
             urgent = news.urgent or self._nodes.has_news
             if urgent or self._due(now, desired, done.drift):
-                spooled = self._report(now, desired, done.drift, news)
+                spooled = self._report(now, desired, done.drift, news, problems)
         except SpoolFull as error:
             problems.append(str(error))
         return SiteStep(reconciled=done, spooled=spooled, problems=tuple(problems))
@@ -152,7 +163,7 @@ class Agent:
         Returns through when all use is spooled. Raises `SpoolFull`.
         """
         now = self._clock().replace(microsecond=0)
-        self._report(now, self._state.desired(), (), News())
+        self._report(now, self._state.desired(), (), News(), [])
         return self._spool.cursor
 
     def send(self) -> Exchange:
@@ -188,8 +199,14 @@ class Agent:
             return News(problems=(f"orders: {type(error).__name__}: {error}",))
 
     def _report(
-        self, now: datetime, desired: Desired | None, drift: tuple[Drift, ...], news: News
+        self,
+        now: datetime,
+        desired: Desired | None,
+        drift: tuple[Drift, ...],
+        news: News,
+        problems: list[str],
     ) -> int:
+        """Spools what there is to say; what could not be asked joins the problems."""
         cursor = self._spool.cursor
         base = Report(
             cluster=self.cluster,
@@ -197,10 +214,10 @@ class Agent:
             said_at=now,
             applied_revision=self._applied(desired),
             complete_through=cursor,
-            capabilities=self._backend.capabilities(),
+            capabilities=self._able(problems),
             drift=drift,
         )
-        parts = list(self._parts(base, cursor, now))
+        parts = list(self._parts(base, cursor, now, problems))
         health, events = self._nodes.news(now)
         seen = {"jobs": news.notes, "health": health, "events": events}
         parts[0] = parts[0].model_copy(update=seen)
@@ -211,13 +228,24 @@ class Agent:
             self._desk.said(news.notes)
         return len(parts)
 
-    def _parts(self, base: Report, cursor: datetime | None, now: datetime) -> Iterator[Report]:
+    def _able(self, problems: list[str]) -> Capabilities:
+        """What the engine can do; as last known where it cannot be asked."""
+        found = asked("capabilities", self._backend.capabilities, problems)
+        self._capabilities = self._capabilities if found is None else found
+        return self._capabilities
+
+    def _parts(
+        self, base: Report, cursor: datetime | None, now: datetime, problems: list[str]
+    ) -> Iterator[Report]:
         """What there is to say, as consecutive reports; only the last moves the cursor."""
-        try:
-            batch = self._backend.usage(cursor, now)
-            inventory = self._starts.added(self._backend.inventory(), now)
-        except UnableToApplyNow:
-            yield base  # the engine is away; what it counted is asked for again next time
+        uncounted: list[str] = []
+        batch = asked("usage", lambda: self._backend.usage(cursor, now), uncounted)
+        if cursor is None or now - cursor >= COUNTED_WITHIN:
+            problems += uncounted
+        stands = asked("inventory", self._backend.inventory, problems) or ()
+        inventory = self._starts.added(stands, now, problems)
+        if batch is None:  # what the engine counted is asked for again next time
+            yield base.model_copy(update={"inventory": inventory})
             return
         starts = range(0, max(1, len(batch.usage)), RECORDS_PER_REPORT)
         for index, start in enumerate(starts):

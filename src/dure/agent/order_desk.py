@@ -10,9 +10,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
@@ -42,6 +43,15 @@ MOST_NOTES: Final = 500
 MOST_LOGS: Final = 40
 """Logs of one report: at most 640 kB."""
 
+LOGS_S: Final = 3.0
+"""Reading logs holds the agent's other work up no longer than handing jobs in, and one log more."""
+
+SLOW_S: Final = 1.0
+"""Reading a log takes milliseconds where its file system answers."""
+
+SLOW_AGAIN: Final = timedelta(minutes=1)
+"""So long a running job is said without its log after reading that was slow."""
+
 _log = structlog.get_logger("dure.agent")
 
 
@@ -66,12 +76,21 @@ class News:
 class OrderDesk:
     """The orders of one agent. Its calls come from one thread."""
 
-    def __init__(self, *, queue: JobQueue, path: Path, place: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        *,
+        queue: JobQueue,
+        path: Path,
+        place: Callable[[str], str],
+        stopwatch: Callable[[], float] = time.monotonic,
+    ) -> None:
         """`path` is the book's file; `place` says where a user's jobs run by default, and raises
         JobRefused for a user whose jobs the hub may not order here."""
         self._queue, self._path, self._place = queue, path, place
+        self._stopwatch = stopwatch
         self._said: dict[str, JobNote] = {}
         self._said_all_at: datetime | None = None
+        self._slow: dict[str, datetime] = {}
 
     def tend(self, wanted: tuple[JobOrder, ...], now: datetime) -> News:
         """Carries out what is due, and finds what there is to say. Raises BookDamaged."""
@@ -156,15 +175,19 @@ class OrderDesk:
         all_notes = orders.notes(wanted, book, jobs, now)
         alive = {_key(note) for note in all_notes}
         self._said = {key: note for key, note in self._said.items() if key in alive}
+        self._slow = {key: tried for key, tried in self._slow.items() if key in alive}
         fresh: list[JobNote] = []
-        urgent, logs = False, 0
+        urgent, logs, spent_s = False, 0, 0.0
         for note in all_notes:
             before = self._said.get(_key(note))
             if note.order in read or (note.order and note.ended and _log_unsaid(before)):
-                if logs == MOST_LOGS:
-                    continue  # its turn comes: a job's end is said with its log
-                note = note.model_copy(update={"log": self._tail(note)})  # noqa: PLW2901
-                logs += 1
+                if logs == MOST_LOGS or spent_s >= LOGS_S:
+                    if note.ended:
+                        continue  # its turn comes: a job's end is said with its log
+                elif note.ended or not self._is_slow(note, now):
+                    log, took_s = self._tail(note, now)
+                    note = note.model_copy(update={"log": log})  # noqa: PLW2901
+                    logs, spent_s = logs + 1, spent_s + took_s
             if _same(note, before):
                 continue
             fresh.append(note)
@@ -174,16 +197,28 @@ class OrderDesk:
                 break
         return News(notes=tuple(fresh), urgent=urgent)
 
-    def _tail(self, note: JobNote) -> str | None:
+    def _is_slow(self, note: JobNote, now: datetime) -> bool:
+        """Whether reading what this job writes took long a moment ago."""
+        tried = self._slow.get(_key(note))
+        return tried is not None and abs(now - tried) < SLOW_AGAIN
+
+    def _tail(self, note: JobNote, now: datetime) -> tuple[str | None, float]:
+        """The end of a job's log, and how many seconds it took to read."""
         if note.job is None or note.started is None:
-            return None
+            return None, 0.0
         if not isinstance(self._queue, QueueWithLogs):
-            return None
+            return None, 0.0
+        began = self._stopwatch()
         try:
-            return readable(self._queue.log_tail(note.job, most=LONGEST_LOG))
+            text = readable(self._queue.log_tail(note.job, most=LONGEST_LOG))
         except Exception as error:  # noqa: BLE001  # costs this log only; the job's state is said
             _log.warning("order.log_unread", job=note.job, why=f"{type(error).__name__}: {error}")
-            return None
+            text = None
+        took_s = self._stopwatch() - began
+        self._slow.pop(_key(note), None)
+        if took_s >= SLOW_S:
+            self._slow[_key(note)] = now
+        return text, took_s
 
     def _read(self) -> Book:
         try:

@@ -16,6 +16,7 @@ from typing import Literal
 import structlog
 
 from dure.agent import changes
+from dure.agent.asking import asked
 from dure.backends.contract import (
     AppliesTogether,
     Backend,
@@ -83,17 +84,19 @@ def _maintained(backend: Backend, desired: Desired) -> tuple[Drift, ...]:
     """Maintenance and drains, where the engine can keep them; what of them does not stand."""
     if not isinstance(backend, Maintains):
         return ()
-    try:
-        return backend.maintain(desired.maintenance, desired.drains)
-    except UnableToApplyNow as error:
-        return (Drift(subject="maintenance and drains", expected="kept", found=str(error)),)
+    about, problems = "maintenance and drains", list[str]()
+    kept = asked(about, lambda: backend.maintain(desired.maintenance, desired.drains), problems)
+    if kept is not None:
+        return kept
+    return (Drift(subject=about, expected="kept", found=problems[0].removeprefix(f"{about}: ")),)
 
 
 def _observe(backend: Backend) -> Observed:
-    try:
-        return backend.observed()
-    except UnableToApplyNow as error:
-        raise EngineAway(str(error)) from error
+    problems: list[str] = []
+    found = asked("engine", backend.observed, problems)
+    if found is None:
+        raise EngineAway(problems[0].removeprefix("engine: "))
+    return found
 
 
 def _apply_all(backend: Backend, planned: tuple[Change, ...], before: Observed) -> list[Failure]:

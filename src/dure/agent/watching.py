@@ -12,15 +12,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-import structlog
-
-from dure.backends.contract import UnableToApplyNow, Watches
+from dure.agent.asking import asked
+from dure.backends.contract import Watches
 from dure.protocol import DeviceEvent, NodeHealth
 
 SAY_AGAIN: Final = timedelta(hours=1)
 """A large cluster's nodes are a few hundred kilobytes of a report (our choice)."""
-
-_log = structlog.get_logger("dure.agent")
 
 
 class NodeWatch:
@@ -34,16 +31,16 @@ class NodeWatch:
         self._said_events: frozenset[DeviceEvent] = frozenset()
         self._said_at: datetime | None = None
 
-    def look(self) -> None:
-        """Asks the engine; where it is away, what was seen before stands."""
-        if self._backend is None:
-            return
-        try:
-            health, events = self._backend.health(), self._backend.events()
-        except UnableToApplyNow as error:
-            _log.warning("nodes.not_seen", why=str(error))
-            return
-        self._health, self._events = health, events
+    def look(self) -> list[str]:
+        """Asks the engine; where it does not answer, what was seen before stands, and why is
+        returned."""
+        problems: list[str] = []
+        if self._backend is not None:
+            health = asked("nodes", self._backend.health, problems)
+            events = asked("accelerators' errors", self._backend.events, problems)
+            self._health = self._health if health is None else health
+            self._events = self._events if events is None else events
+        return problems
 
     @property
     def has_news(self) -> bool:

@@ -129,7 +129,7 @@ def run(
                 desk=OrderDesk(
                     queue=engine,
                     path=state / "orders.json",
-                    place=workplace.of(site.engine, state=state, takes_orders=site.takes_orders),
+                    place=workplace.of(site, state=state, takes_orders=site.takes_orders),
                 ),
             )
             if once:

@@ -297,6 +297,37 @@ def test_an_engine_that_cannot_be_read_is_reported_and_counted_later(site: Site)
     assert len(site.starts()) == 4
 
 
+@pytest.mark.parametrize("question", ["capabilities", "inventory", "observed", "usage"])
+def test_a_question_that_fails_keeps_nothing_else_from_being_said(
+    site: Site, monkeypatch: pytest.MonkeyPatch, question: str
+) -> None:
+    want(site, 1, binding("A"))
+    site.after(1).step()
+
+    def fails(*_: object) -> None:
+        raise ChangeRefused("scontrol: Invalid argument")
+
+    monkeypatch.setattr(site.engine, question, fails)
+    site.after(20).step()
+    step = site.after(1).step()
+    assert "scontrol: Invalid argument" in str(step.site.problems)
+    last = site.hub.reports()[-1]
+    assert last.said_at == site.now
+    assert [drift.subject for drift in last.drift] == ["engine"] * (question == "observed")
+    counted = 1 if question == "usage" else 22
+    assert last.complete_through == START + timedelta(minutes=counted)
+    assert bool(last.inventory) == (question != "inventory")
+
+
+def test_use_that_cannot_be_said_for_a_moment_is_no_problem(site: Site) -> None:
+    site.after(1).step()
+    lag = UnableToApplyNow("slurmctld has 3 messages for slurmdbd that wait")
+    site.engine.usage = lambda *_: (_ for _ in ()).throw(lag)  # type: ignore[method-assign]  # lags
+    assert site.after(14).step().site.problems == ()
+    (said,) = site.after(1).step().site.problems
+    assert said == f"usage: {lag}"
+
+
 def test_a_document_of_another_cluster_is_not_obeyed(site: Site) -> None:
     site.hub.want(Desired(cluster="elsewhere", revision=9, bindings=(binding("A"),)))
     site.agent().step()

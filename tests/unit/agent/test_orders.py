@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pwd
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
@@ -12,10 +13,18 @@ from tests.properties.test_orders import START, MortalQueue, engine, order
 
 from dure.agent import workplace
 from dure.agent.estimating import StartEstimates
-from dure.agent.order_desk import BookDamaged, OrderDesk, readable
+from dure.agent.order_desk import LOGS_S, BookDamaged, OrderDesk, readable
 from dure.agent.orders import LOST_AFTER, SETTLES
-from dure.backends.contract import Backend, JobRequest, JobStatus
+from dure.agent.site import LocalConfig
+from dure.backends.contract import (
+    Backend,
+    JobRefused,
+    JobRequest,
+    JobStatus,
+    UnableToApplyNow,
+)
 from dure.backends.simulated import SimulatedBackend
+from dure.backends.slurm.site import SlurmPool, SlurmSite
 from dure.protocol import JobNote, PoolInventory, StartEstimate
 from dure.protocol.jobs import LONGEST_LOG
 
@@ -196,6 +205,65 @@ def test_the_log_is_said_while_somebody_reads_it_and_when_the_job_has_ended(
     assert desk.tend((order("1"),), START + timedelta(hours=1)).notes == ()
 
 
+class SlowLogs(WithLogs):
+    """Reading what its jobs write takes some seconds of `clock`, and yields nothing."""
+
+    clock = 0.0
+    takes_s = 2.0
+    reads = 0
+    written = b""
+
+    def log_tail(self, job: str, *, most: int) -> bytes:
+        self.clock += self.takes_s
+        self.reads += 1
+        return super().log_tail(job, most=most)
+
+
+def test_logs_that_are_slow_to_read_hold_a_turn_up_for_seconds_and_are_said_once(
+    backend: SimulatedBackend, tmp_path: Path
+) -> None:
+    queue = SlowLogs(backend, iter(()))
+    desk = OrderDesk(
+        queue=queue,
+        path=tmp_path / "orders.json",
+        place=lambda _: "/",
+        stopwatch=lambda: queue.clock,
+    )
+    five = tuple(order(str(n)) for n in range(5))
+    desk.tend(five, START)
+    now = START + timedelta(hours=1)
+    backend.advance(now)
+    told: list[str | None] = []
+    for _ in range(3):
+        queue.clock = 0.0
+        notes = desk.tend(five, now).notes
+        assert queue.clock <= LOGS_S + queue.takes_s
+        told += [note.order for note in notes if note.ended]
+        desk.said(notes)
+    assert sorted(filter(None, told)) == ["0", "1", "2", "3", "4"]
+    assert queue.reads == 5
+    assert desk.tend(five, now).notes == ()
+
+
+def test_a_running_jobs_log_that_is_slow_to_read_is_left_alone_for_a_while(
+    backend: SimulatedBackend, tmp_path: Path
+) -> None:
+    queue = SlowLogs(backend, iter(()))
+    desk = OrderDesk(
+        queue=queue,
+        path=tmp_path / "orders.json",
+        place=lambda _: "/",
+        stopwatch=lambda: queue.clock,
+    )
+    desk.tend((order("1"),), START)
+    now = START + timedelta(seconds=60)
+    backend.advance(now)
+    watched = (order("1", wants_log=True),)
+    for seconds, reads in ((0, 1), (5, 1), (59, 1), (60, 2)):
+        desk.tend(watched, now + timedelta(seconds=seconds))
+        assert queue.reads == reads
+
+
 def test_a_log_of_any_bytes_is_text_within_its_bound() -> None:
     assert readable(b"a\x00b\xff") == "a�b�"
     for byte in (b"\xff", "가".encode(), b"a"):
@@ -226,11 +294,77 @@ def test_an_unclear_try_is_given_time_to_show_its_job(
     assert queue.tries == 2
 
 
-def test_nobody_orders_a_job_as_root_of_a_cluster(tmp_path: Path) -> None:
-    backend = engine()
-    desk = OrderDesk(
-        queue=backend, path=tmp_path / "orders.json", place=workplace.of("slurm", state=tmp_path)
-    )
+LOCAL = LocalConfig(pool="p", model="m", slots=8)
+PEOPLE = """\
+kim|None
+sys|Operator
+adm|Administrator
+"""
+
+
+def cluster(folder: Path, *, user: str = "slurm(64030)", people: str = PEOPLE) -> SlurmSite:
+    """A site with Slurm's commands, as far as they say who may command it."""
+    said = {"scontrol": f"SlurmUser = {user}\n", "sacctmgr": people}
+    for name, text in said.items():
+        (folder / name).write_text(f"#!/bin/sh\ncat <<'E'\n{text}E\n")
+        (folder / name).chmod(0o755)
+    pool = SlurmPool(pool="p", model="m", partition="p", accelerators=8)
+    return SlurmSite(cluster="c", pools=(pool,), commands=f"{folder}:/usr/bin:/bin")
+
+
+@pytest.fixture
+def unix(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unix users: root, a service, and people."""
+    users = {"root": 0, "munge": 120, "slurm": 1500, "kim": 2000, "sys": 2001, "adm": 2002}
+    users["boss"] = users["adm"]  # another name of the same user
+
+    def entry(name: str, uid: int) -> pwd.struct_passwd:
+        return pwd.struct_passwd((name, "x", uid, uid, "", f"/home/{name}", "/bin/sh"))
+
+    by_uid = {uid: entry(name, uid) for name, uid in reversed(users.items())}
+    monkeypatch.setattr(pwd, "getpwnam", lambda name: entry(name, users[name]))
+    monkeypatch.setattr(pwd, "getpwuid", lambda uid: by_uid[uid])
+
+
+@pytest.mark.parametrize(
+    ("username", "why"),
+    [
+        ("root", "this machine's administrator"),
+        ("munge", r"system account .*`lowest_uid`"),
+        ("slurm", "administers Slurm"),
+        ("sys", "administers Slurm"),
+        ("adm", "administers Slurm"),
+        ("boss", "administers Slurm"),
+    ],
+)
+def test_nobody_orders_a_job_as_one_who_commands_the_cluster(
+    unix: None, tmp_path: Path, username: str, why: str
+) -> None:
+    place = workplace.of(cluster(tmp_path), state=tmp_path)
+    with pytest.raises(JobRefused, match=why):
+        place(username)
+
+
+def test_a_members_jobs_run_in_their_home_and_an_unknown_users_are_the_engines_to_refuse(
+    unix: None, tmp_path: Path
+) -> None:
+    place = workplace.of(cluster(tmp_path, user="kim2(99)"), state=tmp_path)
+    assert place("kim") == "/home/kim"
+    assert place("nobody-here") == "/"
+
+
+def test_who_commands_the_cluster_is_asked_again_where_slurm_is_away(
+    unix: None, tmp_path: Path
+) -> None:
+    site = cluster(tmp_path)
+    (tmp_path / "sacctmgr").write_text("#!/bin/sh\nexit 1\n")
+    with pytest.raises(UnableToApplyNow):
+        workplace.of(site, state=tmp_path)("kim")
+
+
+def test_an_order_for_root_of_a_cluster_is_refused(tmp_path: Path) -> None:
+    place = workplace.of(cluster(tmp_path), state=tmp_path)
+    desk = OrderDesk(queue=engine(), path=tmp_path / "orders.json", place=place)
     root = order("1")
     root = root.model_copy(update={"request": root.request.model_copy(update={"username": "root"})})
     (note,) = desk.tend((root,), START).notes
@@ -240,7 +374,7 @@ def test_nobody_orders_a_job_as_root_of_a_cluster(tmp_path: Path) -> None:
 
 def test_a_provider_may_take_no_orders_at_all(tmp_path: Path) -> None:
     backend = engine()
-    place = workplace.of("local", state=tmp_path, takes_orders=False)
+    place = workplace.of(LOCAL, state=tmp_path, takes_orders=False)
     desk = OrderDesk(queue=backend, path=tmp_path / "orders.json", place=place)
     (note,) = desk.tend((order("1"),), START).notes
     assert note.state == "refused"
@@ -251,7 +385,7 @@ def test_a_provider_may_take_no_orders_at_all(tmp_path: Path) -> None:
 def test_under_the_local_engine_every_user_has_a_folder_that_stays_in_its_place(
     tmp_path: Path,
 ) -> None:
-    place = workplace.of("local", state=tmp_path)
+    place = workplace.of(LOCAL, state=tmp_path)
     for username in ("ann", "..", "a/../../b"):
         folder = Path(place(username))
         assert folder.is_dir()
@@ -277,8 +411,8 @@ def test_starts_are_asked_now_and_then_and_only_of_what_is_not_idle() -> None:
         pool="p", model="H200", nodes=2, accelerators=16, owner_accelerators=8, lent_accelerators=4
     )
     for seconds in (0, 30, 60):
-        (said,) = estimates.added((pool,), START + timedelta(seconds=seconds))
+        (said,) = estimates.added((pool,), START + timedelta(seconds=seconds), [])
         assert [one.accelerators for one in said.starts] == [8, 16]
     assert backend.asked == [(8, 16), (8, 16)]
     idle = pool.model_copy(update={"owner_accelerators": 0, "lent_accelerators": 0})
-    assert estimates.added((idle,), START + timedelta(seconds=120))[0].starts == ()
+    assert estimates.added((idle,), START + timedelta(seconds=120), [])[0].starts == ()

@@ -23,9 +23,12 @@ class Site:
     nodes: tuple[NodeHealth, ...] = (UP,)
     reported: tuple[DeviceEvent, ...] = ()
     away: bool = False
+    trouble: Exception | None = None
     kept: list[tuple[tuple[Maintenance, ...], tuple[Drain, ...]]] = field(default_factory=list)
 
     def health(self) -> tuple[NodeHealth, ...]:
+        if self.trouble is not None:
+            raise self.trouble
         if self.away:
             raise UnableToApplyNow("slurmctld does not answer")
         return self.nodes
@@ -99,6 +102,13 @@ def test_an_engine_that_is_away_has_no_news() -> None:
     say(watch)
     site.away, site.nodes = True, (DOWN,)
     assert say(watch) == ((), ())
+
+
+def test_nodes_that_cannot_be_read_are_a_problem_and_events_are_told_all_the_same() -> None:
+    site = Site(reported=(XID,), trouble=ZeroDivisionError("a bug"))
+    watch = NodeWatch(site)
+    assert watch.look() == ["nodes: ZeroDivisionError: a bug"]
+    assert watch.news(NOW) == ((), (XID,))
 
 
 def test_an_engine_without_eyes_says_nothing() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from dure.backends.slurm import nodes
 from dure.backends.slurm.upkeep import (
     Reservation,
@@ -124,6 +126,18 @@ def test_what_somebody_else_took_out_is_left_as_it_is() -> None:
     theirs = shown_node("n1", "MIXED+DRAIN", "bad fan, see dure:12")
     assert drained(theirs, DRAIN) == []
     assert drained(theirs) == []
+
+
+@pytest.mark.parametrize("reason", ["dure: bad fan", "dure:psu", "dure:12 and its fan", "dure:"])
+def test_a_reason_that_a_person_began_as_ours_begin_is_theirs(reason: str) -> None:
+    theirs = shown_node("n1", "IDLE+DRAIN", reason)
+    assert drained(theirs) == []
+    assert drained(theirs, DRAIN) == []
+
+
+def test_a_removed_node_that_returns_is_let_go() -> None:
+    ours = shown_node("n1", "IDLE+DRAIN", "dure:removal-3")
+    assert commands(drained(ours)) == ["scontrol update nodename=n1 state=undrain"]
 
 
 def test_a_drain_for_another_incident_has_its_reason() -> None:

@@ -3,8 +3,8 @@
 - A window is the reservation `dure-m-<id>` (MAINT, IGNORE_JOBS) on its nodes: no job starts that
   would run into it, and what runs when it begins runs on. Slurm drops it when it is over.
 - A reservation is ours by its name and its MAINT flag together; others are not looked at.
-- A drain is ours by its reason, `dure:<id>`. A node that somebody else took out is left as it is:
-  it is out already. Only a node with a reason of ours goes back into service.
+- A drain is ours by its whole reason, `dure:<id>`. A node that somebody else took out is left as
+  it is: it is out already. Only a node with a reason of ours goes back into service.
 - `undrain` is what lets a node go: it leaves a node that is down as it is, `resume` would not.
 - Slurm refuses to create a reservation in the past, and to move the beginning of one that runs: a
   window that has begun is created from now on, and only its end and nodes are kept as told.
@@ -27,6 +27,8 @@ from dure.protocol import Drain, Drift, Maintenance
 SHOW_RESERVATIONS: Final = ("scontrol", "-o", "show", "reservation")
 RESERVATION: Final = "dure-m-"
 REASON: Final = "dure:"
+_OURS: Final = re.compile(r"dure:(removal-)?[0-9]+")
+"""The hub's ids are an incident's number or a removal's. A person may write `dure: bad fan`."""
 
 _NAME: Final = re.compile(r"^ReservationName=(\S+)")
 _START: Final = re.compile(r" StartTime=(\d+)")
@@ -105,13 +107,13 @@ def _out(due: Mapping[str, str], nodes: Mapping[str, Node]) -> Iterator[Step]:
 
 def _back(due: Mapping[str, str], nodes: Mapping[str, Node]) -> Iterator[Step]:
     for name, node in sorted(nodes.items()):
-        if name not in due and "DRAIN" in node.words and node.reason.startswith(REASON):
+        if name not in due and "DRAIN" in node.words and _OURS.fullmatch(node.reason):
             argv = ("scontrol", "update", f"nodename={name}", "state=undrain")
             yield Step(argv, f"node {name}", "in service", _said(node))
 
 
 def _is_ours_and_other(node: Node, reason: str) -> bool:
-    return node.reason.startswith(REASON) and node.reason != reason
+    return _OURS.fullmatch(node.reason) is not None and node.reason != reason
 
 
 def _said(node: Node) -> str:
