@@ -154,12 +154,16 @@ def test_a_gang_of_two_nodes_takes_back_and_the_lent_gang_goes_on_from_where_it_
 
 
 def test_work_that_is_taken_back_again_and_again_is_put_off(site: Site) -> None:
+    site.bind(64)
     site.lend()
     job = site.hand_in(8)
-    for attempt in (1, 2, 3):
+    site.until(job, "running")
+    site.lab.run("scontrol", "requeue", job)  # by a user: that is no take-back
+    for attempt in (2, 3, 4):
         assert site.until(job, "running").attempt == attempt
-        site.lab.run("scontrol", "requeue", job)
-        site.until(job, "pending")
+        owner = site.hand_in(64, owner=True)
+        site.until(owner, "running")
+        site.engine.cancel(owner)
 
     def put_off() -> bool:
         waits = site.status(job).waits
