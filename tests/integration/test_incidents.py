@@ -17,7 +17,7 @@ from dure.hub.allocations import desired
 from dure.hub.allocations.models import Allocation
 from dure.hub.audit.models import Event
 from dure.hub.audit.queries import verify
-from dure.hub.incidents import operations, stewarding
+from dure.hub.incidents import facts, operations, stewarding
 from dure.hub.incidents.models import (
     DeviceFault,
     Incident,
@@ -40,6 +40,7 @@ Queries = Callable[[int], AbstractContextManager[object]]
 
 NOW = STARTED + timedelta(days=40)
 HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 NODES = ("n1", "n2", "n3", "n4", "n5")
 
 
@@ -194,6 +195,69 @@ def test_an_xid_keeps_its_node_out_until_it_was_started_anew(world: World) -> No
     assert desired.document(cluster()).drains == ()
 
 
+def test_a_node_needs_a_new_start_after_each_fault(world: World) -> None:
+    said(at=NOW, events=(DeviceEvent(node="n2", device="3", kind="xid", code="79", at=NOW),))
+    step(world, NOW)
+    one = lasting()
+    assert one.drains_since == NOW
+    second = DeviceEvent(node="n2", device="4", kind="xid", code="79", at=NOW + 2 * HOUR)
+    booted = health("n2", "draining", reason=f"dure:{one.pk}", since=NOW, booted=NOW + HOUR)
+    said(booted, at=NOW + 2 * HOUR, events=(second,))
+    for minute in range(2):
+        step(world, NOW + 2 * HOUR + minute * HOUR / 60)
+    assert lasting().drains_since == NOW + 2 * HOUR
+
+
+def test_what_waited_for_the_hub_counts_from_when_it_was_said(world: World) -> None:
+    """The hub was away: the agent says everything at once, later."""
+    found, late = cluster(), NOW + 5 * HOUR
+
+    def waited(node: NodeHealth, at: datetime, number: int) -> None:
+        report = Report(cluster="centre-a", sequence=number, said_at=at, health=(node,))
+        accept_report(cluster=found, report=report, now=late)
+
+    waited(health("n1", "down", since=NOW), NOW, 2)
+    step(world, late)
+    waited(health("n1"), NOW + HOUR, 3)
+    waited(health("n1", "down", since=NOW), NOW, 2)  # said again: no news
+    step(world, late)
+    one = Incident.objects.get(node="n1")
+    assert (one.starts_at, one.ends_at) == (NOW, NOW + HOUR)
+
+
+def test_of_a_node_that_a_report_names_twice_the_last_word_counts(world: World) -> None:
+    twice = (health("n1"), health("n6"), health("n6", "down", since=NOW), health("n1", "down"))
+    report = Report(cluster="centre-a", sequence=2, said_at=NOW, health=twice)
+    accept_report(cluster=cluster(), report=report, now=NOW)
+    assert dict(NodeStatus.objects.values_list("node", "state")) == {"n1": "down", "n6": "down"}
+
+
+def test_an_outage_longer_than_the_lemon_window_is_charged_beside_what_it_overlapped(
+    world: World,
+) -> None:
+    """While n1 was out for months, n2 took the last spare and came back."""
+    start = NOW - 90 * DAY
+    said(health("n1", "down", since=start), at=NOW)
+    step(world, NOW)
+    lasted = lasting()
+    past = Incident.objects.create(
+        pool=lasted.pool, node="n2", cause="failed", severity="medium", state="ended",
+        starts_at=start, ends_at=start + DAY, decision=lasted.decision,
+        spare_reason=lasted.spare_reason, reason=lasted.reason, end_reason=lasted.reason,
+    )  # fmt: skip
+    window = announce(world)
+    MaintenanceWindow.objects.filter(pk=window.pk).update(
+        starts_at=start, ends_at=start + DAY, state="over"
+    )
+    snapshot = facts.snapshot(world.programme, NOW)
+    assert {i.number for i in snapshot.incidents} == {lasted.pk, past.pk}
+    assert [w.id for w in snapshot.windows] == [window.key]
+    lasted.delete()  # the node is out, and its next incident must not begin before the last ended
+    assert {i.number for i in facts.snapshot(world.programme, NOW).incidents} == {past.pk}
+    NodeStatus.objects.filter(node="n1").update(state="up")
+    assert facts.snapshot(world.programme, NOW).incidents == ()
+
+
 def test_a_provider_says_that_a_node_is_repaired(world: World) -> None:
     event = DeviceEvent(node="n2", device="3", kind="ecc", code="dbe", at=NOW)
     said(at=NOW, events=(event,))
@@ -243,6 +307,7 @@ def test_a_withdrawn_window_is_no_more(world: World) -> None:
     [
         {"ends_at": NOW + 9 * HOUR},
         {"starts_at": NOW - 2 * HOUR, "ends_at": NOW - HOUR},
+        {"starts_at": NOW - HOUR / 10, "ends_at": NOW + HOUR},
         {"ends_at": NOW + timedelta(days=90)},
         {"nodes": ["n1", "n99"]},
     ],

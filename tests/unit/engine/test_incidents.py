@@ -148,6 +148,68 @@ def test_an_xid_that_asks_for_a_reset_keeps_the_node_out_until_it_was_started_an
     assert planned(snapshot(restarted)).intents == ()
 
 
+def test_a_node_started_anew_is_out_as_long_as_its_provider_or_maintenance_keeps_it_out() -> None:
+    known = running(cause="device", drains=True)
+    kept = {"booted": NOW - 20 * MINUTE, "since": NOW - 50 * MINUTE}
+    theirs = node("n1", "draining", reason="fan tray", **kept)
+    assert planned(snapshot(theirs, incidents=(known,))).intents == ()
+    window = Window(
+        id="m1", pool="p", nodes=("n1",), starts=NOW - HOUR, ends=NOW + HOUR, announced=NOW - DAY
+    )
+    ours = node("n1", "draining", reason="dure:1", **kept)
+    assert planned(snapshot(ours, incidents=(known,), windows=(window,))).intents == ()
+    back = node("n1", booted=NOW - 20 * MINUTE, since=NOW - 5 * MINUTE)
+    (ended,) = planned(snapshot(back, incidents=(known,))).intents
+    assert isinstance(ended, Close)
+    assert ended.ends == NOW - 5 * MINUTE
+
+
+def test_the_next_incident_of_a_node_begins_when_the_last_one_ended() -> None:
+    """The site gave the node a reason of its own after it had let our drain stand for long."""
+    past = running(ends=NOW - 20 * MINUTE, cause="device", drains=True)
+    theirs = node("n1", "draining", reason="fan tray", since=NOW - 50 * MINUTE)
+    (opened,) = planned(snapshot(theirs, incidents=(past,))).intents
+    assert isinstance(opened, Open)
+    assert opened.starts == NOW - 20 * MINUTE
+    early = IncidentPlan(
+        header=HEADER,
+        intents=(opened.model_copy(update={"starts": NOW - 30 * MINUTE}),),
+    )
+    found = violations(snapshot(theirs, incidents=(past,)), RULES, early)
+    assert [v.rule for v in found] == ["incidents.overlaps"]
+
+
+def test_a_new_start_before_the_last_fault_mends_nothing() -> None:
+    fault = Fault(id=5, pool="p", node="n1", device="3", kind="xid", code="79", at=NOW - 9 * MINUTE)
+    drained = node("n1", "draining", reason="dure:1", booted=NOW - 30 * MINUTE)
+    known = running(cause="device", drains=True, drains_since=NOW - HOUR)
+    (joined,) = planned(snapshot(drained, incidents=(known,), faults=(fault,))).intents
+    assert isinstance(joined, Join)
+    again = known.model_copy(update={"drains_since": joined.drains_since})
+    assert planned(snapshot(drained, incidents=(again,))).intents == ()
+    restarted = drained.model_copy(update={"booted": NOW - 8 * MINUTE})
+    assert codes(planned(snapshot(restarted, incidents=(again,)))) == ["incidents.restarted"]
+
+
+def test_a_fault_of_a_node_that_was_out_before_needs_a_new_start_after_the_fault() -> None:
+    """It went down, came up by itself, and then reported the fault that asks for another start."""
+    fault = Fault(id=5, pool="p", node="n1", device="3", kind="xid", code="79", at=NOW - 9 * MINUTE)
+    up = node("n1", "down", booted=NOW - 30 * MINUTE)
+    (opened,) = planned(snapshot(up, faults=(fault,))).intents
+    assert isinstance(opened, Open)
+    assert (opened.starts, opened.drains_since) == (NOW - HOUR, NOW - 9 * MINUTE)
+
+
+def test_a_window_that_was_announced_afterwards_takes_nothing_out_before() -> None:
+    window = Window(
+        id="m1", pool="p", nodes=("n1",), starts=NOW - HOUR, ends=NOW + HOUR,
+        announced=NOW - 4 * MINUTE,
+    )  # fmt: skip
+    (opened,) = planned(snapshot(windows=(window,))).intents
+    assert isinstance(opened, Open)
+    assert opened.starts == NOW - 4 * MINUTE
+
+
 @pytest.mark.parametrize(("kind", "code"), [("xid", "31"), ("xid", "94"), ("link", "replay")])
 def test_the_works_own_fault_and_what_the_device_mended_stop_nothing(kind: str, code: str) -> None:
     fault = Fault.model_validate(
@@ -273,6 +335,15 @@ def test_a_node_that_fails_far_more_often_than_the_others_is_proposed_for_remova
     assert isinstance(proposed, Propose)
     assert (proposed.node, proposed.failures) == ("n1", 3)
     assert planned(snapshot(incidents=past, standing=(("p", "n1"),))).intents == ()
+    # Said afterwards, maintenance excuses no failure; said before, it does.
+    later = Window(id="m1", pool="p", starts=NOW - 4 * DAY, ends=NOW, announced=NOW - HOUR)
+    before = later.model_copy(update={"announced": NOW - 5 * DAY})
+    found = {
+        one: [type(i) for i in planned(snapshot(incidents=past, windows=(one,))).intents]
+        for one in (later, before)
+    }
+    assert Propose in found[later]
+    assert Propose not in found[before]
     # The others are no better: it is the pool, not the node.
     bad_week = (*past, *(running(n + 3, f"n{n}", starts=NOW - DAY, ends=NOW) for n in (2, 3, 4)))
     strict = IncidentRules(lemons=RULES.lemons.model_copy(update={"times_pool": Fraction(4)}))

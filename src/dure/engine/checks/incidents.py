@@ -1,6 +1,7 @@
 """What must be true of every incident plan, checked from the snapshot and the rules alone.
 
-- No node has two incidents at once, and none opens for a node that is up and reported nothing.
+- No node has two incidents at once, none begins before the node's last one ended, and none opens
+  for a node that is up and reported nothing.
 - Only an open incident joins, ends or is credited, and none ends before it began or after now.
 - Nothing is given back twice, nor more than was lost: for a job, the time it ran; for capacity, the
   node's accelerators over the outage, less the seconds of maintenance announced in time.
@@ -57,6 +58,7 @@ def _opened(
 ) -> Iterator[Violation]:
     busy = {(i.pool, i.node) for i in snapshot.incidents if i.ends is None}
     states = {(n.pool, n.node): n.state for n in snapshot.nodes}
+    past = [(i.pool, i.node, i.ends) for i in snapshot.incidents if i.ends is not None]
     reported = {f.id: (f.pool, f.node) for f in snapshot.faults}
     times = Counter((o.pool, o.node) for o in opened)
     for one in opened:
@@ -64,6 +66,8 @@ def _opened(
         where = f"{one.node} of {one.pool}"
         if place in busy or times[place] > 1:
             yield _found("twice", where)
+        if any(one.starts < ends for pool, name, ends in past if (pool, name) == place):
+            yield _found("overlaps", f"{where} starts {one.starts.isoformat()}")
         if one.starts > plan.header.now:
             yield _found("period", f"{where} starts {one.starts.isoformat()}")
         maintained = any(

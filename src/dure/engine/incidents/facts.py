@@ -74,7 +74,8 @@ class Fault(Frozen):
 class Incident(Frozen):
     """An incident so far. `ends` is None while it is open; `credited` are the keys of its credits.
 
-    `drains`: the node is kept out of service by us until it was started anew.
+    `drains`: the node is kept out of service by us until it was started anew after `drains_since`,
+    when the last fault that asks for it was seen.
     """
 
     number: int
@@ -84,6 +85,7 @@ class Incident(Frozen):
     starts: AwareDatetime
     ends: AwareDatetime | None = None
     drains: bool = False
+    drains_since: AwareDatetime | None = None
     spare: str = ""
     lost: tuple[Lost, ...] = ()
     credited: tuple[str, ...] = ()
@@ -125,9 +127,10 @@ class Window(Frozen):
 class IncidentSnapshot(Frozen):
     """All that incidents are decided from.
 
-    `incidents`: the open ones, and the ended ones that overlap one of them or lie in the window of
-    the lemon rule. `standing`: (pool, node) whose removal was proposed, decided or refused within
-    that window. Of a cluster whose agent is silent, nothing is known and nothing is here.
+    `incidents`: the open ones, and the ended ones that overlap one of them or the outage of a node,
+    or lie in the window of the lemon rule; `windows` likewise. `standing`: (pool, node) whose
+    removal was proposed, decided or refused within that window. Of a cluster whose agent is silent,
+    nothing is known and nothing is here.
     """
 
     pools: tuple[PoolFacts, ...] = ()
@@ -149,6 +152,7 @@ class Open(Intent):
     severity: Severity
     starts: AwareDatetime
     drains: bool = False
+    drains_since: AwareDatetime | None = None
     window: str = ""
     spare: str = ""
     spare_reason: Reason
@@ -157,11 +161,12 @@ class Open(Intent):
 
 
 class Join(Intent):
-    """More of the same outage. `drains` and `lost` as they are from now on."""
+    """More of the same outage. `drains`, `drains_since` and `lost` as they are from now on."""
 
     intent: Literal["join"] = "join"
     incident: int
     drains: bool = False
+    drains_since: AwareDatetime | None = None
     lost: tuple[Lost, ...] = ()
     faults: tuple[int, ...] = ()
 

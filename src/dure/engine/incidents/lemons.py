@@ -74,7 +74,9 @@ def _failures(
 
 
 def _announced(pool: str, node: str, at: datetime, snapshot: IncidentSnapshot) -> bool:
-    return any(w.covers(pool, node) and w.starts <= at < w.ends for w in snapshot.windows)
+    return any(
+        w.covers(pool, node) and max(w.starts, w.announced) <= at < w.ends for w in snapshot.windows
+    )
 
 
 def _exposure(node: NodeFacts, since: datetime, now: datetime) -> int:

@@ -4,8 +4,11 @@
 - A node that is out, whoever took it out, opens one; so does a device that must be started anew,
   and maintenance while it runs, whatever the node shows.
   A node of which nothing is known (`unknown`) neither opens nor ends one.
-- An incident that keeps its node out (`drains`) ends when the node was started anew; any other when
-  the node is back; every one when the node is no more.
+- An incident ends when the node is back and no maintenance of it runs. One that keeps its node out
+  (`drains`) needs beside that a new start after its last fault; that the node is still kept out by
+  us is then no outage. Every one ends when the node is no more.
+- The next incident of a node begins when the last one ended at the earliest: no second of a node
+  is in two.
 - Work that ended with the node is given back as soon as it is known; missing capacity at the end.
 - Nodes are looked at in the order of their names: the first to fail has the first spare.
 """
@@ -77,7 +80,8 @@ def plan(snapshot: IncidentSnapshot, rules: IncidentRules, header: Header) -> In
 class _Seen:
     """The snapshot by node. `spares_taken` grows while incidents open.
 
-    `lost_known`: work of a pool that was laid to some incident; a gang is lost with one node.
+    `ended`: when a node's last incident did. `lost_known`: work of a pool that was laid to some
+    incident; a gang is lost with one node.
     """
 
     now: datetime
@@ -86,6 +90,7 @@ class _Seen:
     faults: dict[Place, list[Fault]]
     windows: tuple[Window, ...]
     room: dict[str, int]
+    ended: dict[Place, datetime] = field(default_factory=dict)
     spares_taken: set[Place] = field(default_factory=set)
     lost_known: set[Place] = field(default_factory=set)
 
@@ -104,6 +109,7 @@ class _Seen:
             faults=faults,
             windows=tuple(sorted(snapshot.windows, key=lambda w: (w.starts, w.id))),
             room=_room(snapshot.pools, snapshot.promises, still.values(), now),
+            ended=_ended_last(snapshot.incidents),
             spares_taken={(i.pool, i.spare) for i in still.values() if i.spare},
             lost_known={(i.pool, one.key) for i in snapshot.incidents for one in i.lost},
         )
@@ -132,6 +138,15 @@ class _Seen:
             for w in self.windows
             if w.covers(node.pool, node.node) and incident.starts < w.ends <= self.now
         ]
+
+
+def _ended_last(incidents: Iterable[Incident]) -> dict[Place, datetime]:
+    last: dict[Place, datetime] = {}
+    for one in incidents:
+        if one.ends is not None:
+            place = (one.pool, one.node)
+            last[place] = max(last.get(place, one.ends), one.ends)
+    return last
 
 
 def _room(
@@ -181,7 +196,8 @@ def _opened(node: NodeFacts, faults: list[Fault], seen: _Seen) -> Open | None:
         return None
     cause = _cause(node, window) if out else "device"
     spare, says = _spare(node, seen)
-    starts = node.since if down else window.starts if window else min(f.at for f in faults)
+    began = node.since if down else _begins(window) if window else min(f.at for f in faults)
+    starts = max(began, seen.ended.get((node.pool, node.node), began))
     severity: Severity = "high" if seen.room.get(node.pool, 0) < 0 else "medium"
     if window is not None or cause in {"drained", "removed"}:
         severity = "low" if severity == "medium" or window is not None else severity
@@ -192,6 +208,7 @@ def _opened(node: NodeFacts, faults: list[Fault], seen: _Seen) -> Open | None:
         severity=severity,
         starts=min(starts, seen.now),
         drains=bool(faults),
+        drains_since=_last_seen(faults, seen.now),
         window=window.id if window else "",
         spare=spare,
         spare_reason=says,
@@ -199,6 +216,19 @@ def _opened(node: NodeFacts, faults: list[Fault], seen: _Seen) -> Open | None:
         faults=tuple(fault.id for fault in faults),
         reason=_why(node, cause, faults, window),
     )
+
+
+def _begins(window: Window) -> datetime:
+    """What is said afterwards takes nothing out of the time before."""
+    return max(window.starts, window.announced)
+
+
+def _last_seen(
+    faults: Iterable[Fault], now: datetime, before: datetime | None = None
+) -> datetime | None:
+    """The node has to be started anew after this; a device's clock may be ahead."""
+    at = [min(fault.at, now) for fault in faults]
+    return max(at if before is None else [*at, before], default=None)
 
 
 def _still_ours(node: NodeFacts) -> bool:
@@ -267,6 +297,7 @@ def _joined(incident: Incident, node: NodeFacts, faults: list[Fault], seen: _See
     return Join(
         incident=incident.number,
         drains=incident.drains or bool(faults),
+        drains_since=_last_seen(faults, seen.now, incident.drains_since),
         lost=_by_key((*incident.lost, *fresh)),
         faults=tuple(fault.id for fault in faults),
         reason=reason,
@@ -274,17 +305,19 @@ def _joined(incident: Incident, node: NodeFacts, faults: list[Fault], seen: _See
 
 
 def _ended(incident: Incident, node: NodeFacts, seen: _Seen) -> Close | None:
-    now = seen.now
-    if incident.drains:
-        started_anew = node.booted is not None and node.booted > incident.starts
-        if not started_anew or node.state in {"down", "unknown"}:
-            return None
-        ends = node.booted or now
-        code = "incidents.restarted"
-    elif node.state == "up" and seen.window((node.pool, node.node)) is None:
-        ends, code = max([node.since, *seen.windows_over(node, incident)]), "incidents.returned"
-    else:
+    now, up, code = seen.now, node.state == "up", "incidents.returned"
+    if seen.window((node.pool, node.node)) is not None:
         return None
+    back = [*([node.since] if up else []), *seen.windows_over(node, incident)]
+    if incident.drains:
+        if node.booted is None or node.booted <= (incident.drains_since or incident.starts):
+            return None
+        back.append(node.booted)
+        code = "incidents.restarted"
+        up = up or _still_ours(node)
+    if not up:
+        return None
+    ends = max(back)
     within = min(max(ends, incident.starts), now)
     return Close(incident=incident.number, ends=within, reason=_reason(code, node=incident.node))
 

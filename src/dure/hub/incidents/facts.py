@@ -2,6 +2,8 @@
 
 - Only pools whose agent was heard of late and has said how its nodes are: where nothing is known,
   nothing is decided.
+- What is over reaches back as far as what lasts: an outage longer than the window of the lemon rule
+  is still credited beside the outages and the maintenance that it overlapped.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Min, Prefetch, Q, QuerySet
 
 from dure.engine import incidents as engine
 from dure.hub.allocations.models import Stretch
@@ -25,18 +27,21 @@ from dure.hub.incidents.models import (
 from dure.hub.supply.models import Pool, Programme
 from dure.hub.supply.queries import LATE_AFTER, rules
 
+_OUT: Final = frozenset({NodeStatus.State.DOWN.value, NodeStatus.State.DRAINING.value})
+
 FAULTS_AT_ONCE: Final = 1000
 """A storm of them is judged over several steps."""
 
 
 def snapshot(programme: Programme, now: datetime) -> engine.IncidentSnapshot:
-    """All that is known now. Eight queries."""
+    """All that is known now. Nine queries."""
     lemons = rules(programme).incidents.lemons
     since = now - timedelta(days=lemons.window_days)
     pools = _pools(programme, now)
     keys = {pool.pk: pool.key for pool in pools}
-    incidents = list(_incidents(keys, since))
-    earliest = min([i.starts_at for i in incidents if i.ends_at is None], default=now)
+    nodes = [_node(row, keys) for row in _statuses(keys)]
+    earliest = _earliest(keys, now)
+    horizon = min([since, earliest, *(n.since for n in nodes if n.state in _OUT)])
     return engine.IncidentSnapshot(
         pools=tuple(
             engine.PoolFacts(
@@ -46,11 +51,11 @@ def snapshot(programme: Programme, now: datetime) -> engine.IncidentSnapshot:
             )
             for pool in pools
         ),
-        nodes=tuple(_node(row, keys) for row in _statuses(keys)),
+        nodes=tuple(nodes),
         faults=tuple(_fault(row, keys) for row in _faults(keys)),
-        incidents=tuple(_incident(row, keys) for row in incidents),
+        incidents=tuple(_incident(row, keys) for row in _incidents(keys, horizon)),
         promises=tuple(_promises(keys, earliest, now)),
-        windows=tuple(_window(row, keys) for row in _windows(keys, since)),
+        windows=tuple(_window(row, keys) for row in _windows(keys, horizon)),
         standing=tuple(sorted(_standing(keys, since))),
     )
 
@@ -62,6 +67,13 @@ def _pools(programme: Programme, now: datetime) -> list[Pool]:
         node_statuses__isnull=False,
     )
     return list(heard.distinct().order_by("key"))
+
+
+def _earliest(keys: dict[int, str], now: datetime) -> datetime:
+    """When the longest of the outages began that last."""
+    lasting = Incident.objects.filter(pool__in=keys, ends_at__isnull=True)
+    began: datetime | None = lasting.aggregate(began=Min("starts_at"))["began"]
+    return began or now
 
 
 def _statuses(keys: dict[int, str]) -> QuerySet[NodeStatus]:
@@ -120,6 +132,7 @@ def _incident(row: Incident, keys: dict[int, str]) -> engine.Incident:
             "starts": row.starts_at,
             "ends": row.ends_at,
             "drains": row.drains,
+            "drains_since": row.drains_since,
             "spare": row.spare,
             "lost": row.lost,
             "credited": [credit.key for credit in row.credits.all()],

@@ -1,6 +1,9 @@
 """Taking what agents say of their nodes: the last word stands, events come once.
 
-- Health is all nodes of the cluster or nothing new. A node that is missing among them is no more.
+- Health is all nodes of the cluster or nothing new. A node that is missing among them is no more;
+  of one that is named twice, the last word counts.
+- Health counts from when it was said, not from when it arrived: a site's words may wait for the
+  hub. An older word changes nothing.
 - A node of a pool that this hub does not know is said to differ, and not taken: the rest is.
 """
 
@@ -17,13 +20,22 @@ _CHANGING = ("state", "reason", "since", "block", "accelerators", "booted_at", "
 
 
 def note(*, cluster: Cluster, report: Report, pools: dict[str, Pool], now: datetime) -> list[Drift]:
-    """Stores health and events; what could not be placed comes back as drift."""
+    """Stores health and events; what could not be placed comes back as drift.
+
+    Of the cluster, it sets `health_said_at`; the caller saves.
+    """
     differing = _unknown(report, pools)
-    if report.health:
-        _note_health(cluster, [n for n in report.health if n.pool in pools], pools, now)
+    if report.health and _is_news(cluster, report):
+        said = {(node.pool, node.node): node for node in report.health if node.pool in pools}
+        _note_health(cluster, list(said.values()), pools, min(report.said_at, now))
+        cluster.health_said_at = min(report.said_at, now)
     if report.events:
         differing += _note_events(cluster, report)
     return differing
+
+
+def _is_news(cluster: Cluster, report: Report) -> bool:
+    return cluster.health_said_at is None or report.said_at >= cluster.health_said_at
 
 
 def _unknown(report: Report, pools: dict[str, Pool]) -> list[Drift]:
@@ -35,7 +47,7 @@ def _unknown(report: Report, pools: dict[str, Pool]) -> list[Drift]:
 
 
 def _note_health(
-    cluster: Cluster, said: list[NodeHealth], pools: dict[str, Pool], now: datetime
+    cluster: Cluster, said: list[NodeHealth], pools: dict[str, Pool], at: datetime
 ) -> None:
     ours = _allocations(cluster, said)
     known = {
@@ -45,10 +57,10 @@ def _note_health(
     for node in said:
         row = known.pop((pools[node.pool].pk, node.node), None)
         if row is None:
-            row = NodeStatus(pool=pools[node.pool], node=node.node, first_seen_at=now)
+            row = NodeStatus(pool=pools[node.pool], node=node.node, first_seen_at=at)
             fresh.append(row)
-            _take(row, node, ours, now)
-        elif _take(row, node, ours, now):
+            _take(row, node, ours, at)
+        elif _take(row, node, ours, at):
             changed.append(row)
     NodeStatus.objects.filter(pk__in=[row.pk for row in known.values()]).delete()
     NodeStatus.objects.bulk_create(fresh, batch_size=500)
@@ -64,12 +76,12 @@ def _allocations(cluster: Cluster, said: list[NodeHealth]) -> set[str]:
     return set(found.values_list("key", flat=True))
 
 
-def _take(row: NodeStatus, node: NodeHealth, ours: set[str], now: datetime) -> bool:
+def _take(row: NodeStatus, node: NodeHealth, ours: set[str], at: datetime) -> bool:
     """Whether anything of the row is other than before. Work of nobody we know is left out."""
     before = tuple(getattr(row, name) for name in _CHANGING)
     stays = row.state == node.state and row.since is not None
     row.state, row.reason = node.state, node.reason[:200]
-    row.since = min(node.since, now) if node.since else (row.since if stays else now)
+    row.since = min(node.since, at) if node.since else (row.since if stays else at)
     row.block, row.accelerators, row.booted_at = node.block, node.accelerators, node.booted
     row.lost = [one.model_dump(mode="json") for one in node.lost if one.allocation in ours]
     return before != tuple(getattr(row, name) for name in _CHANGING)

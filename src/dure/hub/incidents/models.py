@@ -83,7 +83,8 @@ class MaintenanceWindow(models.Model):
 
 
 class Incident(models.Model):
-    """One outage of one node. `drains`: we keep the node out until it was started anew.
+    """One outage of one node. `drains`: we keep the node out until it was started anew
+    after `drains_since`, when the last fault that asks for it was seen.
 
     `lost` is the owners' work that ended with it, as it is known so far.
     """
@@ -111,6 +112,7 @@ class Incident(models.Model):
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True)
     drains = models.BooleanField(default=False)
+    drains_since = models.DateTimeField(null=True)
     window = models.ForeignKey(
         MaintenanceWindow, null=True, on_delete=models.PROTECT, related_name="incidents"
     )

@@ -24,6 +24,10 @@ LONGEST: Final = timedelta(days=60)
 """A window beyond this is a pool that is not there (our choice)."""
 
 
+TYPING: Final = timedelta(minutes=5)
+"""A window may begin this long ago: the time between choosing "now" and sending it."""
+
+
 class UnableToAnnounce(Exception):
     """The window cannot be; `words` say why in the reader's language."""
 
@@ -55,6 +59,8 @@ def announce_maintenance(
     require(by, Action.ANNOUNCE_MAINTENANCE, cluster)
     if ends_at <= starts_at or ends_at <= now:
         raise UnableToAnnounce(gettext("The window ends before it begins, or is over."))
+    if starts_at < now - TYPING:
+        raise UnableToAnnounce(gettext("Maintenance is announced ahead: it cannot begin earlier."))
     if ends_at - starts_at > LONGEST:
         words = gettext("A window is at most %(days)s days long.") % {"days": LONGEST.days}
         raise UnableToAnnounce(words)

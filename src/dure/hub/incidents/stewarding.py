@@ -110,6 +110,7 @@ class _Applying:
             severity=intent.severity,
             starts_at=intent.starts,
             drains=intent.drains,
+            drains_since=intent.drains_since,
             window_id=int(intent.window[1:]) if intent.window else None,
             spare=intent.spare,
             spare_reason=intent.spare_reason.model_dump(mode="json"),
@@ -135,10 +136,10 @@ class _Applying:
         known = {one["allocation"] for one in incident.lost}
         if intent.drains and not incident.drains:
             self._touched.add(self._cluster(incident))
-        incident.drains = intent.drains
+        incident.drains, incident.drains_since = intent.drains, intent.drains_since
         if intent.lost:
             incident.lost = [one.model_dump(mode="json") for one in intent.lost]
-        incident.save(update_fields=["drains", "lost"])
+        incident.save(update_fields=["drains", "drains_since", "lost"])
         self._judged(incident, intent.faults)
         self._note("incident.joined", incident, intent.reason)
         hit = {one.allocation for one in intent.lost} - known

@@ -61,6 +61,7 @@ class Cluster(models.Model):
     applied_revision = models.PositiveBigIntegerField(null=True)
     in_service_since = models.DateTimeField(null=True)
     last_seen_at = models.DateTimeField(null=True)
+    health_said_at = models.DateTimeField(null=True)
     complete_through = models.DateTimeField(null=True)
     capabilities = models.JSONField(null=True)
     inventory = models.JSONField(default=list)

@@ -44,6 +44,7 @@ class Migration(migrations.Migration):
                 ('starts_at', models.DateTimeField()),
                 ('ends_at', models.DateTimeField(null=True)),
                 ('drains', models.BooleanField(default=False)),
+                ('drains_since', models.DateTimeField(null=True)),
                 ('spare', models.CharField(blank=True, max_length=100)),
                 ('spare_reason', models.JSONField()),
                 ('reason', models.JSONField()),
