@@ -73,6 +73,10 @@ def test_a_job_given_up_is_taken_up_again_when_it_is_heard_of(world: World) -> N
     say(plain, at=gone + timedelta(minutes=3))
     heard.refresh_from_db()
     assert (heard.state, heard.ended_at, heard.exit_code) == ("completed", gone, 0)
+    again = plain.model_copy(update={"attempt": 2})  # `scontrol requeue`
+    say(again, at=gone + timedelta(minutes=4))
+    heard.refresh_from_db()
+    assert (heard.state, heard.ended_at) == ("running", None)
 
 
 def test_reports_of_hours_that_come_at_once_lose_no_job(world: World) -> None:
@@ -85,6 +89,8 @@ def test_reports_of_hours_that_come_at_once_lose_no_job(world: World) -> None:
     Cluster.objects.update(last_seen_at=late)
     operations.tidy(by=world.operator, now=late)
     assert Job.objects.get(engine_job="4711").state == "running"
+    say(at=late)
+    assert Job.objects.get(engine_job="4711").state == "failed"
 
 
 def test_of_a_job_that_is_over_no_variables_are_kept(world: World) -> None:

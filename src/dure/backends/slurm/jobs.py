@@ -2,8 +2,9 @@
 
 - A job is admitted by what the site was told, before Slurm is asked: what could never start is
   refused with words, and Slurm's own limits stand behind it for those who use sbatch.
-- Listed are the unfinished jobs under our names, whoever handed them in, and of the others those
-  that came through Dure, until `REMEMBERED` after their end. Then their record goes.
+- Listed are the jobs under our names, whoever handed them in, while slurmctld knows them, so that
+  their end is seen too; of the others those that came through Dure, until `REMEMBERED` after their
+  end. Then their record goes.
 - An end is asked of slurmdbd (`past`) once slurmctld has forgotten the job. While slurmdbd is away
   such a job is shown as it was last seen: it is not lost.
 - Only what a submission needs too is done under its lock.
@@ -34,7 +35,7 @@ from dure.backends.slurm import endings, queue, settings, submission, submitter,
 from dure.backends.slurm.handed import Handed, HandedIn
 from dure.backends.slurm.held import Record
 from dure.backends.slurm.past import Past
-from dure.backends.slurm.queue import Row
+from dure.backends.slurm.queue import Row, Whose
 from dure.backends.slurm.site import SlurmPool, SlurmSite
 from dure.backends.slurm.stewardship import FREE_TAKE_BACKS, Standing
 from dure.backends.slurm.submission import Place
@@ -183,10 +184,12 @@ class Jobs:
         return queue.of_ours(row.account, row.qos, self._record.current) is not None
 
     def _listed(self, found: tuple[Row, ...], handed: Mapping[str, Handed]) -> list[JobStatus]:
-        """What the queue shows of ours; a finished one only where it came through Dure."""
-        all_ours = queue.standing(found, self._record.current, self._site)
+        """What the queue shows of ours, also what has just ended."""
+        held = self._record.current
+        all_ours = queue.standing(found, held, self._site)
         standing = {one.job: one for one in all_ours}
-        ours = [row for row in found if row.job in handed or row.handle in standing]
+        of = {row.handle: it for row in found if (it := queue.whose(row, held, self._site))}
+        ours = [row for row in found if row.job in handed or row.handle in of]
         starts = self._past.last_starts(
             row for row in ours if row.phase == "pending" and row.restarts
         )
@@ -195,7 +198,9 @@ class Jobs:
         listed = []
         for row in ours:
             known, now = handed.get(row.job), standing.get(row.handle)
-            request = known.request if known else _plain(row, now, called().get(row.job, ""))
+            request = (
+                known.request if known else _plain(row, of[row.handle], called().get(row.job, ""))
+            )
             waiting = None if now is None else self._waits(now, others, idle)
             listed.append(_status(row, request, known, starts.get(row.job, 0), waiting))
         return listed
@@ -336,14 +341,13 @@ def _status(
     )
 
 
-def _plain(row: Row, now: Standing | None, name: str) -> JobRequest:
+def _plain(row: Row, of: Whose, name: str) -> JobRequest:
     """What is known of a job that somebody handed in with sbatch."""
-    assert now is not None  # noqa: S101  # only standing jobs are listed without a record
     return JobRequest(
-        project=now.project,
-        allocation=now.allocation,
-        pool=now.pool,
-        accelerators=max(1, now.accelerators),
+        project=of.project,
+        allocation=of.allocation,
+        pool=of.pool,
+        accelerators=max(1, of.accelerators),
         command=(name or "sbatch",),
         username=row.username,
         working_directory="",

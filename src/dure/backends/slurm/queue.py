@@ -87,6 +87,16 @@ class Row:
         return phase(self.state)
 
 
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """Under whose right a job of ours runs, waits, or ran; allocation None: on lent capacity."""
+
+    project: str
+    allocation: str | None
+    pool: str
+    accelerators: int
+
+
 def phase(state: str) -> Phase:
     """Slurm's word for a job's state as the contract's; `CANCELLED by 0` is cancelled."""
     word = state.partition(" ")[0]
@@ -126,23 +136,31 @@ def standing(found: tuple[Row, ...], held: Held, site: SlurmSite) -> tuple[Stand
 
 def _standings(found: tuple[Row, ...], held: Held, site: SlurmSite) -> Iterator[Standing]:
     for row in found:
-        place, state = of_ours(row.account, row.qos, held), _UNFINISHED.get(row.phase)
-        described = None if place is None else site.pool(place[2])
-        if place is None or described is None or state is None:
+        of, state = whose(row, held, site), _UNFINISHED.get(row.phase)
+        if of is None or state is None:
             continue
         yield Standing(
             job=row.handle,
             username=row.username,
-            project=place[0],
-            allocation=place[1],
-            pool=place[2],
-            accelerators=row.tres.get(described.tres, 0),
+            project=of.project,
+            allocation=of.allocation,
+            pool=of.pool,
+            accelerators=of.accelerators,
             state=state,
             since_s=row.started_s if state == "running" else row.submitted_s,
             begins_s=row.eligible_s,
             restarts=row.restarts,
             waits_for=row.reason,
         )
+
+
+def whose(row: Row, held: Held, site: SlurmSite) -> Whose | None:
+    """None where the job is none of ours."""
+    place = of_ours(row.account, row.qos, held)
+    pool = None if place is None else site.pool(place[2])
+    if place is None or pool is None:
+        return None
+    return Whose(*place, row.tres.get(pool.tres, 0))
 
 
 def of_ours(account: str, qos: str, held: Held) -> tuple[str, str | None, str] | None:

@@ -101,7 +101,7 @@ def _keep(cluster: Cluster, notes: tuple[JobNote, ...], said_at: datetime) -> No
 
 def _take(job: Job, note: JobNote, said_at: datetime) -> bool:
     """Whether the note said something new."""
-    if job.is_over and not _was_given_up(job, said_at):
+    if job.is_over and not _goes_on(job, note, said_at):
         if note.log is None or job.log_at is not None:
             return False
         job.log, job.log_at = note.log, said_at
@@ -123,11 +123,12 @@ def _take(job: Job, note: JobNote, said_at: datetime) -> bool:
     return True
 
 
-def _was_given_up(job: Job, said_at: datetime) -> bool:
-    """It was not heard of for long, and is now."""
-    if job.order or job.heard_at is None or job.waits is None:
+def _goes_on(job: Job, note: JobNote, said_at: datetime) -> bool:
+    """A job of the site's own: its user had it requeued when it had ended, or it was given up."""
+    if job.order or job.heard_at is None or said_at <= job.heard_at:
         return False
-    return job.waits["code"] == LOST.code and said_at > job.heard_at
+    given_up = job.waits is not None and job.waits["code"] == LOST.code
+    return given_up or note.attempt > job.attempt
 
 
 def _give_up_the_unheard(cluster: Cluster, said_at: datetime) -> None:
