@@ -245,6 +245,24 @@ def test_a_budget_that_is_used_up_ends_no_job_and_starts_none(
     eventually(waits_beside_idle_nodes)
 
 
+def test_lent_work_stays_within_the_part_of_a_partition_that_is_given(
+    lab: Lab, tmp_path: Path
+) -> None:
+    part = POOLS[0].model_copy(update={"accelerators": 4})  # of 8
+    made = binder(tmp_path / "state", site_of(lab, part, POOLS[1]))
+    guest = share("guest", max_accelerators=8)
+    assert made.apply_together(set_all(guest)) == (None,)
+    assert made.observed().lent == (guest,)
+    for _ in range(2):
+        submit(lab, "-A", "l-guest", "--qos=lent", "--gres=gpu:b200:4")
+    eventually(
+        lambda: (
+            sorted(lab.run("squeue", "-h", "-o", "%T %r").splitlines())
+            == ["PENDING QOSGrpGRES", "RUNNING None"]
+        )
+    )
+
+
 def test_nobody_leaves_under_jobs_unless_they_are_told_to_end(
     lab: Lab, site: SlurmSite, slurm: Slurm, tmp_path: Path
 ) -> None:

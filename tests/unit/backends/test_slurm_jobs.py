@@ -281,6 +281,7 @@ def waiting(reason: str, *, lent: bool = False, accelerators: int = 8) -> Standi
         (waiting("Dependency"), "job.engine_says"),
         (waiting("Resources", lent=True), "job.nothing_idle"),
         (waiting("AssocGrpGRES", lent=True), "job.lent_share_full"),
+        (waiting("QOSGrpGRES", lent=True), "job.lent_part_full"),
     ],
 )
 def test_why_a_job_waits_is_said_in_the_programmes_words(job: Standing, code: str) -> None:

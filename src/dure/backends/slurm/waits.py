@@ -18,6 +18,9 @@ from dure.backends.slurm.stewardship import Standing
 from dure.vocabulary.plans import Reason
 
 _LIMITS: Final = frozenset({"QOSGrpGRES", "QOSGrpGRESLimit", "QOSGrpTRES", "AssocGrpGRES"})
+_LENT_IN_ALL: Final = _LIMITS - {"AssocGrpGRES"}
+"""A share is an account's limit; the QOS is that of all lent work."""
+
 _CLOSED: Final = frozenset({"QOSGrpJobsLimit", "QOSGrpSubmitJobsLimit", "AssocGrpJobsLimit"})
 _UNSEEN: Final = frozenset({"None", "WaitingForScheduling"})
 _ROOM: Final = frozenset({"Resources", "Priority", "None", "WaitingForScheduling"})
@@ -82,6 +85,8 @@ def _lent(job: Standing, held: Held, idle: Callable[[], int]) -> Reason:
     share = held.share(job.project, job.pool)
     if share is None or job.waits_for in _CLOSED:
         return Reason(code="job.not_lent", params={"project": job.project})
+    if job.waits_for in _LENT_IN_ALL:
+        return Reason(code="job.lent_part_full")
     if job.waits_for in _LIMITS:
         return Reason(
             code="job.lent_share_full",

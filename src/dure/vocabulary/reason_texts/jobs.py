@@ -23,6 +23,7 @@ TEXTS: Final[dict[str, str]] = {
     "job.lent_share_full": _(
         "The project {project} already uses what it may borrow here (accelerators: {limit})."
     ),
+    "job.lent_part_full": _("Lent work already uses all that the site gives of this pool."),
     "job.nothing_idle": _(
         "Idle accelerators that the job needs: {accelerators}; idle now: {idle}."
     ),
