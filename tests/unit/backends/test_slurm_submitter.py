@@ -107,6 +107,15 @@ def test_a_jobs_folder_that_others_write_into_needs_the_sticky_bit(shared: Path)
     make_folder(script(shared), "", US)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a folder to another group")
+def test_a_jobs_folder_may_be_writable_by_the_agents_own_group_alone(shared: Path) -> None:
+    shared.chmod(0o775)
+    make_folder(script(shared), "", US)
+    os.chown(shared, -1, 12_345)
+    with pytest.raises(JobRefused, match="can replace what is in"):
+        make_folder(script(shared).parents[1] / "other" / "job.sh", "", US)
+
+
 def test_a_jobs_folder_that_is_not_mounted_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(JobRefused, match="is not there"):
         make_folder(script(tmp_path / "scratch"), "", US)

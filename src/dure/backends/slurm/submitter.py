@@ -134,7 +134,8 @@ def _check(site_folder: Path, whose: Submitter) -> None:
         raise JobRefused(f"{site_folder} is not there ({error.strerror}); {_PROVIDER}") from None
     for one in (there, *there.parents):
         found = one.stat()
-        shared = found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX
+        others = 0o002 if found.st_gid == os.getegid() else 0o022  # many have a group of their own
+        shared = found.st_mode & others and not found.st_mode & stat.S_ISVTX
         if shared or found.st_uid not in {0, os.geteuid()}:
             raise JobRefused(f"users of this machine can replace what is in {one}; {_PROVIDER}")
         if not _may_pass(found, whose):
