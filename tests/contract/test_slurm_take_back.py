@@ -214,7 +214,7 @@ def test_a_job_of_plain_sbatch_is_listed_and_kept_like_any_other(site: Site) -> 
     assert site.until(job, "pending").attempt == 2
     eventually(lambda: state(site.lab, once) == "CANCELLED")  # it asked never to wait again
     site.engine.cancel(job)
-    eventually(lambda: all(status.job != job for status in site.engine.jobs()))
+    assert site.until(job, "cancelled").request == found.request  # its end is heard too
 
 
 def test_what_was_handed_in_when_the_agent_died_is_found_by_its_label(
@@ -240,7 +240,7 @@ def test_what_was_handed_in_when_the_agent_died_is_found_by_its_label(
     monkeypatch.setattr(Slurm, "run", run)
     site.engine.close()
     site.engine = SlurmBackend(site.home, site=site.described, clock=lambda: datetime.now(UTC))
-    (found,) = site.engine.jobs()
+    (found,) = (one for one in site.engine.jobs() if one.ended is None)
     assert found.request.label == "order of 8"
     site.until(found.job, "running")
 
