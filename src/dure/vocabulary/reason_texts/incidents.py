@@ -34,8 +34,8 @@ TEXTS: Final[dict[str, str]] = {
         "No spare server was left: the pool has less than it promised until the server returns."
     ),
     "incidents.credit_lost_work": _(
-        "Job {job} ended with server {node} and is queued again. Its lost work is given back: "
-        "{hours} accelerator-hours."
+        "Job {job} ended with server {node}. Its lost work is given back: {hours} "
+        "accelerator-hours."
     ),
     "incidents.credit_capacity": _(
         "While server {node} was out and no spare was left, a part of what was promised was "
