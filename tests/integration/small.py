@@ -5,15 +5,20 @@
 - Two clusters, one call with seven servers, applicants of two organisations, a lessor, reviewers of
   whom one belongs to an applicant's organisation.
 - In `decided`, ann and bob (three servers each) are awarded; cho (four) waits.
+- Each stage is made once in a process and put back from its rows after that.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import wraps
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
+
+from tests.integration.kept import kept
 
 from dure.hub import programmes
 from dure.hub.allocations import operations as allocations
@@ -69,6 +74,30 @@ class World:
         return Allocation.objects.get(project__application__applicant=self.people[name])
 
 
+def _found_again(made: World) -> Callable[[], World]:
+    applications = {name: one.pk for name, one in made.applications.items()}
+
+    def find() -> World:
+        return World(
+            programme=Programme.objects.get(),
+            call=Call.objects.get(pk=made.call.pk),
+            people={one.username: one for one in User.objects.filter(username__in=made.people)},
+            applications={k: Application.objects.get(pk=pk) for k, pk in applications.items()},
+        )
+
+    return find
+
+
+def stage(make: Callable[[], World]) -> Callable[[], World]:
+    """A stage of the world's life."""
+
+    @wraps(make)
+    def made() -> World:
+        return kept(f"{make.__name__} {FILE.read_text()}", make, _found_again)
+
+    return made
+
+
 def organisation(name: str, sector: str, number: str = "") -> Organisation:
     return add_organisation(
         name=name,
@@ -89,6 +118,7 @@ def load() -> Programme:
     return programmes.load(programme=rules, by=STEWARD, now=NOW)
 
 
+@stage
 def opened() -> World:
     """The call takes applications."""
     programme = load()
@@ -127,6 +157,7 @@ def submit(world: World, name: str, **answers: object) -> Application:
     return made
 
 
+@stage
 def submitted() -> World:
     """Three applications for ten of the seven servers."""
     world = opened()
@@ -135,6 +166,7 @@ def submitted() -> World:
     return world
 
 
+@stage
 def screened() -> World:
     world = submitted()
     calls.close_call(call=world.call, by=STEWARD, now=NOW)
@@ -142,6 +174,7 @@ def screened() -> World:
     return world
 
 
+@stage
 def reviewing() -> World:
     """Reviewers are assigned."""
     world = screened()
@@ -149,6 +182,7 @@ def reviewing() -> World:
     return world
 
 
+@stage
 def ranked() -> World:
     """ann before bob before cho."""
     world = reviewing()
@@ -171,6 +205,7 @@ def proposed() -> tuple[World, Decision]:
     return world, allocations.solve_round(call=world.call, by=world.operator, now=DECIDED)
 
 
+@stage
 def decided() -> World:
     """Two awards wait for their agreements; cho waits."""
     world, plan = proposed()
@@ -183,6 +218,7 @@ def sign(world: World, name: str) -> None:
     allocations.sign_agreement(allocation=world.allocation(name), by=world[name], now=DECIDED)
 
 
+@stage
 def running() -> World:
     """Both agreements are signed and bound from the first of supply on."""
     world = decided()
