@@ -75,6 +75,7 @@ class Tier:
     blocked: bool = False
     postgresql: bool = False
     beside: bool = False
+    by_file: bool = False
     slurm_of: str = ""
     asked_by: str = ""
 
@@ -110,6 +111,7 @@ TIERS: Final = (
         workers=LABS,
         needs=SLURM,
         beside=True,
+        by_file=True,
     ),
     Tier(
         "Slurm, Debian 13",
@@ -131,7 +133,7 @@ TIERS: Final = (
     ),
     Tier("processes", ("tests",), "processes and not slurm"),
     Tier("browser", ("tests/browser",), workers=WORKERS, needs=("chromium", "fonts-noto-cjk")),
-    Tier("system", ("tests/system",)),
+    Tier("system", ("tests/system",), workers=WORKERS, by_file=True),
 )
 
 
@@ -230,7 +232,7 @@ def command(tier: Tier, where: Sequence[str], others: Sequence[str], report: Pat
     if tier.roots == ("tests",):
         made += [f"--ignore={one}" for one in APART]
     if tier.workers > 1:
-        made += ["-n", str(tier.workers), "--dist", "loadfile" if tier.beside else "load"]
+        made += ["-n", str(tier.workers), "--dist", "loadfile" if tier.by_file else "load"]
     if tier.blocked:
         made += ["--disable-socket", "--allow-unix-socket"]
     return [*made, *others, *where]
