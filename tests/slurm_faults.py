@@ -25,6 +25,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Self
 
+from tests.answering import free_port
 from tests.slurm_lab import site_of
 from tests.unit.agent import site_hub
 from tests.unit.agent.site_hub import BEARER, CLUSTER, SiteHub
@@ -144,7 +145,7 @@ class Site:
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.records = SiteHub(self.folder / "hub.sqlite")
-        self.port = _free_port()
+        self.port = free_port()
         self.wire = Wire(self.port)
         self.state = StateFolder(self.folder / "state")
         now = datetime.now(UTC)
@@ -562,12 +563,6 @@ def _kill(process: subprocess.Popen[bytes] | None) -> None:
     if process is not None:
         process.kill()
         process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _listens(port: int) -> bool:
