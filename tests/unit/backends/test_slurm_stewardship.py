@@ -261,7 +261,29 @@ def test_only_what_slurm_took_back_stays_out_of_the_way() -> None:
     assert acts([again], take_backs={"1": 2}, **situation) == [("Release", "1")]
     found = decided([again], take_backs={"1": 3}, **situation)
     assert (found.acts, found.look_again_s) == ((), 50)  # begins_s is later than that already
-    assert acts([again], take_backs={}, **situation) == []  # not known now: Slurm's own delay
+
+
+def test_until_it_is_known_who_took_it_back_it_waits_a_minute_at_most() -> None:
+    situation: dict[str, Any] = {"idle": 64, "shares": (share("L", 64),), "take_backs": {}}
+    slow = _again("1", 8, restarts=3)
+    assert acts([slow], **situation) == []  # Slurm's own delay is longer
+    quick = _again("1", 8, restarts=3, begins_s=NOW_S + 1)
+    found = decided([quick], **situation)
+    assert (found.acts, found.look_again_s) == ((Postpone("1", NOW_S + 50),), 1)
+    never = _again("1", 8, restarts=3, since_s=NOW_S - 60, begins_s=NOW_S + 60)
+    assert decided([never], **situation).acts == (Release("1", NOW_S),)
+
+
+def test_no_job_starts_again_in_the_second_in_which_it_was_stopped() -> None:
+    """Its nodes would take its new credential for the old one, and Slurm would end it for good."""
+    situation: dict[str, Any] = {"idle": 64, "shares": (share("L", 64),)}
+    now = _again("1", 8, since_s=NOW_S)
+    found = decided([now], **situation)
+    assert (found.acts, found.look_again_s) == ((), 1)
+    before = _again("1", 8, since_s=NOW_S - 1)
+    assert decided([before], **situation).acts == (Release("1", NOW_S),)
+    eligible = _again("1", 8, since_s=NOW_S, begins_s=NOW_S)  # somebody else let it start
+    assert decided([eligible], **situation).acts == (Postpone("1", NOW_S + 1),)
 
 
 @pytest.mark.parametrize(

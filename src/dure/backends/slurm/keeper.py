@@ -171,10 +171,8 @@ def command(act: Act) -> tuple[str, ...]:
             return queue.cancelling(job)
         case Requeue(job=job):
             return ("scontrol", "requeue", job)
-        case Release(job=job):
-            return ("scontrol", "update", f"jobid={job}", "starttime=now")
-        case Postpone(job=job, until_s=until_s):
-            instant = datetime.fromtimestamp(until_s, UTC)  # commands run with TZ=UTC
+        case Release(job=job, from_s=second) | Postpone(job=job, until_s=second):
+            instant = datetime.fromtimestamp(second, UTC)  # commands run with TZ=UTC
             return ("scontrol", "update", f"jobid={job}", f"starttime={instant:%Y-%m-%dT%H:%M:%S}")
 
 

@@ -17,13 +17,11 @@ import structlog
 from dure.backends.contract import UnableToApplyNow
 from dure.backends.slurm import endings
 from dure.backends.slurm.queue import Row
+from dure.backends.slurm.stewardship import KNOWN_BY_S
 from dure.backends.slurm.tools import Slurm
 
 ASKED_AT_ONCE: Final = 2_000
 """Numbers of jobs in one argument of sacct; Linux takes 128 KiB."""
-
-TOLD_BY: Final = timedelta(seconds=60)
-"""So long after a requeue slurmdbd has it, or is not going to get it (5 s at most, measured)."""
 
 PATIENCE_S: Final = 10.0
 REST: Final = timedelta(seconds=60)
@@ -98,7 +96,7 @@ class Past:
             return
         for job, row in rows.items():
             ended = [run for run in runs.get(job, []) if run.started_s and run.ended_s]
-            settled = now.timestamp() >= row.submitted_s + TOLD_BY.total_seconds()
+            settled = now.timestamp() >= row.submitted_s + KNOWN_BY_S
             if len(ended) >= row.restarts or settled:
                 self._taken[job, row.restarts] = sum(run.taken_back for run in ended)
 

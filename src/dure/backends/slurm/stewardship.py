@@ -13,7 +13,11 @@
   fewest of them give way, and of those the youngest. Lent work gives way to it first, by Slurm.
 - A requeued job starts again as soon as there is room that no waiting owner needs. Lent work that
   was taken back again and again waits longer each time, so that the two do not chase each other.
-  Only take-backs count: a node that failed, or a user's own requeue, puts nothing off.
+  Only take-backs count: a node that failed, or a user's own requeue, puts nothing off. Until it is
+  known how many they were, the job waits.
+- It does not start again within the second in which it was stopped: its nodes tell an old
+  credential from a new one by the second, and what they take for old is ended for good (22.05,
+  measured: the job fails with "credential revoked").
 - What members ask for themselves stays: a job that never ran is not started before its `--begin`,
   and one that waits longer than Slurm's own delay after a requeue was put off by its user.
 """
@@ -39,6 +43,9 @@ LONGEST_BACK_OFF_S: Final = 3600
 REQUEUE_DELAY_S: Final = 180
 """Slurm lets a requeued job wait for `cred_expire` (120 s unless slurm.conf says other) and a
 scheduling cycle; a later beginning is not Slurm's doing."""
+
+KNOWN_BY_S: Final = 60
+"""So long after a requeue slurmdbd has it, or is not going to get it (5 s at most, measured)."""
 
 NO_NAMES: Final = frozenset({"", "nobody", "nfsnobody"})
 """What stands for a user whom this host does not know; with the bare number of one."""
@@ -101,9 +108,10 @@ class Requeue:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Let it start from now on."""
+    """Let it start from then on, which is over by this host's clock; Slurm's own may go after."""
 
     job: str
+    from_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +153,7 @@ def steward(
     """The acts of this moment. `idle`: accelerators by pool that no job holds, on working nodes.
 
     `take_backs`: how often the jobs were taken back that restarted more than FREE_TAKE_BACKS
-    times; one of them that is not in it is left to Slurm's own delay.
+    times; one of them that is not in it waits until it is, for KNOWN_BY_S at most.
     """
     view = _View(now, jobs, held, idle, take_backs, first_back_off_s)
     view.end_what_lost_its_binding()
@@ -247,14 +255,14 @@ class _View:
             self._pending_again(), key=lambda one: order.get((one.project, one.pool), 0)
         ):
             wait_s = 0 if job.allocation else self._back_off_s(job)
-            if wait_s is None:
-                continue
-            if job.since_s + wait_s > self.now_s:
-                self._postpone(job, job.since_s + wait_s)
-            elif self.now_s < job.begins_s <= job.since_s + REQUEUE_DELAY_S:
+            from_s = job.since_s + max(KNOWN_BY_S if wait_s is None else wait_s, 1)
+            if from_s > self.now_s:
+                self._postpone(job, from_s)
+                self.moving |= wait_s is None  # it may be known in a second
+            elif max(self.now_s, from_s) < job.begins_s <= job.since_s + REQUEUE_DELAY_S:
                 self.moving = True  # for cred_expire at most
                 if job.allocation or self._fits(job, idle):
-                    self.acts.append(Release(job.job))
+                    self.acts.append(Release(job.job, from_s))
 
     def look_again(self) -> float | None:
         moving = self.moving or self.acts or any(job.state == "stopping" for job in self.jobs)
