@@ -5,7 +5,8 @@
 - An error stops one order. What the engine refuses ends it with the engine's words; what it could
   not say now, or nobody foresaw, is given time to show its job and tried again.
 - What was said is remembered in memory only: after a start all is said again, which changes
-  nothing. Everything is said again every SAY_ALL_EVERY, for a hub that was restored from a backup.
+  nothing. Everything is said again every SAY_ALL_EVERY, for a hub that was restored from a backup;
+  where one round takes longer, because the jobs are many, the next waits for its end.
 """
 
 from __future__ import annotations
@@ -89,7 +90,8 @@ class OrderDesk:
         self._queue, self._path, self._place = queue, path, place
         self._stopwatch = stopwatch
         self._said: dict[str, JobNote] = {}
-        self._said_all_at: datetime | None = None
+        self._round_began: datetime | None = None
+        self._due_in_round: frozenset[str] = frozenset()
         self._slow: dict[str, datetime] = {}
 
     def tend(self, wanted: tuple[JobOrder, ...], now: datetime) -> News:
@@ -111,6 +113,7 @@ class OrderDesk:
     def said(self, notes: tuple[JobNote, ...]) -> None:
         """These are spooled: they need not be said again until they change."""
         self._said |= {_key(note): note for note in notes}
+        self._due_in_round -= self._said.keys()
 
     def _carry_out(
         self, wanted: tuple[JobOrder, ...], book: Book, jobs: tuple[JobStatus, ...], now: datetime
@@ -169,13 +172,9 @@ class OrderDesk:
         jobs: tuple[JobStatus, ...],
         now: datetime,
     ) -> News:
-        if self._said_all_at is None or abs(now - self._said_all_at) >= SAY_ALL_EVERY:
-            self._said, self._said_all_at = {}, now
         read = {order.order for order in wanted if order.wants_log}
         all_notes = orders.notes(wanted, book, jobs, now)
-        alive = {_key(note) for note in all_notes}
-        self._said = {key: note for key, note in self._said.items() if key in alive}
-        self._slow = {key: tried for key, tried in self._slow.items() if key in alive}
+        self._keep_to({_key(note) for note in all_notes}, now)
         fresh: list[JobNote] = []
         urgent, logs, spent_s = False, 0, 0.0
         for note in all_notes:
@@ -196,6 +195,16 @@ class OrderDesk:
             if len(fresh) == MOST_NOTES:
                 break
         return News(notes=tuple(fresh), urgent=urgent)
+
+    def _keep_to(self, alive: set[str], now: datetime) -> None:
+        """Forgets what there is nothing to say of, and begins a round where one is due. What came
+        later than the round began is not waited for: on a busy cluster something always has."""
+        self._said = {key: note for key, note in self._said.items() if key in alive}
+        self._slow = {key: tried for key, tried in self._slow.items() if key in alive}
+        self._due_in_round &= alive
+        began = self._round_began
+        if began is None or (abs(now - began) >= SAY_ALL_EVERY and not self._due_in_round):
+            self._said, self._due_in_round, self._round_began = {}, frozenset(alive), now
 
     def _is_slow(self, note: JobNote, now: datetime) -> bool:
         """Whether reading what this job writes took long a moment ago."""

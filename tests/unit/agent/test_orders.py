@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 from tests.properties.test_orders import START, MortalQueue, engine, order
 
-from dure.agent import workplace
+from dure.agent import order_desk, workplace
 from dure.agent.estimating import StartEstimates
 from dure.agent.order_desk import LOGS_S, BookDamaged, OrderDesk, readable
 from dure.agent.orders import LOST_AFTER, SETTLES
@@ -26,7 +26,7 @@ from dure.backends.contract import (
 from dure.backends.simulated import SimulatedBackend
 from dure.backends.slurm.site import SlurmPool, SlurmSite
 from dure.protocol import JobNote, PoolInventory, StartEstimate
-from dure.protocol.jobs import LONGEST_LOG
+from dure.protocol.jobs import LONGEST_LOG, SAY_ALL_EVERY
 
 
 @pytest.fixture
@@ -59,6 +59,19 @@ def test_an_order_is_handed_in_and_told_of_until_its_job_has_ended(
 def test_a_note_that_was_not_spooled_is_said_again(desk: OrderDesk) -> None:
     first = desk.tend((order("1"),), START).notes
     assert desk.tend((order("1"),), START).notes == first
+
+
+def test_a_round_that_takes_longer_than_all_is_said_again_is_ended_before_the_next(
+    desk: OrderDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(order_desk, "MOST_NOTES", 2)
+    told: list[str | None] = []
+    for turn in range(8):
+        orders = tuple(map(order, "abcdefghijkl"[: 5 + turn]))  # one more comes every turn
+        notes = desk.tend(orders, START + turn * SAY_ALL_EVERY * 0.6).notes
+        desk.said(notes)
+        told += [note.order for note in notes]
+    assert "".join(filter(None, told)) == "abcdef" + "abcdefgh" + "ab"
 
 
 def test_what_the_engine_refuses_ends_the_order_with_the_engines_words(desk: OrderDesk) -> None:
@@ -230,7 +243,7 @@ def test_logs_that_are_slow_to_read_hold_a_turn_up_for_seconds_and_are_said_once
         stopwatch=lambda: queue.clock,
     )
     five = tuple(order(str(n)) for n in range(5))
-    desk.tend(five, START)
+    desk.said(desk.tend(five, START).notes)
     now = START + timedelta(hours=1)
     backend.advance(now)
     told: list[str | None] = []
