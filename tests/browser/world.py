@@ -3,14 +3,19 @@
 - Korea's programme file, its first call, three organisations, one person of each role.
 - `open_world`: the call is open. `reviewing_world`: one application is in review.
   `decided_world`: the round was decided; one award waits for its agreement.
+- Each is made once in a process and put back from its rows after that.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import wraps
 from pathlib import Path
 from zoneinfo import ZoneInfo
+
+from tests.integration.kept import kept
 
 from dure.hub.allocations import operations as allocations
 from dure.hub.allocations.models import Project
@@ -70,6 +75,33 @@ class World:
         return self.reviewers[0]
 
 
+def found_again(made: World) -> Callable[[], World]:
+    """How this world is found among its rows."""
+
+    def find() -> World:
+        people = {one.username: one for one in User.objects.select_related("organisation")}
+        return World(
+            call=Call.objects.select_related("programme").get(pk=made.call.pk),
+            applicant=people["applicant"],
+            neighbour=people["neighbour"],
+            operator=people["operator"],
+            reviewers=tuple(people[one.username] for one in made.reviewers),
+        )
+
+    return find
+
+
+def _stage(make: Callable[[datetime], World]) -> Callable[..., World]:
+    """A stage of the world's life."""
+
+    @wraps(make)
+    def made(now: datetime = NOW) -> World:
+        return kept(f"{make.__name__} {now}", lambda: make(now), found_again)
+
+    return made
+
+
+@_stage
 def open_world(now: datetime = NOW) -> World:
     """The programme is loaded and its call takes applications."""
     programme = supply.store_programme(
@@ -98,6 +130,7 @@ def submitted(world: World, by: User, now: datetime = NOW, **answers: object) ->
     return calls.submit_application(application=saved, by=by, now=now)
 
 
+@_stage
 def reviewing_world(now: datetime = NOW) -> World:
     """Three applications are in review; a draft and a refused one stand beside them."""
     world = open_world(now)
@@ -113,6 +146,7 @@ def reviewing_world(now: datetime = NOW) -> World:
     return world
 
 
+@_stage
 def decided_world(now: datetime = NOW) -> World:
     """Reviewed, ranked and decided: an award awaits its agreement, a model is published."""
     world = reviewing_world(now)

@@ -1,15 +1,20 @@
 """Korea's supply call of 2026 at each stage of its life, made through the operations alone.
 
 - Four providers bid. At the choice three are bought from; the last is too dear for what is left.
+- Each stage is made once in a process and put back from its rows after that.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import wraps
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
+
+from tests.integration.kept import kept
 
 from dure.hub.allocations.models import Decision
 from dure.hub.people.gate import STEWARD
@@ -93,6 +98,25 @@ class World:
         )
 
 
+def _found_again(made: World) -> Callable[[], World]:
+    def find() -> World:
+        people = User.objects.select_related("organisation").filter(username__in=made.people)
+        return World(Programme.objects.get(), {one.username: one for one in people})
+
+    return find
+
+
+def _stage(make: Callable[[], World]) -> Callable[[], World]:
+    """A stage of the call's life."""
+
+    @wraps(make)
+    def made() -> World:
+        return kept(f"{make.__module__}.{make.__name__}", make, _found_again)
+
+    return made
+
+
+@_stage
 def opened() -> World:
     """The call takes bids."""
     rules = parse_programme(FILE.read_text(encoding="utf-8"), file=FILE.name)
@@ -120,6 +144,7 @@ def draft(world: World, name: str) -> Bid:
     return operations.save_bid(bid=bid, answers=answers_of(name), by=world[name], now=OPEN)
 
 
+@_stage
 def submitted() -> World:
     world = opened()
     for name in BIDDERS:
@@ -127,6 +152,7 @@ def submitted() -> World:
     return world
 
 
+@_stage
 def in_review() -> World:
     """Documents are checked, the written stage has begun."""
     world = submitted()
@@ -152,6 +178,7 @@ def score_stage(world: World) -> None:
         )
 
 
+@_stage
 def scored() -> World:
     """Reviewed in writing and at the presentation."""
     world = in_review()
@@ -169,6 +196,7 @@ def choose(world: World) -> None:
     choosing.approve_choice(call=world.call, plan=proposed.number, by=operator, now=CLOSED)
 
 
+@_stage
 def decided() -> World:
     world = scored()
     choose(world)

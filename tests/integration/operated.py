@@ -2,15 +2,19 @@
 
 - `ranked_world`: reviewed and ranked; the round is due.
 - `running_world`: decided, signed, used and reported in part, one month closed, one notice open.
+- Each is made once in a process and put back from its rows after that.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import wraps
 from zoneinfo import ZoneInfo
 
-from tests.browser.world import NOW, PASSWORD, POINTS, World, reviewing_world
+from tests.browser.world import NOW, PASSWORD, POINTS, World, found_again, reviewing_world
+from tests.integration.kept import kept
 
 from dure.hub.allocations import operations as allocations
 from dure.hub.allocations.models import Allocation, Decision, LentRight, ReclaimNotice
@@ -47,6 +51,30 @@ class Operated:
     auditor: User
 
 
+def _found_again(made: Operated) -> Callable[[], Operated]:
+    world = found_again(made.world)
+
+    def find() -> Operated:
+        return Operated(
+            world=world(),
+            provider=User.objects.select_related("organisation").get(pk=made.provider.pk),
+            auditor=User.objects.get(pk=made.auditor.pk),
+        )
+
+    return find
+
+
+def _stage(make: Callable[[], Operated]) -> Callable[[], Operated]:
+    """A stage of the world's life."""
+
+    @wraps(make)
+    def made() -> Operated:
+        return kept(f"{make.__module__}.{make.__name__}", make, _found_again)
+
+    return made
+
+
+@_stage
 def ranked_world() -> Operated:
     """Every assigned review is given and the applications are ranked."""
     world = reviewing_world()
@@ -74,6 +102,7 @@ def ranked_world() -> Operated:
     )
 
 
+@_stage
 def running_world() -> Operated:
     """March has run and is closed; in April the site still reports."""
     operated = ranked_world()

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from django.db import transaction
 from tests.integration import small
-from tests.integration.small import NOW, World
+from tests.integration.kept import kept
+from tests.integration.small import NOW, World, found_again
 from tests.unit.engine.panels import Shape, rubric, simulated
 
 from dure.engine import scoring
@@ -48,6 +49,14 @@ def rank_with_a_strict_reviewer(*, pass_mark: int) -> World:
     | corrected    | 73.3 | 70.3 | 67.3 | 64.3 | 61.3 | 58.3 | 55.3 |
     | raw          | 70   | 67   | 74   | 61   | 58   | 65   | 52   |
     """
+    return kept(
+        f"{__name__} strict {pass_mark}",
+        lambda: _ranked_with_a_strict_reviewer(pass_mark),
+        found_again,
+    )
+
+
+def _ranked_with_a_strict_reviewer(pass_mark: int) -> World:
     world = small.submitted()
     for name, laboratory in (("dan", "Qoo"), ("eve", "Wix"), ("fay", "Ebb"), ("gil", "Rum")):
         belongs = small.organisation(laboratory, "industry")

@@ -74,7 +74,8 @@ class World:
         return Allocation.objects.get(project__application__applicant=self.people[name])
 
 
-def _found_again(made: World) -> Callable[[], World]:
+def found_again(made: World) -> Callable[[], World]:
+    """How this world is found among its rows."""
     applications = {name: one.pk for name, one in made.applications.items()}
 
     def find() -> World:
@@ -93,7 +94,7 @@ def stage(make: Callable[[], World]) -> Callable[[], World]:
 
     @wraps(make)
     def made() -> World:
-        return kept(f"{make.__name__} {FILE.read_text()}", make, _found_again)
+        return kept(f"{make.__name__} {FILE.read_text()}", make, found_again)
 
     return made
 
