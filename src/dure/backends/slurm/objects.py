@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -27,6 +27,26 @@ class Limits:
 
 
 NO_LIMITS: Final = Limits()
+
+
+def combined(
+    one: Limits, other: Limits, each: Callable[[int | None, int | None], int | None]
+) -> Limits:
+    """Limit by limit, what `each` makes of the two."""
+
+    def tres(
+        ours: tuple[tuple[str, int], ...], theirs: tuple[tuple[str, int], ...]
+    ) -> tuple[tuple[str, int], ...]:
+        left, right = dict(ours), dict(theirs)
+        both = {name: each(left.get(name), right.get(name)) for name in {*left, *right}}
+        return tuple((name, number) for name, number in sorted(both.items()) if number is not None)
+
+    return Limits(
+        tres=tres(one.tres, other.tres),
+        tres_minutes=tres(one.tres_minutes, other.tres_minutes),
+        jobs=each(one.jobs, other.jobs),
+        submitted=each(one.submitted, other.submitted),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from dure.backends.slurm.objects import Account, Limits, Objects, Qos
+from dure.backends.slurm.objects import Account, Objects, Qos, combined
 from dure.backends.slurm.reading import InForce
 
 Limited = TypeVar("Limited", Qos, Account)
@@ -33,30 +33,13 @@ def aside(have: Objects, in_force: Mapping[str, InForce]) -> Objects:
 
 def _moved(have: Mapping[str, Limited], in_force: Mapping[str, InForce]) -> dict[str, Limited]:
     return {
-        name: replace(one, limits=_aside(one.limits, in_force[name].limits))
+        name: replace(one, limits=combined(one.limits, in_force[name].limits, _aside))
         for name, one in have.items()
         if name in in_force and in_force[name].limits != one.limits
     }
 
 
-def _aside(kept: Limits, obeyed: Limits) -> Limits:
-    return Limits(
-        tres=_each_aside(kept.tres, obeyed.tres),
-        tres_minutes=_each_aside(kept.tres_minutes, obeyed.tres_minutes),
-        jobs=_one_aside(kept.jobs, obeyed.jobs),
-        submitted=_one_aside(kept.submitted, obeyed.submitted),
-    )
-
-
-def _each_aside(
-    kept: tuple[tuple[str, int], ...], obeyed: tuple[tuple[str, int], ...]
-) -> tuple[tuple[str, int], ...]:
-    ours, theirs = dict(kept), dict(obeyed)
-    moved = {name: _one_aside(ours.get(name), theirs.get(name)) for name in {*ours, *theirs}}
-    return tuple((name, number) for name, number in sorted(moved.items()) if number is not None)
-
-
-def _one_aside(kept: int | None, obeyed: int | None) -> int | None:
+def _aside(kept: int | None, obeyed: int | None) -> int | None:
     if kept == obeyed:
         return kept
     if kept is None:

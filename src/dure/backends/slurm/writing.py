@@ -25,6 +25,7 @@ from dure.backends.slurm.objects import (
     Objects,
     Qos,
     Seat,
+    combined,
 )
 
 AT_ONCE: Final = 200
@@ -121,30 +122,12 @@ def _is_stray(seat: Seat, want: Objects) -> bool:
 
 def _less(have: Limited, want: Limited | None, *, strays: bool) -> Limited:
     if want is not None:
-        return replace(have, limits=_meet(have.limits, want.limits))
+        return replace(have, limits=combined(have.limits, want.limits, _smaller))
     return replace(have, limits=replace(have.limits, jobs=0, submitted=0)) if strays else have
 
 
-def _meet(one: Limits, other: Limits) -> Limits:
-    """The smaller of both in everything; None is without end."""
-    return Limits(
-        tres=_least(one.tres, other.tres),
-        tres_minutes=_least(one.tres_minutes, other.tres_minutes),
-        jobs=_smaller(one.jobs, other.jobs),
-        submitted=_smaller(one.submitted, other.submitted),
-    )
-
-
-def _least(
-    one: tuple[tuple[str, int], ...], other: tuple[tuple[str, int], ...]
-) -> tuple[tuple[str, int], ...]:
-    lowest: dict[str, int] = {}
-    for what, number in (*one, *other):
-        lowest[what] = min(number, lowest.get(what, number))
-    return tuple(sorted(lowest.items()))
-
-
 def _smaller(one: int | None, other: int | None) -> int | None:
+    """None is without end."""
     return min((n for n in (one, other) if n is not None), default=None)
 
 
