@@ -80,13 +80,7 @@ def endings(found: Mapping[str, list[Run]]) -> dict[str, Ending]:
 def status(handed: Handed, ending: Ending | None) -> JobStatus:
     """Of a job that has left the queue."""
     if ending is None:
-        return JobStatus(
-            job=str(handed.job),
-            request=handed.request,
-            state="failed",
-            attempt=1,
-            submitted=handed.submitted,
-        )
+        return _of_no_ending(handed, "failed")
     last = ending.last
     return JobStatus(
         job=last.job,
@@ -102,10 +96,14 @@ def status(handed: Handed, ending: Ending | None) -> JobStatus:
 
 def unread(handed: Handed) -> JobStatus:
     """Of a job that has left the queue while slurmdbd, which knows how, is away."""
+    return _of_no_ending(handed, "stopping")
+
+
+def _of_no_ending(handed: Handed, state: JobState) -> JobStatus:
     return JobStatus(
         job=str(handed.job),
         request=handed.request,
-        state="stopping",
+        state=state,
         attempt=1,
         submitted=handed.submitted,
     )
