@@ -12,15 +12,15 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 from bench.report import RESULTS, Result, at_most, compared, show, write
 from tests import slurm_faults as faults
-from tests.slurm_faults import Outcome, Site
+from tests.slurm_faults import Outcome, Strike
 from tests.slurm_lab import standing
+from tests.slurm_load import SHAPE, Site
 
 TIMES: Final = 10
 HUB_DOWN_S: Final = 30.0
@@ -28,8 +28,6 @@ AWAY_S: Final = 8.0
 TABLE: Final = Path(__file__).parents[1] / "docs" / "explanations" / "slurm-faults.md"
 BEGINS, ENDS = "<!-- measured -->", "<!-- /measured -->"
 RUNS: Final = RESULTS / "slurm-faults-runs.json"
-
-Strike = Callable[[Site], None]
 
 
 def strikes(hub_down_s: float) -> dict[str, tuple[str, Strike]]:
@@ -56,12 +54,10 @@ def struck(site: Site, words: str, strike: Strike, *, times: int, disk: bool) ->
 
 def measured(only: list[str], *, times: int, hub_down_s: float) -> list[Outcome]:
     made = []
-    with standing(faults.SHAPE) as lab, tempfile.TemporaryDirectory(prefix="dure-faults-") as home:
+    with standing(SHAPE) as lab, tempfile.TemporaryDirectory(prefix="dure-faults-") as home:
         site = Site(lab, Path(home))
-        site.start_hub()
-        site.start_agent()
         try:
-            faults.until(site.bound, "the agent binds")
+            site.begin()
             for key in only:
                 words, strike = strikes(hub_down_s)[key]
                 try:

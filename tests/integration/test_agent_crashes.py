@@ -7,85 +7,41 @@ its database in a file. Jobs leave marker files, so that what ran is known witho
 from __future__ import annotations
 
 import random
-import signal
-import socket
-import subprocess
-import sys
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.unit.agent import site_hub
-from tests.unit.agent.site_hub import BEARER, CLUSTER, SiteHub
+from tests.answering import free_port
+from tests.site_processes import AGENT, SiteProcesses
+from tests.unit.agent.site_hub import CLUSTER
+from tests.waiting import eventually
 
 from dure.agent import inspection, jobs_socket
 from dure.agent.site import LocalConfig
-from dure.agent.state import Home, StateFolder
-from dure.backends.contract import JobRequest
+from dure.backends.contract import JobRequest, JobStatus
 from dure.backends.local.journal import Journal
-from dure.protocol import (
-    Binding,
-    Credential,
-    Desired,
-    JobOrder,
-    LentShare,
-    MemberAccess,
-    UsageRecord,
-)
+from dure.protocol import Binding, Desired, JobOrder, LentShare, MemberAccess
 
 pytestmark = pytest.mark.processes
 
-AGENT = "from dure.cli.agent_commands import app; app()"
 LIVES = 7
 MICROS = 1_000_000
 WORK = 'echo "$DURE_ATTEMPT" >> "$MARKS/$DURE_JOB"; exec sleep "$LASTS"'
 
 
-class World:
-    """A hub and a site as processes, with what is needed to kill and question them."""
+class World(SiteProcesses):
+    """A site of the local engine, whose jobs leave marks."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        site = LocalConfig(
+            pool="p", model="m", slots=4, segment_s=1, report_every_s=1, tend_every_s=0.05
+        )
+        super().__init__(folder, site, port=free_port())
         self.marks = folder / "marks"
         self.marks.mkdir()
-        self.database = folder / "hub.sqlite"
-        self.port = free_port()
-        self.records = SiteHub(self.database)
-        self.state = StateFolder(folder / "state")
-        expires = datetime.now(UTC) + timedelta(days=90)
-        credential = Credential.model_validate(
-            {"cluster": CLUSTER, "token": BEARER, "expires": expires}
-        )
-        self.state.prepare()
-        self.state.keep_home(
-            Home(
-                hub=f"http://127.0.0.1:{self.port}",
-                credential=credential,
-                issued_at=datetime.now(UTC),
-            )
-        )
-        self.state.keep_site(
-            LocalConfig(
-                pool="p", model="m", slots=4, segment_s=1, report_every_s=1, tend_every_s=0.05
-            )
-        )
         self.revision = 0
-        self.hub: subprocess.Popen[bytes] | None = None
-        self.agent: subprocess.Popen[bytes] | None = None
-
-    def start_hub(self) -> None:
-        command = [sys.executable, site_hub.__file__, str(self.database), str(self.port)]
-        self.hub = subprocess.Popen(command)
-        until(lambda: reachable(self.port), "the hub listens")
-
-    def start_agent(self) -> None:
-        with (self.folder / "agent.log").open("ab") as log:
-            self.agent = subprocess.Popen(
-                [sys.executable, "-c", AGENT, "run", "--state", str(self.state.root)], stderr=log
-            )
 
     def want_more(self, orders: tuple[JobOrder, ...] = ()) -> None:
         """Another revision: the binding and the lent share change their size."""
@@ -118,10 +74,6 @@ class World:
         )
         return jobs_socket.ask(self.state.root, jobs_socket.Submit(request=request)).job or ""
 
-    def arrived(self) -> int:
-        row = self.records.database.execute("select count(*) from reports").fetchone()
-        return int(row[0])
-
     def is_bound(self) -> bool:
         """Whether some revision was applied, so that jobs may be handed in."""
         return inspection.status(self.state).applied_revision is not None
@@ -130,53 +82,29 @@ class World:
         desired = self.state.desired()
         return desired is not None and desired.revision == self.revision
 
-    def all_jobs_ended(self) -> bool:
+    def listed(self) -> tuple[JobStatus, ...] | None:
+        """The agent's jobs; None while it does not answer, because it is starting."""
         try:
-            answer = jobs_socket.ask(self.state.root, jobs_socket.ListJobs())
-        except jobs_socket.NoAgent:  # it is starting
-            return False
-        return all(job.ended for job in answer.jobs)
+            return jobs_socket.ask(self.state.root, jobs_socket.ListJobs()).jobs
+        except jobs_socket.NoAgent:
+            return None
 
-    def said_through(self, instant: datetime) -> bool:
-        status = inspection.status(self.state)
-        through = status.complete_through
-        return through is not None and through > instant and status.waiting_reports == 0
-
-    def stop_agent(self) -> int:
-        assert self.agent is not None
-        self.agent.send_signal(signal.SIGTERM)
-        return self.agent.wait(timeout=10)
-
-    def kill(self, process: subprocess.Popen[bytes] | None) -> None:
-        if process is not None:
-            process.kill()
-            process.wait()
+    def all_jobs_ended(self) -> bool:
+        jobs = self.listed()
+        return jobs is not None and all(job.ended for job in jobs)
 
 
-def until(holds: Callable[[], bool], what: str, *, within_s: float = 20) -> None:
-    end = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < end, f"not within {within_s} s: {what}"
-        time.sleep(0.01)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def reachable(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def until(holds: Callable[[], bool], what: str) -> None:
+    """Looked at often: what is killed next is to be killed early too."""
+    eventually(holds, what, within_s=20, every_s=0.01)
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     made = World(tmp_path)
     yield made
-    made.kill(made.agent)
-    made.kill(made.hub)
+    made.kill_agent()
+    made.kill_hub()
     made.records.database.close()  # jobs still running end by themselves within seconds
 
 
@@ -196,12 +124,10 @@ def seconds_of(world: World) -> dict[tuple[str, int], tuple[int, int]]:
 
 def said(world: World) -> dict[tuple[str, int], list[tuple[int, int]]]:
     """What the hub counted for each attempt."""
-    segments: dict[tuple[str, int], list[tuple[int, int]]] = defaultdict(list)
-    for _, _, _, content, _ in world.records.usage():
-        record = UsageRecord.model_validate_json(content)
-        span = int(record.start.timestamp()), int(record.end.timestamp())
-        segments[record.job, record.attempt].append(span)
-    return {key: sorted(spans) for key, spans in segments.items()}
+    return {
+        key: [(int(one.start.timestamp()), int(one.end.timestamp())) for one in records]
+        for key, records in world.segments().items()
+    }
 
 
 def tiles(spans: list[tuple[int, int]], whole: tuple[int, int]) -> bool:
@@ -220,15 +146,16 @@ def live_once(world: World, life: int, chance: random.Random, jobs: list[str]) -
         time.sleep(chance.uniform(0, 0.05))
     else:
         until(lambda: world.arrived() > before and world.is_bound(), "a report arrives")
+        until(lambda: world.listed() is not None, "the agent answers")  # not the one before it
         jobs.append(
             world.submit(lasts_s=1.1 + chance.random(), allocation="A" if life % 2 else None)
         )
         jobs.append(world.submit(lasts_s=1.1 + chance.random()))
         time.sleep(chance.uniform(0, 1.2))
     if life % 3 == 1:
-        world.kill(world.hub)
+        world.kill_hub()
         time.sleep(chance.uniform(0, 1.2))  # what is said now is said to nobody
-    world.kill(world.agent)
+    world.kill_agent()
 
 
 def test_kill_9_of_agent_and_hub_loses_no_second_and_counts_none_twice(world: World) -> None:
@@ -266,7 +193,7 @@ def test_the_site_runs_on_without_its_hub_and_says_all_when_it_is_back(world: Wo
     world.start_hub()
     world.start_agent()
     until(lambda: world.arrived() > 0 and world.is_bound(), "a report arrives")
-    world.kill(world.hub)
+    world.kill_hub()
     job = world.submit(lasts_s=1.2)
     until((world.marks / job).exists, "a job starts without the hub")
     until(lambda: inspection.status(world.state).waiting_reports >= 3, "reports wait")
@@ -291,10 +218,8 @@ IMPATIENT = (
 once: so that the orders last for some lives."""
 
 
-def test_kill_9_while_orders_are_carried_out_runs_each_once(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys.modules[__name__], "AGENT", IMPATIENT)
+def test_kill_9_while_orders_are_carried_out_runs_each_once(world: World) -> None:
+    world.program = IMPATIENT
     chance = random.Random(20261122)  # noqa: S311  # when to kill, not a secret
     names = [f"order-{number:02}" for number in range(24)]
     world.want_more(tuple(JobOrder(order=name, request=_marking(world, name)) for name in names))
@@ -303,7 +228,7 @@ def test_kill_9_while_orders_are_carried_out_runs_each_once(
         world.start_agent()
         until(world.state.root.joinpath("jobs.socket").exists, "the agent runs")
         time.sleep(chance.uniform(0, 0.3))
-        world.kill(world.agent)
+        world.kill_agent()
     world.start_agent()
     until(lambda: len(list(world.marks.iterdir())) == len(names), "every order has run")
     until(world.all_jobs_ended, "all jobs end")

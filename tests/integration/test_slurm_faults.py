@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 from tests import slurm_faults as faults
-from tests.slurm_faults import Site
 from tests.slurm_lab import standing
+from tests.slurm_load import SHAPE, Site
 
 from dure.protocol import UsageRecord
 
@@ -23,12 +23,10 @@ pytestmark = [
 
 
 def test_the_books_are_right_after_everything_has_been_away(tmp_path: Path) -> None:
-    with standing(faults.SHAPE) as lab:
+    with standing(SHAPE) as lab:
         site = Site(lab, tmp_path)
-        site.start_hub()
-        site.start_agent()
         try:
-            faults.until(site.bound, "the agent binds")
+            site.begin()
             strike = faults.all_of(
                 faults.kill_agent,
                 faults.without_accounting(3),
