@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from wsgiref.simple_server import make_server
 
 import pytest
-from tests.unit.agent.site_hub import BEARER, CLUSTER, ONE_TIME, Quiet, Server, SiteHub
+from tests.unit.agent.site_hub import BEARER, CLUSTER, ONE_TIME, SiteHub, on_loopback
 from typer.testing import CliRunner, Result
 
 from dure.agent import jobs_socket
@@ -58,15 +56,8 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    hub = SiteHub()
-    server = make_server("127.0.0.1", 0, hub, server_class=Server, handler_class=Quiet)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    yield Desk(hub, f"http://127.0.0.1:{server.server_port}", tmp_path / "state")
-    server.shutdown()
-    thread.join()
-    server.server_close()
-    hub.database.close()
+    with on_loopback() as (hub, address):
+        yield Desk(hub, address, tmp_path / "state")
 
 
 def test_a_site_is_enrolled_run_once_and_looked_at(desk: Desk) -> None:

@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from wsgiref.simple_server import make_server
 
 import pytest
 import yaml
 from tests.slurm_lab import empty, eventually, standing, state, submit
-from tests.unit.agent.site_hub import CLUSTER, ONE_TIME, Quiet, Server, SiteHub
+from tests.unit.agent.site_hub import CLUSTER, ONE_TIME, on_loopback
 from typer.testing import CliRunner, Result
 
 from dure.cli.agent_commands import app
@@ -112,22 +109,6 @@ def test_a_cluster_that_does_not_answer_is_one_sentence(lab: Lab, tmp_path: Path
     assert "Traceback" not in output
 
 
-@contextmanager
-def hub() -> Iterator[tuple[SiteHub, str]]:
-    """A hub on loopback, and its address."""
-    made = SiteHub()
-    server = make_server("127.0.0.1", 0, made, server_class=Server, handler_class=Quiet)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    try:
-        yield made, f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-        made.database.close()
-
-
 def wanted() -> Desired:
     """Half of the lab to one project, all of it lent to another; both have the user root."""
     members = (MemberAccess(username="root"),)
@@ -166,7 +147,7 @@ def test_a_cluster_in_use_is_bound_and_left_without_a_trace(lab: Lab, tmp_path: 
     eventually(lambda: state(lab, own) == "RUNNING")
     before = listed(lab)
     folder = ["--state", str(tmp_path)]
-    with hub() as (portal, address):
+    with on_loopback() as (portal, address):
         pool = ["--partition", "main", "--pool", "pool-1", "--model", "B200"]
         dure("enrol", "--hub", address, "--token", ONE_TIME, *pool, *folder, lab=lab)
         portal.want(wanted())

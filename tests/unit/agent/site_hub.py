@@ -12,7 +12,8 @@ import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from socketserver import ThreadingMixIn
@@ -169,7 +170,25 @@ class Quiet(WSGIRequestHandler):
         pass
 
 
+def _server(hub: SiteHub, port: int) -> WSGIServer:
+    return make_server("127.0.0.1", port, hub, server_class=Server, handler_class=Quiet)
+
+
+@contextmanager
+def on_loopback() -> Iterator[tuple[SiteHub, str]]:
+    """A hub that answers in a thread, and its address."""
+    hub = SiteHub()
+    server = _server(hub, 0)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield hub, f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        hub.database.close()
+
+
 if __name__ == "__main__":
-    app = SiteHub(sys.argv[1])
-    port = int(sys.argv[2])
-    make_server("127.0.0.1", port, app, server_class=Server, handler_class=Quiet).serve_forever()
+    _server(SiteHub(sys.argv[1]), int(sys.argv[2])).serve_forever()
