@@ -26,17 +26,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
 from bench.report import at_least, at_most, compared, show, write
+from tests.bindings import binding, members, share
 
 from dure.backends.contract import JobRequest, JobStatus, SetBinding, SetGrace, SetLent
 from dure.backends.slurm.backend import SlurmBackend
 from dure.backends.slurm.site import SlurmPool, SlurmSite
 from dure.cli.slurm_lab import Lab, Shape
-from dure.protocol import Binding, LentShare, MemberAccess
 
 TAKE_BACKS = 30
 COMPETING, WAITING = 40, 40
@@ -44,7 +44,7 @@ NODES, PER_NODE = 8, 8
 SAVING_S = 0.5
 PATIENCE_S = 90.0
 ME = getpass.getuser()
-MEMBERS = (MemberAccess(username=ME),)
+MEMBERS = members(ME)
 HOW = f"make bench-slurm-take-back; Slurm 22.05, {NODES} x {PER_NODE}, wall time"
 
 HOLDING = (
@@ -190,25 +190,10 @@ def cluster() -> Iterator[Play]:
 
 def prepare(engine: SlurmBackend) -> None:
     engine.apply(SetGrace(grace_s=30))
-    engine.apply(
-        SetBinding(
-            binding=Binding(
-                allocation="a-1",
-                project="owner",
-                pool="pool",
-                servers=NODES,
-                accelerators=NODES * PER_NODE,
-                members=MEMBERS,
-                starts=now() - timedelta(days=1),
-                ends=now() + timedelta(days=1),
-                generation=1,
-            )
-        )
-    )
-    share = LentShare(
-        project="lent", pool="pool", order=0, max_accelerators=NODES * PER_NODE, members=MEMBERS
-    )
-    engine.apply(SetLent(share=share))
+    whole = NODES * PER_NODE
+    owned = binding("a-1", whole, now=now(), project="owner", servers=NODES, members=MEMBERS)
+    engine.apply(SetBinding(binding=owned))
+    engine.apply(SetLent(share=share("lent", whole, members=MEMBERS)))
 
 
 def taken_back(play: Play, *, times: int, accelerators: int) -> tuple[list[float], int]:

@@ -15,20 +15,20 @@ import statistics
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.report import at_most, compared, show, write
+from tests.bindings import binding, members, share
 
 from dure.backends.contract import JobRequest, SetBinding, SetGrace, SetLent
 from dure.backends.local import LocalBackend
-from dure.protocol import Binding, LentShare, MemberAccess
 
 TAKE_BACKS, PER_JOB = 20, 5
 POOL, ACCELERATORS, LENT = "pool", 4, 2
 GRACE_S = 10
 PATIENCE_S = 30.0
-MEMBERS = (MemberAccess(username="kim"),)
+MEMBERS = members("kim")
 STAMP = ("/bin/sh", "-c", 'date +%s.%N > "$DURE_CHECKPOINT_DIR/rank-$DURE_RANK"')
 TRAINING = (sys.executable, "-m", "dure.cli.demo.training", "--steps", "250")
 HOW = f"make bench-take-back; local engine, {TAKE_BACKS} take-backs, wall time"
@@ -41,22 +41,9 @@ def now() -> datetime:
 def prepare(engine: LocalBackend) -> None:
     """An allocation of all accelerators, and a share of them lent."""
     engine.apply(SetGrace(grace_s=GRACE_S))
-    share = LentShare(
-        project="lent", pool=POOL, order=0, max_accelerators=ACCELERATORS, members=MEMBERS
-    )
-    engine.apply(SetLent(share=share))
-    binding = Binding(
-        allocation="a-1",
-        project="owner",
-        pool=POOL,
-        servers=1,
-        accelerators=ACCELERATORS,
-        members=MEMBERS,
-        starts=now() - timedelta(days=1),
-        ends=now() + timedelta(days=1),
-        generation=1,
-    )
-    engine.apply(SetBinding(binding=binding))
+    engine.apply(SetLent(share=share("lent", ACCELERATORS, pool=POOL, members=MEMBERS)))
+    owned = binding("a-1", ACCELERATORS, now=now(), project="owner", pool=POOL, members=MEMBERS)
+    engine.apply(SetBinding(binding=owned))
 
 
 def owner_starts(engine: LocalBackend) -> float:

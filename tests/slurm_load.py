@@ -14,11 +14,12 @@ import random
 import subprocess
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Self
 
 from tests.answering import free_port
+from tests.bindings import binding, members, share
 from tests.site_processes import SiteProcesses
 from tests.slurm_lab import site_of
 from tests.unit.agent.site_hub import CLUSTER
@@ -28,7 +29,7 @@ from tests.wire import Wire
 from dure.agent import inspection
 from dure.agent.site import SlurmConfig
 from dure.cli.slurm_lab import Lab, Shape
-from dure.protocol import Binding, Desired, LentShare, MemberAccess
+from dure.protocol import Desired
 
 SHAPE: Final = Shape(
     nodes=3, accelerators=4, block_nodes=3, kill_wait_s=2, extra=("SlurmdTimeout=5",)
@@ -140,14 +141,9 @@ def until(holds: Callable[[], object], what: str, *, within_s: float = 60) -> No
 
 
 def _wanted(shape: Shape) -> Desired:
-    members = (MemberAccess(username="root"),)
+    root = members("root")
     now = datetime.now(UTC).replace(microsecond=0)
     everything = shape.nodes * shape.accelerators
-    binding = Binding(
-        allocation="a", project=OWNER, pool="pool", servers=2, accelerators=2 * everything // 3,
-        members=members, starts=now - timedelta(days=1), ends=now + timedelta(days=1), generation=1,
-    )  # fmt: skip
-    share = LentShare(
-        project=GUEST, pool="pool", order=0, max_accelerators=everything, members=members
-    )
-    return Desired(cluster=CLUSTER, revision=1, bindings=(binding,), lent=(share,), grace_s=2)
+    owned = binding("a", 2 * everything // 3, now=now, project=OWNER, servers=2, members=root)
+    lent = share(GUEST, everything, members=root)
+    return Desired(cluster=CLUSTER, revision=1, bindings=(owned,), lent=(lent,), grace_s=2)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from tests.bindings import binding, members, share
 from tests.slurm_lab import empty, site_of, standing
 
 from dure.backends.contract import (
@@ -34,7 +35,7 @@ from dure.backends.simulated import SimulatedBackend, SimulatedPool
 from dure.backends.slurm.backend import SlurmBackend
 from dure.backends.slurm.site import SlurmPool
 from dure.cli.slurm_lab import Lab, Shape
-from dure.protocol import AllocationState, Binding, LentShare, MemberAccess
+from dure.protocol import AllocationState
 
 POOL, ACCELERATORS = "pool", 4
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -83,35 +84,15 @@ class Driver:
         generation: int = 1,
         ends: datetime = START + timedelta(days=3650),
     ) -> None:
-        self.engine.apply(
-            SetBinding(
-                binding=Binding(
-                    allocation=allocation,
-                    project=f"of {allocation}",
-                    pool=POOL,
-                    servers=1,
-                    accelerators=accelerators,
-                    state=state,
-                    members=(MemberAccess(username=self.member),),
-                    starts=START - timedelta(days=1),
-                    ends=ends,
-                    generation=generation,
-                )
-            )
-        )
+        bound = binding(
+            allocation, accelerators, now=START, pool=POOL, members=members(self.member),
+            state=state, generation=generation, ends=ends,
+        )  # fmt: skip
+        self.engine.apply(SetBinding(binding=bound))
 
     def lend(self, project: str, *, order: int = 0, most: int = ACCELERATORS) -> None:
-        self.engine.apply(
-            SetLent(
-                share=LentShare(
-                    project=project,
-                    pool=POOL,
-                    order=order,
-                    max_accelerators=most,
-                    members=(MemberAccess(username=self.member),),
-                )
-            )
-        )
+        lent = share(project, most, order=order, pool=POOL, members=members(self.member))
+        self.engine.apply(SetLent(share=lent))
 
     def request(
         self,

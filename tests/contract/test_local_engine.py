@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.bindings import binding, members
 
 from dure.backends.contract import JobRefused, JobRequest, SetBinding, SetGrace
 from dure.backends.local import LocalBackend, StateDirectoryInUse
 from dure.backends.local.journal import Journal
-from dure.protocol import Binding, MemberAccess
 
 pytestmark = pytest.mark.processes
 
@@ -35,24 +35,10 @@ def _open(state: Path) -> LocalBackend:
 def state(tmp_path: Path) -> Iterator[Path]:
     """A state directory with an allocation of four and a grace of one second."""
     state = tmp_path / "state"
-    now = datetime.now(UTC)
     with _open(state) as engine:
         engine.apply(SetGrace(grace_s=1))
-        engine.apply(
-            SetBinding(
-                binding=Binding(
-                    allocation="A",
-                    project="P",
-                    pool="pool",
-                    servers=1,
-                    accelerators=4,
-                    members=(MemberAccess(username="kim"),),
-                    starts=now - timedelta(days=1),
-                    ends=now + timedelta(days=1),
-                    generation=1,
-                )
-            )
-        )
+        bound = binding("A", 4, now=datetime.now(UTC), project="P", members=members("kim"))
+        engine.apply(SetBinding(binding=bound))
     yield state
     with _open(state) as engine:
         for status in engine.jobs():

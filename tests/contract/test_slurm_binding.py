@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from tests import bindings
 from tests.slurm_lab import empty, eventually, site_of, standing, state, submit
 from tests.unit.backends.paper_sacctmgr import PaperSacctmgr
 
@@ -93,33 +94,12 @@ def binder(folder: Path, site: SlurmSite) -> Binder:
 
 
 def binding(allocation: str, accelerators: int = 1, **others: object) -> Binding:
-    return Binding.model_validate(
-        {
-            "allocation": allocation,
-            "project": f"of {allocation}",
-            "pool": "main",
-            "servers": 1,
-            "accelerators": accelerators,
-            "members": (ME,),
-            "starts": NOW - timedelta(days=1),
-            "ends": NOW + timedelta(days=1),
-            "generation": 1,
-            **others,
-        }
-    )
+    usual = {"pool": "main", "members": (ME,)}
+    return bindings.binding(allocation, accelerators, now=NOW, **(usual | others))
 
 
 def share(project: str, **others: object) -> LentShare:
-    return LentShare.model_validate(
-        {
-            "project": project,
-            "pool": "main",
-            "order": 0,
-            "max_accelerators": 4,
-            "members": (ME,),
-            **others,
-        }
-    )
+    return bindings.share(project, 4, **({"pool": "main", "members": (ME,)} | others))
 
 
 def set_all(*those: Binding | LentShare) -> list[SetBinding | SetLent]:
@@ -136,8 +116,8 @@ def everything(lab: Lab) -> dict[str, list[str]]:
 
 def rich(binder: Binder) -> None:
     """Every kind of binding and share there is, under ids of every kind, on both pools."""
-    bindings = [binding(allocation, 1 if at < 4 else 0) for at, allocation in enumerate(ODD_IDS)]
-    bindings += [
+    bound = [binding(allocation, 1 if at < 4 else 0) for at, allocation in enumerate(ODD_IDS)]
+    bound += [
         binding("frozen", state="frozen"),
         binding("over", ends=NOW - timedelta(hours=1)),
         binding("early", starts=NOW + timedelta(hours=1), ends=NOW + timedelta(hours=2)),
@@ -146,7 +126,7 @@ def rich(binder: Binder) -> None:
         binding("with a budget", accelerator_seconds=7_260),
     ]
     shares = [share(project, order=at) for at, project in enumerate(ODD_IDS)]
-    errors = binder.apply_together(set_all(*bindings, *shares, share("UPPER", pool="old")))
+    errors = binder.apply_together(set_all(*bound, *shares, share("UPPER", pool="old")))
     assert set(errors) == {None}
 
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import pytest
+from tests import bindings
 from tests.slurm_lab import eventually, state, submit
 
 from dure.agent.reconciling import reconcile
@@ -20,7 +21,7 @@ from dure.backends.slurm import names
 from dure.backends.slurm.backend import SlurmBackend
 from dure.backends.slurm.site import SlurmPool, SlurmSite
 from dure.cli.slurm_lab import Lab
-from dure.protocol import AllocationState, Binding, Desired, LentShare, MemberAccess
+from dure.protocol import Binding, Desired, MemberAccess
 
 pytestmark = [
     pytest.mark.slurm,
@@ -45,24 +46,10 @@ def backend(clean_slurm: Lab, tmp_path: Path) -> Iterator[SlurmBackend]:
 
 
 def binding(
-    allocation: str,
-    *members: MemberAccess,
-    project: str = "a",
-    state: AllocationState = "active",
-    accelerators: int = 8,
+    allocation: str, *members: MemberAccess, accelerators: int = 8, **said: object
 ) -> Binding:
-    return Binding(
-        allocation=allocation,
-        project=project,
-        pool=POOL,
-        servers=1,
-        accelerators=accelerators,
-        state=state,
-        members=members or (GAMES,),
-        starts=NOW - timedelta(days=1),
-        ends=NOW + timedelta(days=1),
-        generation=1,
-    )
+    usual = {"project": "a", "pool": POOL, "members": members or (GAMES,)}
+    return bindings.binding(allocation, accelerators, now=NOW, **(usual | said))
 
 
 def refused(lab: Lab, *options: str, user: str = "games") -> bool:
@@ -165,7 +152,7 @@ def test_what_somebody_changes_of_ours_by_hand_is_made_good_and_what_is_theirs_s
         cluster=clean_slurm.shape.cluster,
         revision=1,
         bindings=(binding("a1"), binding("b1", project="b", accelerators=16)),
-        lent=(LentShare(project="a", pool=POOL, order=0, max_accelerators=8, members=(GAMES,)),),
+        lent=(bindings.share("a", 8, pool=POOL, members=(GAMES,)),),
     )
     assert reconcile(backend, desired).drift == ()
     clean_slurm.run("sacctmgr", "-i", "modify", "account", "dure", "set", "MaxSubmitJobs=500")

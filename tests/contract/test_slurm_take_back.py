@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from tests.bindings import binding, members, share
 from tests.slurm_lab import eventually, site_of, state
 
 from dure.backends.contract import (
@@ -31,7 +32,6 @@ from dure.backends.contract import (
 from dure.backends.slurm.backend import SlurmBackend
 from dure.backends.slurm.tools import Slurm
 from dure.cli.slurm_lab import Lab
-from dure.protocol import Binding, LentShare, MemberAccess
 
 pytestmark = pytest.mark.slurm
 
@@ -63,29 +63,14 @@ class Site:
         self.described = site_of(lab).model_copy(update={"first_back_off_s": 40})
         self.engine = SlurmBackend(home, site=self.described, clock=lambda: datetime.now(UTC))
 
-    def bind(self, accelerators: int, *, generation: int = 1, **changed: object) -> None:
-        given = {
-            "allocation": "a-1",
-            "project": "owner",
-            "pool": "pool",
-            "servers": 8,
-            "accelerators": accelerators,
-            "members": (MemberAccess(username=ME),),
-            "starts": NOW - timedelta(days=1),
-            "ends": NOW + timedelta(days=1),
-            "generation": generation,
-        }
-        self.engine.apply(SetBinding(binding=Binding.model_validate({**given, **changed})))
+    def bind(self, accelerators: int, **changed: object) -> None:
+        usual = {"project": "owner", "servers": 8, "members": members(ME)}
+        bound = binding("a-1", accelerators, now=NOW, **(usual | changed))
+        self.engine.apply(SetBinding(binding=bound))
 
-    def lend(self, *members: str) -> None:
-        share = LentShare(
-            project="lent",
-            pool="pool",
-            order=0,
-            max_accelerators=64,
-            members=tuple(MemberAccess(username=name) for name in members or (ME,)),
-        )
-        self.engine.apply(SetLent(share=share))
+    def lend(self, *usernames: str) -> None:
+        lent = share("lent", 64, members=members(*(usernames or (ME,))))
+        self.engine.apply(SetLent(share=lent))
 
     def hand_in(self, accelerators: int, *command: str, owner: bool = False, user: str = ME) -> str:
         return self.engine.submit(

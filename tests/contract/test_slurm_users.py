@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import pytest
+from tests import bindings
 from tests.slurm_lab import eventually, standing, state
 
 from dure.backends.contract import SetBinding, SetLent
@@ -23,7 +24,7 @@ from dure.backends.slurm.backend import SlurmBackend
 from dure.backends.slurm.refusals import TABLE
 from dure.backends.slurm.site import SlurmPool, SlurmSite
 from dure.cli.slurm_lab import Lab, Shape
-from dure.protocol import AllocationState, Binding, LentShare, MemberAccess
+from dure.protocol import MemberAccess
 
 pytestmark = [
     pytest.mark.slurm,
@@ -100,31 +101,17 @@ class Cluster(NamedTuple):
 
 
 def binding(
-    allocation: str,
-    accelerators: int,
-    *,
-    project: str = "a",
-    pool: str = "new",
-    state: AllocationState = "active",
-    member: str = "games",
-    starts: datetime = NOW - DAY,
-    ends: datetime = NOW + DAY,
+    allocation: str, accelerators: int, *, member: str = "games", **said: object
 ) -> SetBinding:
-    members = (MemberAccess(username=member), MemberAccess(username="lp", role="lead"))
-    return SetBinding(
-        binding=Binding(
-            allocation=allocation, project=project, pool=pool, servers=1, state=state,
-            accelerators=accelerators, members=members, starts=starts, ends=ends, generation=1,
-        )
-    )  # fmt: skip
+    people = (*bindings.members(member), MemberAccess(username="lp", role="lead"))
+    usual = {"project": "a", "pool": "new", "members": people}
+    bound = bindings.binding(allocation, accelerators, now=NOW, **(usual | said))
+    return SetBinding(binding=bound)
 
 
 def share(project: str, most: int, member: str) -> SetLent:
-    members = (MemberAccess(username=member),)
     return SetLent(
-        share=LentShare(
-            project=project, pool="new", order=0, max_accelerators=most, members=members
-        )
+        share=bindings.share(project, most, pool="new", members=bindings.members(member))
     )
 
 

@@ -16,10 +16,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from tests.bindings import binding, members, share
 
 from dure.backends.contract import JobRequest, SetBinding, SetGrace, SetLent
 from dure.backends.local import LocalBackend
-from dure.protocol import Binding, LentShare, MemberAccess, UsageRecord
+from dure.protocol import UsageRecord
 
 pytestmark = pytest.mark.processes
 
@@ -27,7 +28,7 @@ BOUND_S = 1.5  # DESIGN §9: p95 from the owner's submission to the start of all
 TAKE_BACKS = 20
 PER_JOB = 5
 STEPS = 400  # more than five attempts come to: each must be told to leave
-MEMBERS = (MemberAccess(username="kim"),)
+MEMBERS = members("kim")
 STAMP = 'date +%s.%N > "$DURE_CHECKPOINT_DIR/rank-$DURE_RANK"'
 
 
@@ -43,28 +44,9 @@ def _open(state: Path, *, segment_s: int = 300) -> LocalBackend:
 
 def _prepare(engine: LocalBackend, *, grace_s: int = 10) -> None:
     engine.apply(SetGrace(grace_s=grace_s))
-    engine.apply(
-        SetLent(
-            share=LentShare(
-                project="lent", pool="pool", order=0, max_accelerators=4, members=MEMBERS
-            )
-        )
-    )
-    engine.apply(
-        SetBinding(
-            binding=Binding(
-                allocation="A",
-                project="owner",
-                pool="pool",
-                servers=1,
-                accelerators=4,
-                members=MEMBERS,
-                starts=_now() - timedelta(days=1),
-                ends=_now() + timedelta(days=1),
-                generation=1,
-            )
-        )
-    )
+    engine.apply(SetLent(share=share("lent", 4, members=MEMBERS)))
+    owned = binding("A", 4, now=_now(), project="owner", members=MEMBERS)
+    engine.apply(SetBinding(binding=owned))
 
 
 def _request(command: tuple[str, ...], *, accelerators: int, owner: bool = False) -> JobRequest:

@@ -6,10 +6,11 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.bindings import binding, members
 from tests.unit.agent.site_hub import BEARER, CLUSTER, ONE_TIME, SiteHub, on_loopback
 from typer.testing import CliRunner, Result
 
@@ -19,7 +20,7 @@ from dure.agent.state import StateFolder
 from dure.backends.contract import JobRequest, JobStatus
 from dure.backends.local import LocalBackend
 from dure.cli.agent_commands import app
-from dure.protocol import Binding, Desired, MemberAccess
+from dure.protocol import Desired
 from dure.vocabulary.plans import Reason
 
 pytestmark = pytest.mark.processes
@@ -46,12 +47,8 @@ class Desk:
 
     def want(self) -> None:
         now = datetime.now(UTC).replace(microsecond=0)
-        binding = Binding(
-            allocation="A", project="own", pool="p", servers=1, accelerators=2,
-            members=(MemberAccess(username="u"),), starts=now - timedelta(days=1),
-            ends=now + timedelta(days=1), generation=1,
-        )  # fmt: skip
-        self.hub.want(Desired(cluster=CLUSTER, revision=4, bindings=(binding,)))
+        owned = binding("A", 2, now=now, project="own", pool="p", members=members("u"))
+        self.hub.want(Desired(cluster=CLUSTER, revision=4, bindings=(owned,)))
 
 
 @pytest.fixture

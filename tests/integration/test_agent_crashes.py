@@ -9,11 +9,12 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from tests.answering import free_port
+from tests.bindings import binding, members, share
 from tests.site_processes import AGENT, SiteProcesses
 from tests.unit.agent.site_hub import CLUSTER
 from tests.waiting import eventually
@@ -22,7 +23,7 @@ from dure.agent import inspection, jobs_socket
 from dure.agent.site import LocalConfig
 from dure.backends.contract import JobRequest, JobStatus
 from dure.backends.local.journal import Journal
-from dure.protocol import Binding, Desired, JobOrder, LentShare, MemberAccess
+from dure.protocol import Desired, JobOrder
 
 pytestmark = pytest.mark.processes
 
@@ -46,17 +47,15 @@ class World(SiteProcesses):
     def want_more(self, orders: tuple[JobOrder, ...] = ()) -> None:
         """Another revision: the binding and the lent share change their size."""
         self.revision += 1
-        members = (MemberAccess(username="u"),)
         now = datetime.now(UTC).replace(microsecond=0)
-        binding = Binding(
-            allocation="A", project="own", pool="p", servers=1, accelerators=1 + self.revision % 2,
-            members=members, starts=now - timedelta(days=1), ends=now + timedelta(days=1),
+        owned = binding(
+            "A", 1 + self.revision % 2, now=now, project="own", pool="p", members=members("u"),
             generation=self.revision,
         )  # fmt: skip
-        share = LentShare(project="guest", pool="p", order=0, max_accelerators=4, members=members)
+        lent = share("guest", 4, pool="p", members=members("u"))
         self.records.want(
             Desired(
-                cluster=CLUSTER, revision=self.revision, bindings=(binding,), lent=(share,),
+                cluster=CLUSTER, revision=self.revision, bindings=(owned,), lent=(lent,),
                 grace_s=1, orders=orders,
             )
         )  # fmt: skip

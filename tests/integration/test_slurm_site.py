@@ -6,18 +6,19 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import yaml
+from tests.bindings import binding, members, share
 from tests.slurm_lab import empty, eventually, standing, state, submit
 from tests.unit.agent.site_hub import CLUSTER, ONE_TIME, on_loopback
 from typer.testing import CliRunner, Result
 
 from dure.cli.agent_commands import app
 from dure.cli.slurm_lab import Lab, Shape
-from dure.protocol import Binding, Desired, LentShare, MemberAccess
+from dure.protocol import Desired
 
 pytestmark = [
     pytest.mark.slurm,
@@ -111,14 +112,11 @@ def test_a_cluster_that_does_not_answer_is_one_sentence(lab: Lab, tmp_path: Path
 
 def wanted() -> Desired:
     """Half of the lab to one project, all of it lent to another; both have the user root."""
-    members = (MemberAccess(username="root"),)
+    root = members("root")
     now = datetime.now(UTC).replace(microsecond=0)
-    binding = Binding(
-        allocation="A-1", project="own", pool="pool-1", servers=1, accelerators=4,
-        members=members, starts=now - timedelta(days=1), ends=now + timedelta(days=1), generation=1,
-    )  # fmt: skip
-    share = LentShare(project="guest", pool="pool-1", order=0, max_accelerators=8, members=members)
-    return Desired(cluster=CLUSTER, revision=4, bindings=(binding,), lent=(share,))
+    owned = binding("A-1", 4, now=now, project="own", pool="pool-1", members=root)
+    lent = share("guest", 8, pool="pool-1", members=root)
+    return Desired(cluster=CLUSTER, revision=4, bindings=(owned,), lent=(lent,))
 
 
 def listed(lab: Lab) -> str:

@@ -10,13 +10,14 @@ from tempfile import TemporaryDirectory
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.bindings import binding, members
 
 from dure.agent.order_desk import OrderDesk
 from dure.agent.orders import SETTLES
 from dure.backends import durable
 from dure.backends.contract import JobRequest, JobStatus, SetBinding, UnableToApplyNow
 from dure.backends.simulated import SimulatedBackend, SimulatedPool
-from dure.protocol import Binding, JobOrder, MemberAccess
+from dure.protocol import JobOrder
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -65,18 +66,11 @@ def engine() -> SimulatedBackend:
         lent_work=False,
         failure_rate=0,
     )
-    binding = Binding(
-        allocation="a",
-        project="one",
-        pool="p",
-        servers=2,
-        accelerators=16,
-        members=(MemberAccess(username="ann"),),
-        starts=START,
-        ends=START + timedelta(days=30),
-        generation=1,
-    )
-    made.apply(SetBinding(binding=binding))
+    bound = binding(
+        "a", 16, now=START, project="one", pool="p", servers=2, members=members("ann"),
+        starts=START, ends=START + timedelta(days=30),
+    )  # fmt: skip
+    made.apply(SetBinding(binding=bound))
     return made
 
 

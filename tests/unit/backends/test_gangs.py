@@ -8,6 +8,7 @@ from typing import Literal
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.bindings import binding, share
 
 from dure.backends.gangs import Work, decide
 from dure.protocol import Binding, LentShare
@@ -16,20 +17,11 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def _binding(allocation: str, accelerators: int) -> Binding:
-    return Binding(
-        allocation=allocation,
-        project=allocation,
-        pool="p",
-        servers=1,
-        accelerators=accelerators,
-        starts=datetime(2026, 1, 1, tzinfo=UTC),
-        ends=datetime(2027, 1, 1, tzinfo=UTC),
-        generation=1,
-    )
+    return binding(allocation, accelerators, now=NOW, pool="p")
 
 
 def _share(project: str, most: int) -> LentShare:
-    return LentShare(project=project, pool="p", order=0, max_accelerators=most)
+    return share(project, most, pool="p")
 
 
 works = st.lists(

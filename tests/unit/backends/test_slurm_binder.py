@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests import bindings
 from tests.unit.backends.paper_sacctmgr import PaperSacctmgr
 
 from dure.backends.contract import (
@@ -29,7 +30,7 @@ from dure.backends.slurm.site import SlurmPool, SlurmSite
 from dure.backends.slurm.tidying import QUIET_S, Busy, removals
 from dure.backends.slurm.tools import Slurm
 from dure.backends.slurm.writing import Command, Step
-from dure.protocol import Binding, Desired, LentShare, MemberAccess
+from dure.protocol import Binding, Desired
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 SITE = SlurmSite(
@@ -122,25 +123,13 @@ def site(tmp_path: Path) -> Bound:
     return Bound(tmp_path)
 
 
-def binding(allocation: str, accelerators: int, *, generation: int = 1, **more: object) -> Binding:
-    return Binding.model_validate(
-        {
-            "allocation": allocation,
-            "project": f"of-{allocation}",
-            "pool": "pool",
-            "servers": 1,
-            "accelerators": accelerators,
-            "members": (MemberAccess(username="kim"),),
-            "starts": START - timedelta(days=1),
-            "ends": START + timedelta(days=1),
-            "generation": generation,
-            **more,
-        }
-    )
+def binding(allocation: str, accelerators: int, **more: object) -> Binding:
+    usual = {"project": f"of-{allocation}", "members": bindings.members("kim")}
+    return bindings.binding(allocation, accelerators, now=START, **(usual | more))
 
 
-def bind(allocation: str, accelerators: int, *, generation: int = 1, **more: object) -> SetBinding:
-    return SetBinding(binding=binding(allocation, accelerators, generation=generation, **more))
+def bind(allocation: str, accelerators: int, **more: object) -> SetBinding:
+    return SetBinding(binding=binding(allocation, accelerators, **more))
 
 
 def limits(accelerators: int, *, closed: bool = False) -> Limits:
@@ -158,7 +147,7 @@ def test_where_a_reduction_is_not_seen_in_force_nothing_is_increased(site: Bound
 
 
 def test_a_share_that_slurmctld_did_not_hear_of_is_not_observed_as_applied(site: Bound) -> None:
-    share = LentShare(project="p", pool="pool", order=0, max_accelerators=6)
+    share = bindings.share("p", 6)
     assert site.apply(SetLent(share=share)) == (None,)
     site.books.deaf = site.books.in_force(Objects())
     less = share.model_copy(update={"max_accelerators": 2})
@@ -171,7 +160,7 @@ def test_a_share_that_slurmctld_did_not_hear_of_is_not_observed_as_applied(site:
 
 def test_all_lent_work_together_has_the_part_of_its_partition_that_is_given(site: Bound) -> None:
     site.books.lent = Limits(tres=(("gres/gpu", 8),))
-    share = LentShare(project="p", pool="pool", order=0, max_accelerators=6)
+    share = bindings.share("p", 6)
     assert site.apply(bind("a", 4), SetLent(share=share)) == (None, None)
     assert site.limit("lent") == site.books.lent
     site.books.paper.qos["lent"] = replace(site.books.paper.qos["lent"], limits=Limits())
@@ -183,7 +172,7 @@ def test_all_lent_work_together_has_the_part_of_its_partition_that_is_given(site
 def test_a_limit_of_all_lent_work_that_slurmctld_did_not_hear_of_is_not_as_it_should_be(
     site: Bound,
 ) -> None:
-    share = LentShare(project="p", pool="pool", order=0, max_accelerators=6)
+    share = bindings.share("p", 6)
     site.apply(SetLent(share=share))
     site.books.deaf = site.books.in_force(Objects())
     site.books.lent = Limits(tres=(("gres/gpu", 8),))
@@ -196,7 +185,7 @@ def test_a_write_that_broke_off_is_observed_and_made_good_at_the_next_pass(site:
         cluster="c",
         revision=1,
         bindings=(binding("a", 4), binding("b", 4)),
-        lent=(LentShare(project="p", pool="pool", order=1, max_accelerators=3),),
+        lent=(bindings.share("p", 3, order=1),),
     )
     wanted = diff(desired, site.binder.observed())
     for broken in range(4):
@@ -289,7 +278,7 @@ def test_a_lost_record_closes_nothing_until_the_hub_has_spoken(site: Bound, tmp_
 
 
 def test_the_plan_names_the_commands_and_runs_none(site: Bound) -> None:
-    share = LentShare(project="p", pool="pool", order=0, max_accelerators=2)
+    share = bindings.share("p", 2)
     planned = site.binder.commands((bind("a", 4), SetLent(share=share)))
     assert planned[0].startswith("sacctmgr -i add qos lent set")
     assert site.books.written == []

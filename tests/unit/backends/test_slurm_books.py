@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.bindings import binding
 
 from dure.backends.contract import ChangeRefused, UnableToApplyNow
 from dure.backends.slurm import names, reading
@@ -18,7 +19,6 @@ from dure.backends.slurm.reading import Books, InForce
 from dure.backends.slurm.site import SlurmPool, SlurmSite
 from dure.backends.slurm.tidying import QUIET_S, Busy, Person, removals, retired
 from dure.backends.slurm.tools import CommandRefused, Slurm
-from dure.protocol import Binding
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SITE = SlurmSite(
@@ -129,15 +129,8 @@ def test_a_plain_id_is_its_own_name() -> None:
     assert names.allocation_qos("2026-0042", "old") == "g-2026-0042@old"
 
 
-def binding() -> Binding:
-    return Binding(
-        allocation="a", project="x", pool="pool", servers=1, accelerators=8,
-        starts=NOW - timedelta(days=1), ends=NOW, generation=1,
-    )  # fmt: skip
-
-
 def test_what_was_removed_is_forgotten_when_it_was_quiet_for_long() -> None:
-    held = Held(retiring=(Retired(binding=binding()),))
+    held = Held(retiring=(Retired(binding=binding("a", 8, now=NOW, ends=NOW)),))
     busy = Busy(qos=frozenset({"g-a"}))
     late = NOW + timedelta(seconds=QUIET_S)
     quiet = retired(held, Busy(), NOW, SITE)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shlex
 import subprocess
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.bindings import binding, share
 
 from dure.backends.contract import JobRefused, JobRequest
 from dure.backends.slurm import endings, queue, submission, waits
@@ -16,7 +17,6 @@ from dure.backends.slurm.held import Held, named
 from dure.backends.slurm.site import SlurmPool, SlurmSite
 from dure.backends.slurm.stewardship import Standing
 from dure.backends.slurm.submission import Place
-from dure.protocol import Binding, LentShare
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 POOL = SlurmPool(pool="pool", model="b200", partition="main", accelerators=64)
@@ -24,19 +24,8 @@ SITE = SlurmSite(cluster="lab", pools=(POOL,))
 PLACE = Place(folder=Path("/shared/kim's/1a2b"))
 HELD = named(
     Held(
-        bindings=(
-            Binding(
-                allocation="A",
-                project="P",
-                pool="pool",
-                servers=1,
-                accelerators=16,
-                starts=NOW - timedelta(days=1),
-                ends=NOW + timedelta(days=1),
-                generation=1,
-            ),
-        ),
-        lent=(LentShare(project="L", pool="pool", order=0, max_accelerators=8),),
+        bindings=(binding("A", 16, now=NOW, project="P"),),
+        lent=(share("L", 8),),
     ),
     SITE,
 )

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests import bindings
 
 from dure.backends.slurm import refusals
 from dure.backends.slurm.held import Held, Retired
@@ -25,30 +26,15 @@ def site(**more: object) -> SlurmSite:
     return SlurmSite.model_validate({"cluster": "lab", "pools": pools} | more)
 
 
-def binding(
-    allocation: str = "a1",
-    *,
-    project: str = "a",
-    pool: str = "b",
-    state: AllocationState = "active",
-    members: tuple[MemberAccess, ...] = (LEAD,),
-) -> Binding:
-    return Binding(
-        allocation=allocation,
-        project=project,
-        pool=pool,
-        servers=2,
-        accelerators=16,
-        state=state,
-        members=members,
-        starts=NOW - timedelta(days=30),
-        ends=NOW + timedelta(days=30),
-        generation=1,
-    )
+def binding(allocation: str = "a1", **said: object) -> Binding:
+    month = timedelta(days=30)
+    usual = {"project": "a", "pool": "b", "servers": 2, "members": (LEAD,)}
+    period = {"starts": NOW - month, "ends": NOW + month}
+    return bindings.binding(allocation, 16, now=NOW, **(usual | period | said))
 
 
-def share(project: str = "a") -> LentShare:
-    return LentShare(project=project, pool="b", order=0, max_accelerators=8, members=(LEAD,))
+def share() -> LentShare:
+    return bindings.share("a", 8, pool="b", members=(LEAD,))
 
 
 def rows(text: str, kind: str) -> list[list[str]]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests import bindings
 
 from dure.backends.slurm.stewardship import (
     Cancel,
@@ -22,35 +24,15 @@ from dure.backends.slurm.stewardship import (
     back_off_s,
     steward,
 )
-from dure.protocol import Binding, LentShare, MemberAccess
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 NOW_S = int(NOW.timestamp())
-MEMBERS = (MemberAccess(username="kim"),)
+MEMBERS = bindings.members("kim")
 DAY = timedelta(days=1)
 
 
-def binding(allocation: str, accelerators: int, **changed: Any) -> Binding:
-    return Binding(
-        **{
-            "allocation": allocation,
-            "project": f"of {allocation}",
-            "pool": "pool",
-            "servers": 1,
-            "accelerators": accelerators,
-            "members": MEMBERS,
-            "starts": NOW - DAY,
-            "ends": NOW + DAY,
-            "generation": 1,
-            **changed,
-        }
-    )
-
-
-def share(project: str, most: int, order: int = 0) -> LentShare:
-    return LentShare(
-        project=project, pool="pool", order=order, max_accelerators=most, members=MEMBERS
-    )
+binding = partial(bindings.binding, now=NOW, members=MEMBERS)
+share = partial(bindings.share, members=MEMBERS)
 
 
 def owner(job: str, allocation: str, accelerators: int, state: str, **more: Any) -> Standing:

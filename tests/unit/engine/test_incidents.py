@@ -210,6 +210,33 @@ def test_a_window_that_was_announced_afterwards_takes_nothing_out_before() -> No
     assert opened.starts == NOW - 4 * MINUTE
 
 
+@pytest.mark.parametrize("late", [{"announced": NOW - 9 * MINUTE}, {"starts": NOW - 9 * MINUTE}])
+def test_an_outage_that_began_before_maintenance_or_its_announcement_is_no_maintenance(
+    late: dict[str, datetime],
+) -> None:
+    early = NOW - 11 * MINUTE
+    window = Window(
+        id="m1", pool="p", starts=early, ends=NOW + HOUR, announced=early, nodes=("n1",)
+    ).model_copy(update=late)
+    fault = Fault(
+        id=5, pool="p", node="n1", device="3", kind="xid", code="79", at=NOW - 10 * MINUTE
+    )
+    signs = {
+        "failed": snapshot(node("n1", "down", since=fault.at)),
+        "drained": snapshot(node("n1", "draining", since=fault.at)),
+        "device": snapshot(node("n1", "up"), faults=(fault,)),
+    }
+    for cause, given in signs.items():
+        (opened,) = planned(given.model_copy(update={"windows": (window,)})).intents
+        assert isinstance(opened, Open)
+        assert (opened.cause, opened.window) == (cause, "")
+        assert opened.starts == fault.at
+        in_time = window.model_copy(update={"starts": fault.at, "announced": fault.at})
+        (opened,) = planned(given.model_copy(update={"windows": (window, in_time)})).intents
+        assert isinstance(opened, Open)
+        assert (opened.cause, opened.starts) == ("drained", fault.at)
+
+
 @pytest.mark.parametrize(("kind", "code"), [("xid", "31"), ("xid", "94"), ("link", "replay")])
 def test_the_works_own_fault_and_what_the_device_mended_stop_nothing(kind: str, code: str) -> None:
     fault = Fault.model_validate(
@@ -360,6 +387,9 @@ def test_what_the_check_refuses() -> None:
     full = snapshot(node("n1", since=NOW), incidents=(running(),), promises=(promise(4),))
     plan = planned(full)
     credit = next(c for c in plan.intents if isinstance(c, Credit))
+    said_late = Window(
+        id="m1", pool="p", nodes=("n1",), starts=NOW - HOUR, ends=NOW + HOUR, announced=NOW
+    )
     spoilt = {
         "more_than_lost": credit.model_copy(update={"amount": 8 * 3600 + 1}),
         "not_open": Close(incident=99, ends=NOW, reason=credit.reason),
@@ -373,6 +403,10 @@ def test_what_the_check_refuses() -> None:
         ),
         "lemon": Propose(pool="p", node="n2", failures=3, reason=credit.reason),
     }  # fmt: skip
+    down = snapshot(node("n1", "down"), windows=(said_late,))
+    (opened,) = planned(down).intents
+    named = IncidentPlan(header=HEADER, intents=(opened.model_copy(update={"window": "m1"}),))
+    assert [v.rule for v in violations(down, RULES, named)] == ["incidents.not_announced"]
     for rule, intent in spoilt.items():
         others = tuple(i for i in plan.intents if i is not credit)
         wrong = plan.model_copy(update={"intents": (*others, intent)})
