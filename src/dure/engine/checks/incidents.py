@@ -1,7 +1,8 @@
 """What must be true of every incident plan, checked from the snapshot and the rules alone.
 
 - No node has two incidents at once, none begins before the node's last one ended, and none opens
-  for a node that is up and reported nothing.
+  for a node that is up and reported nothing. None that names a window began before it, or before
+  it was announced.
 - Only an open incident joins, ends or is credited, and none ends before it began or after now.
 - Nothing is given back twice, nor more than was lost: for a job, the time it ran; for capacity, the
   node's accelerators over the outage, less the seconds of maintenance announced in time.
@@ -79,6 +80,11 @@ def _opened(
         out = states.get(place) in {"down", "draining"} or maintained
         if not out and place not in {reported.get(fault) for fault in one.faults}:
             yield _found("unfounded", where)
+        if one.window and not any(
+            w.id == one.window and max(w.starts, w.announced) <= one.starts < w.ends
+            for w in snapshot.windows
+        ):
+            yield _found("not_announced", f"{where} starts {one.starts.isoformat()}")
         if one.spare and states.get((one.pool, one.spare)) != "up":
             yield _found("spare", f"{where}: {one.spare} is not up")
 

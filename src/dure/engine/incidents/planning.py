@@ -7,6 +7,8 @@
 - An incident ends when the node is back and no maintenance of it runs. One that keeps its node out
   (`drains`) needs beside that a new start after its last fault; that the node is still kept out by
   us is then no outage. Every one ends when the node is no more.
+- Maintenance is what began within its window, after that was announced. An outage that shows an
+  earlier sign keeps its own cause: a window that is announced afterwards excuses no failure.
 - The next incident of a node begins when the last one ended at the earliest: no second of a node
   is in two.
 - Work that ended with the node is given back as soon as it is known; missing capacity at the end.
@@ -107,7 +109,7 @@ class _Seen:
             nodes=nodes,
             open=still,
             faults=faults,
-            windows=tuple(sorted(snapshot.windows, key=lambda w: (w.starts, w.id))),
+            windows=tuple(sorted(snapshot.windows, key=lambda w: (_begins(w), w.id))),
             room=_room(snapshot.pools, snapshot.promises, still.values(), now),
             ended=_ended_last(snapshot.incidents),
             spares_taken={(i.pool, i.spare) for i in still.values() if i.spare},
@@ -119,8 +121,8 @@ class _Seen:
         return sorted(self.nodes.keys() | self.open.keys())
 
     def window(self, place: Place) -> Window | None:
-        """The maintenance that the node is under now."""
-        running = (w for w in self.windows if w.starts <= self.now < w.ends and w.covers(*place))
+        """The maintenance that the node is under now; of several the one that began first."""
+        running = (w for w in self.windows if _begins(w) <= self.now < w.ends and w.covers(*place))
         return next(running, None)
 
     def fresh(self, node: NodeFacts, since: datetime) -> list[Lost]:
@@ -189,14 +191,18 @@ def _one(place: Place, seen: _Seen) -> Iterator[Change]:
 
 def _opened(node: NodeFacts, faults: list[Fault], seen: _Seen) -> Open | None:
     """A new incident where the node is out, or a device of it has to be started anew."""
-    window = seen.window((node.pool, node.node))
+    running = seen.window((node.pool, node.node))
     down = node.state in {"down", "draining"} and not _still_ours(node)
+    signs = [*([node.since] if down else []), *(fault.at for fault in faults)]
+    window = (
+        running if running is None or _begins(running) <= min(signs, default=seen.now) else None
+    )
     out = down or (window is not None and node.state == "up")
     if not out and not faults:
         return None
     cause = _cause(node, window) if out else "device"
     spare, says = _spare(node, seen)
-    began = node.since if down else _begins(window) if window else min(f.at for f in faults)
+    began = node.since if down else _begins(window) if window else min(signs)
     starts = max(began, seen.ended.get((node.pool, node.node), began))
     severity: Severity = "high" if seen.room.get(node.pool, 0) < 0 else "medium"
     if window is not None or cause in {"drained", "removed"}:
