@@ -32,6 +32,7 @@ from pathlib import Path
 import structlog
 from bench.report import at_least, at_most, compared, show, write
 from tests.bindings import binding, members, share
+from tests.waiting import eventually
 
 from dure.backends.contract import JobRequest, JobStatus, SetBinding, SetGrace, SetLent
 from dure.backends.slurm.backend import SlurmBackend
@@ -155,11 +156,7 @@ def stamps(place: Path) -> list[float]:
 
 
 def until(holds: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + PATIENCE_S
-    while not holds():
-        if time.monotonic() > give_up:
-            raise TimeoutError("it did not happen in time")
-        time.sleep(0.05)
+    eventually(holds, within_s=PATIENCE_S)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from bench.report import at_most, compared, show, write
 from tests.bindings import binding, members, share
+from tests.waiting import eventually
 
 from dure.backends.contract import JobRequest, SetBinding, SetGrace, SetLent
 from dure.backends.local import LocalBackend
@@ -89,11 +90,10 @@ def lent_training(engine: LocalBackend, *, interruptions: int) -> tuple[str, lis
 
 
 def until_it_trains(log: Path) -> None:
-    give_up = time.monotonic() + PATIENCE_S
-    while not (log.exists() and "starts at step" in log.read_text()):
-        if time.monotonic() > give_up:
-            raise TimeoutError(f"no training in {log}")
-        time.sleep(0.01)
+    eventually(
+        lambda: log.exists() and "starts at step" in log.read_text(),
+        f"training in {log}", within_s=PATIENCE_S, every_s=0.01,
+    )  # fmt: skip
 
 
 def checkpoints(engine: LocalBackend, job: str) -> Path:

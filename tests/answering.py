@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import socket
-import time
 
 import httpx
+from tests.waiting import eventually
 
 
 def free_port() -> int:
@@ -16,12 +16,12 @@ def free_port() -> int:
 
 def until_it_answers(address: str, *, within_s: float = 60) -> None:
     """Returns when the hub answers there."""
-    until = time.monotonic() + within_s
-    while time.monotonic() < until:
-        try:
-            httpx.get(f"{address}/api/v1/calls")
-        except httpx.TransportError:
-            time.sleep(0.1)
-        else:
-            return
-    raise AssertionError(f"nothing answers at {address}")
+    eventually(lambda: _answers(address), f"an answer at {address}", within_s=within_s, every_s=0.1)
+
+
+def _answers(address: str) -> bool:
+    try:
+        httpx.get(f"{address}/api/v1/calls")
+    except httpx.TransportError:
+        return False
+    return True

@@ -11,13 +11,14 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from tests.newer_slurm import PROGRAMS
+from tests.waiting import eventually
 
 from dure.backends.slurm.site import SlurmPool, SlurmSite
 from dure.cli.slurm_lab import Lab, Shape
@@ -25,7 +26,6 @@ from dure.cli.slurm_lab import Lab, Shape
 OTHER_PROGRAMS: Final = os.environ.get(PROGRAMS, "")
 """The folder of another Slurm's programs, where the tests are to run on that one."""
 
-PATIENCE_S: Final = 30.0
 OWN: Final = {"user": {"root"}, "account": {"root"}, "qos": {"normal"}}
 """What Slurm's database has by itself."""
 
@@ -61,18 +61,16 @@ def standing(shape: Shape | None = None) -> Iterator[Lab]:
         shutil.rmtree(root, ignore_errors=True)
 
 
-def eventually(holds: Callable[[], object], *, within_s: float = PATIENCE_S) -> None:
-    """Returns as soon as it holds. Fails where it never does."""
-    until = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < until, "it never held"
-        time.sleep(0.05)
-
-
 def submit(lab: Lab, *options: str, run: str = "sleep 60", user: str | None = None) -> str:
     """A job of this shell text; its number."""
     command = ("sbatch", "--parsable", "-o", "/dev/null", *options, f"--wrap={run}")
     return lab.run(*command, user=user).strip()
+
+
+def saved(lab: Lab) -> None:
+    """Waits until slurmctld has written down what runs now: else its death would lose the jobs."""
+    began, kept = time.time(), lab.root / "state" / "job_state"
+    eventually(lambda: kept.exists() and kept.stat().st_mtime > began)
 
 
 def state(lab: Lab, job: str) -> str:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.slurm_lab import eventually
+from tests.waiting import eventually
 
 from dure.backends.slurm import names
 from dure.backends.slurm.held import Held, Named

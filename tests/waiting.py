@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Final, TypeVar
+
+PATIENCE_S: Final = 30.0
+"""On a machine that is busy, too."""
+
+T = TypeVar("T")
 
 
 def eventually(
-    holds: Callable[[], object],
+    holds: Callable[[], T | None],
     what: str = "it never held",
     *,
-    within_s: float,
+    within_s: float = PATIENCE_S,
     every_s: float = 0.05,
-) -> None:
-    """Returns as soon as it holds. Fails with these words where it never does."""
+) -> T:
+    """What it says, as soon as that holds. Fails with these words where it never does."""
     until = time.monotonic() + within_s
-    while not holds():
+    while not (found := holds()):
         assert time.monotonic() < until, f"not within {within_s:g} s: {what}"
         time.sleep(every_s)
+    return found

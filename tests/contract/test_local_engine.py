@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from tests.bindings import binding, members
+from tests.waiting import eventually
 
 from dure.backends.contract import JobRefused, JobRequest, SetBinding, SetGrace
 from dure.backends.local import LocalBackend, StateDirectoryInUse
@@ -67,10 +68,7 @@ def _attempt(engine: LocalBackend, job: str, attempt: int = 1) -> Path:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    give_up = time.monotonic() + 5
-    while not path.exists():
-        assert time.monotonic() < give_up
-        time.sleep(0.01)
+    eventually(path.exists, within_s=5, every_s=0.01)
     content: dict[str, Any] = json.loads(path.read_text())
     return content
 
@@ -191,10 +189,7 @@ def test_an_attempt_whose_keeper_was_killed_leaves_no_rank_behind(state: Path) -
 
 
 def _until_ready(log: Path) -> None:
-    give_up = time.monotonic() + 5
-    while not (log.exists() and "ready" in log.read_text()):
-        assert time.monotonic() < give_up
-        time.sleep(0.01)
+    eventually(lambda: log.exists() and "ready" in log.read_text(), within_s=5, every_s=0.01)
 
 
 def _alive(pid: int) -> bool:

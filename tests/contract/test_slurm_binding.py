@@ -15,8 +15,9 @@ from typing import Final
 
 import pytest
 from tests import bindings
-from tests.slurm_lab import empty, eventually, site_of, standing, state, submit
+from tests.slurm_lab import empty, site_of, standing, state, submit
 from tests.unit.backends.paper_sacctmgr import PaperSacctmgr
+from tests.waiting import eventually
 
 from dure.agent.reconciling import reconcile
 from dure.backends.contract import ChangeRefused, RemoveBinding, SetBinding, SetLent

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from tests.slurm_lab import empty, eventually, site_of
+from tests.slurm_lab import empty, saved, site_of
 from tests.slurm_play import GRANTS, Play, Size, settled
+from tests.waiting import eventually
 
 from dure.backends.contract import UnableToApplyNow
 from dure.backends.slurm.meter import Meter
@@ -102,8 +103,7 @@ def test_a_controller_that_starts_again_neither_loses_nor_doubles_what_ran(play:
     ends = play.hand_in("two", "--gres=gpu:4", run="sleep 20")
     eventually(lambda: play.running([long, ends]) == 2)
     began = time.time()
-    state = play.lab.root / "state" / "job_state"
-    eventually(lambda: state.exists() and state.stat().st_mtime > began)  # else the jobs are lost
+    saved(play.lab)
     assert play.running([long, ends]) == 2
     play.lab.kill_controller()
     with pytest.raises(UnableToApplyNow):

@@ -13,7 +13,8 @@ from typing import Final
 
 import pytest
 from tests import bindings
-from tests.slurm_lab import eventually, state, submit
+from tests.slurm_lab import state, submit
+from tests.waiting import eventually
 
 from dure.agent.reconciling import reconcile
 from dure.backends.contract import SetBinding

@@ -19,7 +19,8 @@ from typing import Final
 
 import pytest
 from tests.bindings import binding, members, share
-from tests.slurm_lab import eventually, site_of, state
+from tests.slurm_lab import site_of, state
+from tests.waiting import eventually
 
 from dure.backends.contract import (
     JobRefused,

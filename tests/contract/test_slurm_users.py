@@ -17,7 +17,8 @@ from typing import Final, NamedTuple
 
 import pytest
 from tests import bindings
-from tests.slurm_lab import eventually, standing, state
+from tests.slurm_lab import standing, state
+from tests.waiting import eventually
 
 from dure.backends.contract import SetBinding, SetLent
 from dure.backends.slurm.backend import SlurmBackend

@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import pairwise
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from tests.bindings import binding, members, share
+from tests.waiting import eventually
 
 from dure.backends.contract import JobRequest, SetBinding, SetGrace, SetLent
 from dure.backends.local import LocalBackend
@@ -91,13 +92,6 @@ def _seen(path: Path, text: str) -> bool:
     return path.exists() and text in path.read_text()
 
 
-def _until(what: Callable[[], bool], *, timeout_s: float = 15.0) -> None:
-    give_up = time.monotonic() + timeout_s
-    while not what():
-        assert time.monotonic() < give_up, "it did not happen in time"
-        time.sleep(0.01)
-
-
 def _take_back(engine: LocalBackend) -> float:
     """Seconds from the owner's submission until all its ranks run."""
     submitted = time.time()
@@ -115,7 +109,7 @@ def _interrupted_training(
     for attempt in range(1, times + 1):
         engine.wait(lent, "running", timeout_s=15)
         log = engine.log(lent, attempt=attempt)
-        _until(partial(_seen, log, "starts at step"))
+        eventually(partial(_seen, log, "starts at step"), within_s=15, every_s=0.01)
         time.sleep(0.02 * attempt)
         waits.append(_take_back(engine))
         assert _seen(log, "told to leave")

@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -26,6 +26,7 @@ import httpx
 import psycopg
 import pytest
 from tests.integration.small import APRIL, MARCH_ENDS, STARTED
+from tests.waiting import eventually
 
 from dure.agent.loop import Agent
 from dure.agent.state import Home, StateFolder
@@ -73,7 +74,7 @@ class Hub:
             env=self.environment, start_new_session=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        until(self._answers)
+        eventually(self._answers, within_s=60, every_s=0.02)
 
     def _answers(self) -> bool:
         try:
@@ -87,13 +88,6 @@ class Hub:
             os.killpg(self.server.pid, 9)
             self.server.wait()
             self.server = None
-
-
-def until(holds: Callable[[], bool], within_s: float = 60) -> None:
-    end = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -224,7 +218,7 @@ def test_a_hub_killed_while_agents_report_counts_every_segment_once(
 ) -> None:
     live_through_deaths(hub, agents.values())
     for site in agents.values():
-        until(site.said_all)
+        eventually(site.said_all, within_s=60, every_s=0.02)
         assert site.taken
         assert site.lost
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
-from tests.slurm_lab import OTHER_PROGRAMS, empty, eventually, standing, state, submit
+from tests.slurm_lab import OTHER_PROGRAMS, empty, saved, standing, state, submit
+from tests.waiting import eventually
 
 from dure.cli.slurm_lab import Lab, NoLabHere, Shape
 from dure.cli.slurm_lab.ports import claimed
@@ -63,8 +63,7 @@ def test_what_ran_on_a_node_that_dies_runs_again_elsewhere(clean_slurm: Lab) -> 
 def test_the_controller_comes_back_with_what_runs(clean_slurm: Lab) -> None:
     job = submit(clean_slurm, "--gres=gpu:1")
     eventually(lambda: state(clean_slurm, job) == "RUNNING")
-    running, written = time.time(), clean_slurm.root / "state" / "job_state"
-    eventually(lambda: written.exists() and written.stat().st_mtime > running)
+    saved(clean_slurm)
     clean_slurm.kill_controller()
     assert not clean_slurm.is_up
     clean_slurm.start_controller()

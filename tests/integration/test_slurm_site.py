@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.bindings import binding, members, share
-from tests.slurm_lab import empty, eventually, standing, state, submit
+from tests.slurm_lab import empty, standing, state, submit
 from tests.unit.agent.site_hub import CLUSTER, ONE_TIME, on_loopback
+from tests.waiting import eventually
 from typer.testing import CliRunner, Result
 
 from dure.cli.agent_commands import app

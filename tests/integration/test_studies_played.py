@@ -10,16 +10,17 @@ import os
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from pytest_django import Settings
 from tests.integration import small
 from tests.integration.asked import RESULT, SCENARIO, queued_study
 from tests.integration.operated import LATER
+from tests.waiting import eventually
 
 from dure.hub import clock
 from dure.hub.studies import playing, worker
@@ -29,7 +30,7 @@ from dure.hub.studies.queue import ClaimLost, Played
 
 pytestmark = pytest.mark.processes
 
-T = TypeVar("T")
+_eventually = partial(eventually, within_s=120, every_s=0.2)
 
 ROOMY = Bounds(minutes=5, memory_mib=6144)
 STUDY = Study(scenario=SCENARIO, policies=["islands", "pool"], seeds=1, days=2)
@@ -204,17 +205,17 @@ def test_a_worker_that_is_killed_leaves_no_child_and_its_study_is_played_by_the_
     home: Path,
 ) -> None:
     first = _worker(home)
-    child = _until(lambda: _child_of(first.pid))
-    _until(lambda: _study(home)["played_days"] or None)
+    child = _eventually(lambda: _child_of(first.pid))
+    _eventually(lambda: _study(home)["played_days"])
     first.kill()
     first.wait()
-    _until(lambda: None if _runs(child) else True)
+    _eventually(lambda: not _runs(child))
     assert _study(home)["state"] == "running"
     # By the next worker's clock the claim is stale at once.
     second = _worker(home, DURE_CLOCK_OFFSET_S="120")
     try:
-        _until(lambda: True if _study(home)["attempts"] == 2 else None)
-        heir = _until(lambda: _child_of(second.pid))
+        _eventually(lambda: _study(home)["attempts"] == 2)
+        heir = _eventually(lambda: _child_of(second.pid))
         second.terminate()
         assert second.wait(30) == 0
         assert not _runs(heir)
@@ -256,16 +257,6 @@ def _runs(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return state != "Z"
-
-
-def _until(look: Callable[[], T | None], most_s: float = 120) -> T:
-    ends_at = time.monotonic() + most_s
-    while time.monotonic() < ends_at:
-        found = look()
-        if found is not None:
-            return found
-        time.sleep(0.2)
-    raise AssertionError(f"not within {most_s} s")
 
 
 @pytest.mark.database
