@@ -16,12 +16,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from django.core.signals import request_finished, request_started
-from django.db import close_old_connections
 from django.test import Client
 from tests.integration import small
 from tests.integration.small import World
-from tests.slurm_lab import eventually, site_of
+from tests.slurm_lab import site_of
+from tests.waiting import eventually
 
 from dure.agent import workplace
 from dure.agent.loop import Agent
@@ -29,7 +28,7 @@ from dure.agent.order_desk import OrderDesk
 from dure.agent.state import Home, StateFolder
 from dure.backends.contract import JobRequest
 from dure.backends.slurm.backend import SlurmBackend
-from dure.backends.slurm.site import SlurmPool
+from dure.backends.slurm.site import SlurmPool, SlurmSite
 from dure.cli.slurm_lab import Lab
 from dure.client import SiteClient
 from dure.hub import clock, loop
@@ -60,6 +59,8 @@ class Site:
     lab: Lab
     agent: Agent
     engine: SlurmBackend
+    engine_folder: Path
+    described: SlurmSite
     metrics: Path
 
     def round(self) -> None:
@@ -84,10 +85,7 @@ class Site:
         client = Client()
         client.force_login(self.world[who])
         client.cookies["django_language"] = "en"
-        said = client.get(path).content.decode()
-        for signal in (request_started, request_finished):  # the test client connected it again
-            signal.disconnect(close_old_connections)
-        return said
+        return client.get(path).content.decode()
 
 
 def _from_now_on() -> None:
@@ -137,7 +135,7 @@ def site(clean_slurm: Lab, one_connection: None, tmp_path: Path) -> Iterator[Sit
                 place=workplace.of(described, state=state.root),
             ),
         )
-        yield Site(world, clean_slurm, agent, engine, metrics)
+        yield Site(world, clean_slurm, agent, engine, folder, described, metrics)
 
 
 def test_nodes_that_die_report_a_fault_or_are_taken_out_and_come_back(site: Site) -> None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
-from django.core.signals import request_finished, request_started
-from django.db import close_old_connections
 from django.test import Client
 from tests.integration.test_slurm_incidents import MEMBER, Site
 from tests.integration.test_slurm_incidents import site as _site
 
 from dure.agent import estimating
+from dure.backends.slurm.backend import SlurmBackend
+from dure.backends.slurm.handed import HandedIn
+from dure.backends.slurm.tools import Slurm
 from dure.hub.allocations.models import Allocation, LentRight
 from dure.hub.jobs.models import Job
 from dure.hub.people.models import User
@@ -39,8 +42,6 @@ def asked(site: Site, method: str, path: str, **body: object) -> dict[str, objec
     answer = client.generic(
         method, f"/api/v1/{path}", json.dumps(body) if body else b"", "application/json"
     )
-    for signal in (request_started, request_finished):  # the test client connected it again
-        signal.disconnect(close_old_connections)
     assert answer.status_code == 200, answer.content
     said: dict[str, object] = answer.json()
     return said
@@ -57,7 +58,7 @@ def until(site: Site, job: object, *states: str) -> Job:
 
 
 def test_jobs_of_a_member_run_on_slurm_and_come_back_with_their_output(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+    site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(estimating, "EVERY", timedelta(0))
     mine = Allocation.objects.get(project__members__username=MEMBER)
@@ -99,18 +100,28 @@ def test_jobs_of_a_member_run_on_slurm_and_come_back_with_their_output(
     assert [one["code"] for one in places if one["allocation"] is None] == ["routing.estimated"]
     site.lab.run("scancel", plain)
     assert until(site, heard.pk, "cancelled").accelerators == 8
-    _forgotten_by_a_crash(site, done)
+    _forgotten_by_a_crash(site, done, tmp_path / "engine")
 
 
-def _forgotten_by_a_crash(site: Site, done: Job) -> None:
+class Forgetful(Slurm):
+    """slurmctld knows of no job any more."""
+
+    def ask(self, *argv: str, timeout_s: float | None = None) -> str:
+        return "" if argv[0] == "squeue" else super().ask(*argv, timeout_s=timeout_s)
+
+
+def _forgotten_by_a_crash(site: Site, done: Job, copy: Path) -> None:
     """The agent was killed before it wrote the job's number down, and came back when slurmctld had
     forgotten the job: slurmdbd still has its name, so that the order is not carried out again."""
-    queue = site.engine._keeper.queue
-    record = queue._handed.of_job(done.engine_job)
+    shutil.copytree(site.engine_folder / "jobs", copy / "jobs")
+    records = HandedIn(copy / "jobs")
+    record = records.of_job(done.engine_job)
     assert record is not None
     earlier = record.submitted - timedelta(minutes=10)
-    queue._handed.keep(record.model_copy(update={"job": None, "submitted": earlier}))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(queue, "_names", dict)
-        labels = {job.job: job.request.label for job in site.engine.jobs()}
+    records.keep(record.model_copy(update={"job": None, "submitted": earlier}))
+    slurm = Forgetful.of(site.described)
+    with SlurmBackend(
+        copy, site=site.described, clock=lambda: datetime.now(UTC), slurm=slurm
+    ) as engine:
+        labels = {job.job: job.request.label for job in engine.jobs()}
     assert labels[done.engine_job] == done.order
