@@ -6,6 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from tests.browser import world
 from tests.browser.conftest import DESK, PHONE, Visit, Visitor
+from tests.browser.portal import RULES
 
 from dure.hub.calls.models import Application, Call, DuplicatePair
 from dure.hub.people.models import Organisation
@@ -18,7 +19,6 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
 ]
 
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
 PUBLIC = ("/", "/calls/", "/calls/kr-2026-r1/", "/models/", "/login/", "/nowhere/")
 
 
