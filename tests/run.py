@@ -131,7 +131,7 @@ TIERS: Final = (
         slurm_of="sid",
         asked_by=NEWER,
     ),
-    Tier("processes", ("tests",), "processes and not slurm"),
+    Tier("processes", ("tests",), "processes and not slurm", workers=WORKERS, by_file=True),
     Tier("browser", ("tests/browser",), workers=WORKERS, needs=("chromium", "fonts-noto-cjk")),
     Tier("system", ("tests/system",), workers=WORKERS, by_file=True),
 )

@@ -6,9 +6,10 @@ Each check reads what the hub stored, not what the stages returned.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from django.db.models import Count, F, Sum
 
@@ -52,56 +53,51 @@ class Check:
     figures: str
 
 
+Found = tuple[bool, str]
+
+CHECKS: Final[dict[str, Callable[[], Found]]] = {}
+"""Whether each holds, with its figures; in the order of the programme."""
+
+
 def check_all() -> list[Check]:
     """Every check, in the order of the programme."""
-    return list(each())
+    return [Check(name, *found()) for name, found in CHECKS.items()]
 
 
-def each() -> Iterator[Check]:
-    """One check after the other, each made when it is asked for."""
-    yield supply()
-    yield supply_call()
-    yield filed_twice()
-    yield reviewed_by_peers()
-    yield demand()
-    yield offer()
-    yield reviewed_without_conflict()
-    yield outcomes_have_reasons()
-    yield round_is_sound()
-    yield round_replays()
-    yield what_ifs_are_sound()
-    yield pools_not_over_allocated()
-    yield conservation()
-    yield ledger_sums_to_zero()
-    yield audit_chain()
+def _check(name: str) -> Callable[[Callable[[], Found]], Callable[[], Found]]:
+    def known(found: Callable[[], Found]) -> Callable[[], Found]:
+        CHECKS[name] = found
+        return found
+
+    return known
 
 
-def supply() -> Check:
+@_check("Accelerators acquired / for the programme")
+def supply() -> Found:
     pools = Pool.objects.filter(arrangement="acquired")
     per_node = F("accelerators_per_node")
     found = pools.aggregate(
         whole=Sum(F("nodes") * per_node),
         programme=Sum((F("nodes") - F("own_use_nodes")) * per_node),
     )
-    return Check(
-        "Accelerators acquired / for the programme",
+    return (
         (found["whole"], found["programme"]) == (ACCELERATORS, FOR_THE_PROGRAMME),
         f"{found['whole']:,} / {found['programme']:,}",
     )
 
 
-def supply_call() -> Check:
+@_check("Supply call: bids / agreed / accelerators / for the programme")
+def supply_call() -> Found:
     """The chosen bids are the programme's supply; the choice is sound, and replays."""
     decision = SupplyCall.objects.get(key=SUPPLY).decision
     if decision is None:
-        return Check("Supply call: chosen", holds=False, figures="no plan")
+        return False, "no plan"
     snapshot = tender.TenderSnapshot.model_validate(decision.snapshot)
     policy = tender.TenderPolicy.model_validate(decision.policy)
     plan = tender.TenderPlan.model_validate(decision.plan)
     sound = not tender_check.violations(snapshot, policy, plan)
     agreed = Bid.objects.filter(call__key=SUPPLY, state=Bid.State.AGREED).count()
-    return Check(
-        "Supply call: bids / agreed / accelerators / for the programme",
+    return (
         sound
         and tender.plan(snapshot, policy, plan.header) == plan
         and (len(plan.intents), agreed) == (BIDS, SUPPLIERS)
@@ -110,17 +106,17 @@ def supply_call() -> Check:
     )
 
 
-def filed_twice() -> Check:
+@_check("Filed twice: found / kept out")
+def filed_twice() -> Found:
     """A project filed again under a romanised name was found, and only the first stands."""
     found = DuplicatePair.objects.filter(call__key=PEERS)
     out = found.filter(ruling="same", second__state=Application.State.REFUSED)
     kept = out.exclude(first__state=Application.State.REFUSED).count()
-    return Check(
-        "Filed twice: found / kept out", found.count() == kept == 1, f"{found.count()} / {kept}"
-    )
+    return (found.count() == kept == 1, f"{found.count()} / {kept}")
 
 
-def reviewed_by_peers() -> Check:
+@_check("Peer review: judged / passed / ranked / reviews by the wrong people")
+def reviewed_by_peers() -> Found:
     """Passed the panel of the documents, reviewed others but never themselves, were ranked."""
     judged = Verdict.objects.filter(stage__call__key=PEERS, stage__key="document")
     passed = set(judged.filter(passed=True).values_list("application__applicant", flat=True))
@@ -129,21 +125,20 @@ def reviewed_by_peers() -> Check:
     others = asked.exclude(reviewer__in=passed).count()
     ranked = Application.objects.filter(call__key=PEERS, rank__isnull=False).count()
     figures = (judged.count(), len(passed), ranked, own + others)
-    return Check(
-        "Peer review: judged / passed / ranked / reviews by the wrong people",
+    return (
         figures == (*JUDGED_BY_PEERS, 0),
         " / ".join(map(str, figures)),
     )
 
 
-def demand() -> Check:
+@_check("Applications / servers asked for")
+def demand() -> Found:
     found = (
         Application.objects.filter(call__key=ROUND)
         .exclude(state=Application.State.DRAFT)
         .aggregate(count=Count("pk"), servers=Sum("amount"))
     )
-    return Check(
-        "Applications / servers asked for",
+    return (
         (found["count"], found["servers"]) == (APPLICATIONS, SERVERS_ASKED),
         f"{found['count']:,} / {found['servers']:,}",
     )
@@ -153,12 +148,14 @@ def _round() -> Decision:
     return Decision.objects.get(call__key=ROUND, kind="round", state=Decision.State.APPLIED)
 
 
-def offer() -> Check:
+@_check("Servers offered in the round")
+def offer() -> Found:
     offered = sum(one["servers"][0] for one in _round().snapshot["offers"])
-    return Check("Servers offered in the round", offered == OFFERED, f"{offered:,}")
+    return (offered == OFFERED, f"{offered:,}")
 
 
-def reviewed_without_conflict() -> Check:
+@_check("Reviews / of them with a conflict of interest")
+def reviewed_without_conflict() -> Found:
     pairs = Review.objects.values_list("assignment__application", "assignment__reviewer")
     people = {user.pk: reviewer_facts(user) for user in with_ties(User.objects.all())}
     applications = Application.objects.select_related(
@@ -170,8 +167,7 @@ def reviewed_without_conflict() -> Check:
         for application, reviewer in pairs
         if conflict(asked[application][0], people[reviewer], asked[application][1])
     ]
-    return Check(
-        "Reviews / of them with a conflict of interest",
+    return (
         bool(pairs) and not conflicts,
         f"{len(pairs):,} / {len(conflicts)}",
     )
@@ -181,7 +177,8 @@ def _first_year(call: Call) -> int:
     return co_projects_since(call, rules(call.programme))
 
 
-def outcomes_have_reasons() -> Check:
+@_check("Applications with an outcome and a reason")
+def outcomes_have_reasons() -> Found:
     ranked = Application.objects.filter(call__key=ROUND, rank__isnull=False).count()
     told = Application.objects.filter(call__key=ROUND).exclude(
         state__in=[Application.State.DRAFT, Application.State.WITHDRAWN]
@@ -189,8 +186,7 @@ def outcomes_have_reasons() -> Check:
     outcomes = list(_round().outcomes.values_list("reason", flat=True))
     reasons = sum(1 for reason in outcomes if reason["code"] in CATALOGUE)
     without = told.filter(outcomes__isnull=True, failures=[]).count()
-    return Check(
-        "Applications with an outcome and a reason",
+    return (
         len(outcomes) == ranked == reasons and without == 0,
         f"{reasons:,} of {told.count():,}",
     )
@@ -205,19 +201,22 @@ def _stored_round() -> tuple[engine.RoundSnapshot, engine.RoundPolicy, engine.Ro
     )
 
 
-def round_is_sound() -> Check:
+@_check("Round: independent check")
+def round_is_sound() -> Found:
     snapshot, policy, plan = _stored_round()
     wrong = round_check.violations(snapshot, policy, plan)
     proof = "proven optimal" if plan.optimal else f"bound {plan.bound:,}"
-    return Check("Round: independent check", not wrong, f"{len(wrong)} violations, {proof}")
+    return (not wrong, f"{len(wrong)} violations, {proof}")
 
 
-def round_replays() -> Check:
+@_check("Round: same inputs, same plan")
+def round_replays() -> Found:
     same = replay(decision=_round(), by=STEWARD).same
-    return Check("Round: same inputs, same plan", same, "same" if same else "differs")
+    return (same, "same" if same else "differs")
 
 
-def what_ifs_are_sound() -> Check:
+@_check("What-if plans: independent check")
+def what_ifs_are_sound() -> Found:
     """Plans under other rules pass the same check as the round's own."""
     snapshot, policy, _ = _stored_round()
     wrong = 0
@@ -225,14 +224,14 @@ def what_ifs_are_sound() -> Check:
     for one in asked:
         other = apply(snapshot, policy, Change.model_validate(one.change))
         wrong += len(round_check.violations(*other, engine.RoundPlan.model_validate(one.plan)))
-    return Check(
-        "What-if plans: independent check",
+    return (
         len(asked) == WHAT_IFS and not wrong,
         f"{len(asked)} plans, {wrong} violations",
     )
 
 
-def pools_not_over_allocated() -> Check:
+@_check("Pools over-allocated at any instant")
+def pools_not_over_allocated() -> Found:
     """At every instant, the servers of a pool's allocations fit into what it may award."""
     changes: defaultdict[int, list[tuple[datetime, int]]] = defaultdict(list)
     for in_pool, start, end, servers in Stretch.objects.values_list(
@@ -248,20 +247,19 @@ def pools_not_over_allocated() -> Check:
         peaks[pool.key] = (peak, pool.awardable_servers)
     over = [key for key, (peak, room) in peaks.items() if peak > room]
     promised = [p.key for p in Pool.objects.all() if p.promised_servers > p.awardable_servers]
-    return Check(
-        "Pools over-allocated at any instant",
+    return (
         not over and not promised,
         f"{len(over) + len(promised)} of {len(peaks)}",
     )
 
 
-def conservation() -> Check:
+@_check("Accelerator-seconds unaccounted for in March")
+def conservation() -> Found:
     """The six places of every pool add up to accelerators x seconds, to the second."""
     statement = statement_of(ClosedMonth.objects.get())
     seconds = int((statement.end - statement.start).total_seconds())
     gaps = [pool.accelerators * seconds - pool.split.total for pool in statement.pools]
-    return Check(
-        "Accelerator-seconds unaccounted for in March",
+    return (
         bool(gaps)
         and not any(gaps)
         and statement.totals.total == sum(pool.accelerators * seconds for pool in statement.pools),
@@ -269,21 +267,21 @@ def conservation() -> Check:
     )
 
 
-def ledger_sums_to_zero() -> Check:
+@_check("Ledger: entries / not summing to zero")
+def ledger_sums_to_zero() -> Found:
     total = LedgerPosting.objects.aggregate(total=Sum("amount"))["total"]
     entries = LedgerEntry.objects.annotate(total=Sum("postings__amount"))
     crooked = entries.exclude(total=0).count()
-    return Check(
-        "Ledger: entries / not summing to zero",
+    return (
         total == 0 and crooked == 0,
         f"{entries.count():,} / {crooked}",
     )
 
 
-def audit_chain() -> Check:
+@_check("Audit chain")
+def audit_chain() -> Found:
     report = verify()
-    return Check(
-        "Audit chain",
+    return (
         report.intact and report.length > 0,
         f"{report.length:,} events, {'holds' if report.intact else report.problem}",
     )
