@@ -7,6 +7,7 @@
 - What was said is remembered in memory only: after a start all is said again, which changes
   nothing. Everything is said again every SAY_ALL_EVERY, for a hub that was restored from a backup;
   where one round takes longer, because the jobs are many, the next waits for its end.
+- Why a job waits changes for thousands of jobs at once: it is said after all the rest.
 """
 
 from __future__ import annotations
@@ -173,7 +174,7 @@ class OrderDesk:
         now: datetime,
     ) -> News:
         read = {order.order for order in wanted if order.wants_log}
-        all_notes = orders.notes(wanted, book, jobs, now)
+        all_notes = sorted(orders.notes(wanted, book, jobs, now), key=self._waits_otherwise)
         self._keep_to({_key(note) for note in all_notes}, now)
         fresh: list[JobNote] = []
         urgent, logs, spent_s = False, 0, 0.0
@@ -195,6 +196,13 @@ class OrderDesk:
             if len(fresh) == MOST_NOTES:
                 break
         return News(notes=tuple(fresh), urgent=urgent)
+
+    def _waits_otherwise(self, note: JobNote) -> bool:
+        """Whether this job was said to wait, and waits on for another reason."""
+        before = self._said.get(_key(note))
+        if before is None or note.waits == before.waits:
+            return False
+        return (note.state, note.attempt) == (before.state, before.attempt)
 
     def _keep_to(self, alive: set[str], now: datetime) -> None:
         """Forgets what there is nothing to say of, and begins a round where one is due. What came

@@ -27,6 +27,7 @@ from dure.backends.simulated import SimulatedBackend
 from dure.backends.slurm.site import SlurmPool, SlurmSite
 from dure.protocol import JobNote, PoolInventory, StartEstimate
 from dure.protocol.jobs import LONGEST_LOG, SAY_ALL_EVERY
+from dure.vocabulary.plans import Reason
 
 
 @pytest.fixture
@@ -72,6 +73,31 @@ def test_a_round_that_takes_longer_than_all_is_said_again_is_ended_before_the_ne
         desk.said(notes)
         told += [note.order for note in notes]
     assert "".join(filter(None, told)) == "abcdef" + "abcdefgh" + "ab"
+
+
+class Busy(MortalQueue):
+    """An engine with another reason to wait each time it is asked."""
+
+    asked = 0
+
+    def jobs(self) -> tuple[JobStatus, ...]:
+        self.asked += 1
+        waits = Reason(code="job.nothing_idle", params={"accelerators": 8, "idle": self.asked})
+        return tuple(job.model_copy(update={"waits": waits}) for job in super().jobs())
+
+
+def test_a_reason_to_wait_that_changes_for_all_keeps_no_job_from_being_said(
+    backend: SimulatedBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(order_desk, "MOST_NOTES", 2)
+    queue = Busy(backend, iter(()))
+    desk = OrderDesk(queue=queue, path=tmp_path / "orders.json", place=lambda _: "/")
+    told = ""
+    for _ in range(3):
+        notes = desk.tend(tuple(map(order, "abcde")), START).notes
+        desk.said(notes)
+        told += "".join(filter(None, (note.order for note in notes)))
+    assert told == "abcdea"
 
 
 def test_what_the_engine_refuses_ends_the_order_with_the_engines_words(desk: OrderDesk) -> None:
