@@ -78,6 +78,12 @@ def state(lab: Lab, job: str) -> str:
     return lab.run("squeue", "-h", "-j", job, "-o", "%T", "-t", "all").strip()
 
 
+def books(lab: Lab, fields: str, *which: str) -> list[list[str]]:
+    """Slurm's accounting of these jobs: a row a job, or with `-D` a row for each of its runs."""
+    said = lab.run("sacct", "-X", "-n", "-P", *which, f"--format={fields}")
+    return [line.split("|") for line in said.splitlines()]
+
+
 def empty(lab: Lab) -> None:
     """The lab as it was made."""
     if not lab.accounting_is_up:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.slurm_lab import books
 from tests.waiting import eventually
 
 from dure.backends.slurm import names
@@ -226,14 +227,9 @@ class Play:
 
     def truth(self, until: datetime) -> Counter[tuple[str, str]]:
         """(account, QOS) -> accelerator-seconds, as Slurm's own arithmetic has them."""
-        said = self.lab.run(
-            "sacct", "-a", "-X", "-D", "-n", "-P", "--truncate",
-            "-S", _local(self.began), "-E", _local(until),
-            "--format=Account,QOS,ElapsedRaw,AllocTRES",
-        )  # fmt: skip
+        rows = self._rows("Account,QOS,ElapsedRaw,AllocTRES", "--truncate", "-E", _local(until))
         sums: Counter[tuple[str, str]] = Counter()
-        for line in said.splitlines():
-            account, qos, elapsed, tres = line.split("|")
+        for account, qos, elapsed, tres in rows:
             amounts = dict(part.split("=") for part in tres.split(",") if part)
             sums[account, qos] += int(elapsed) * int(amounts.get("gres/gpu", "0"))
         return +sums
@@ -247,10 +243,8 @@ class Play:
         """How many jobs there were, each member of an array and each component one."""
         return len({job for (job,) in self._rows("JobIDRaw")})
 
-    def _rows(self, fields: str) -> list[list[str]]:
-        since = _local(self.began)
-        asked = ("sacct", "-a", "-X", "-D", "-n", "-P", "-S", since, f"--format={fields}")
-        return [line.split("|") for line in self.lab.run(*asked).splitlines()]
+    def _rows(self, fields: str, *more: str) -> list[list[str]]:
+        return books(self.lab, fields, "-a", "-D", "-S", _local(self.began), *more)
 
     def counted(self, records: Iterable[UsageRecord]) -> Counter[tuple[str, str]]:
         """The same of ours."""

@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Final
 
+from tests.slurm_lab import books
 from tests.slurm_load import GUESTS, OWNERS, Site
 
 _FIELDS: Final = "JobIDRaw,Start,End,State,Account,AllocTRES"
+_ALL: Final = ("-a", "-S", "now-1days")
 
 Run = tuple[int, int, int]
 """What held accelerators: start, end, accelerators."""
@@ -24,13 +26,9 @@ Runs = dict[str, list[Run]]
 
 def truth(site: Site, since_job: int) -> tuple[Runs, dict[str, list[str]]]:
     """What sacct says of our jobs from a number on: their runs, and every run's state."""
-    said = site.lab.run(
-        "sacct", "-a", "-X", "-D", "-n", "-P", "-S", "now-1days", f"--format={_FIELDS}"
-    )
     runs: Runs = defaultdict(list)
     states: dict[str, list[str]] = defaultdict(list)
-    for line in said.splitlines():
-        job, start, end, state, account, tres = line.split("|")
+    for job, start, end, state, account, tres in books(site.lab, _FIELDS, *_ALL, "-D"):
         if int(job) < since_job or account not in {OWNERS, GUESTS}:
             continue
         states[job].append(state)
@@ -65,12 +63,8 @@ def differences(true: Runs, has: Runs) -> tuple[int, int, int]:
 
 def not_spared(site: Site, states: dict[str, list[str]], *, victim: bool) -> int:
     """Owner's jobs that did not run exactly once to their end though no node of theirs died."""
-    owners = site.lab.run(
-        "sacct", "-a", "-X", "-n", "-P", "-S", "now-1days", "-A", OWNERS,
-        "--format=JobIDRaw,NodeList",
-    )  # fmt: skip
-    nodes = dict(line.split("|") for line in owners.splitlines())
-    mine = {job: said for job, said in states.items() if job in nodes}
+    owners = {job for (job,) in books(site.lab, "JobIDRaw", *_ALL, "-A", OWNERS)}
+    mine = {job: said for job, said in states.items() if job in owners}
     cancelled = [job for job, said in mine.items() if said[0].startswith("CANCELLED")]
     wrong = [
         job

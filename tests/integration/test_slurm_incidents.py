@@ -19,7 +19,7 @@ import pytest
 from django.test import Client
 from tests.integration import small
 from tests.integration.small import World
-from tests.slurm_lab import site_of
+from tests.slurm_lab import books, site_of
 from tests.waiting import eventually
 
 from dure.agent import workplace
@@ -208,8 +208,9 @@ def _running(site: Site, allocation: Allocation) -> str:
     return job
 
 
-def _runs(lab: Lab, job: str) -> str:
-    return lab.run("sacct", "-X", "-D", "-n", "-P", "-j", job, "--format=State")
+def _runs(lab: Lab, job: str) -> list[str]:
+    """How each run of the job stands."""
+    return [said for (said,) in books(lab, "State", "-D", "-j", job)]
 
 
 def _start_as_rebooted(lab: Lab, name: str) -> None:

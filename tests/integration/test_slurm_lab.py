@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.slurm_lab import OTHER_PROGRAMS, empty, saved, standing, state, submit
+from tests.slurm_lab import OTHER_PROGRAMS, books, empty, saved, standing, state, submit
 from tests.waiting import eventually
 
 from dure.cli.slurm_lab import Lab, NoLabHere, Shape
@@ -30,9 +30,9 @@ def test_the_nodes_are_idle_and_their_accelerators_are_counted(clean_slurm: Lab)
     eventually(lambda: state(clean_slurm, job) == "COMPLETED")
 
     def metered() -> bool:
-        row = clean_slurm.run("sacct", "-X", "-n", "-P", "-j", job, "--format=State,AllocTRES")
         counted = {"gres/gpu=16", "gres/gpu:b200=16"}
-        return row.startswith("COMPLETED|") and counted <= {*row.strip().split("|")[1].split(",")}
+        rows = books(clean_slurm, "State,AllocTRES", "-j", job)
+        return any(said == "COMPLETED" and counted <= {*tres.split(",")} for said, tres in rows)
 
     eventually(metered)
 
