@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import socket
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from urllib.parse import urlsplit
 import httpx
 import psycopg
 import pytest
+from tests.answering import free_port
 from tests.integration.small import APRIL, MARCH_ENDS, STARTED
 from tests.waiting import eventually
 
@@ -106,9 +106,7 @@ def database(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def hub(tmp_path: Path, database: dict[str, str]) -> Iterator[Hub]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     kept = {k: v for k, v in os.environ.items() if k != "DURE_DATABASE_URL"}
     ours = {
         "DURE_HOME": str(tmp_path / "hub"),
