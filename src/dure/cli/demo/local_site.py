@@ -39,11 +39,15 @@ from dure.hub.people.models import Role, User
 from dure.hub.supply.models import Cluster, Pool, Programme
 from dure.hub.supply.operations import issue_enrolment_token
 
-STEPS: Final = 280
+STEPS: Final = 320
 """Of both jobs: the same training, so the interrupted one must end with the same weights."""
 
-RETURN_STEPS: Final = 60
+RETURN_STEPS: Final = 120
 """What the owner comes back for."""
+
+STEP_S: Final = 0.01
+SAVED_EVERY: Final = 120
+"""So each run lasts more than a second, however fast the machine: Slurm counts in whole ones."""
 
 PATIENCE_S: Final = 60.0
 Found = TypeVar("Found")
@@ -232,10 +236,13 @@ class LocalSite:
             allocation=None if lent else self._owner.key,
             pool=self._pool.key,
             accelerators=self._pool.accelerators_per_node,
-            command=(sys.executable, "-m", "dure.cli.demo.training", "--steps", str(steps)),
+            command=(
+                sys.executable, "-m", "dure.cli.demo.training", "--steps", str(steps),
+                "--step-s", str(STEP_S), "--checkpoint-every", str(SAVED_EVERY),
+            ),
             username=self._usernames[lent],
             working_directory=str(self._folder),
-        )
+        )  # fmt: skip
         job = jobs_socket.ask(self._folder, jobs_socket.Submit(request=request)).job
         if job is None:
             raise DemoStuck("the engine took a job and gave it no id")

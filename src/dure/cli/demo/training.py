@@ -207,6 +207,7 @@ def train(options: argparse.Namespace, rank: int, size: int, ranks: Ranks, home:
     x, labels = dataset()
     _say(rank, f"rank {rank} of {size} starts at step {model.step}")
     while model.step < options.steps:
+        over = time.monotonic() + options.step_s
         batch = np.random.default_rng(model.step).integers(0, SAMPLES, options.batch)[rank::size]
         loss, own = loss_and_gradient(model.weights, x[batch], labels[batch])
         gradient, leave = ranks.mean(own, leaving=leaving.told)
@@ -214,6 +215,7 @@ def train(options: argparse.Namespace, rank: int, size: int, ranks: Ranks, home:
         if rank == 0 and (leave or model.step % options.checkpoint_every == 0):
             model.save(checkpoint)
             _say(rank, f"step {model.step} loss {loss:.4f}")
+        time.sleep(max(0.0, over - time.monotonic()))
         if leave:
             _say(rank, f"told to leave after step {model.step}")
             return INTERRUPTED
@@ -240,6 +242,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--batch", type=int, default=1024, help="samples per step, over all ranks")
     parser.add_argument("--checkpoint-every", type=int, default=50, help="steps")
+    parser.add_argument("--step-s", type=float, default=0.0, help="what a step takes at least")
     options = parser.parse_args(arguments)
     rank = int(os.environ.get("DURE_RANK", "0"))
     size = int(os.environ.get("DURE_WORLD_SIZE", "1"))
