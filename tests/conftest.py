@@ -1,6 +1,8 @@
 """Marks that follow from what a test asks for, so that no tier of `run.py` misses it.
 
 - A test that uses the hub's database is marked `database`: it runs on SQLite and on PostgreSQL.
+- What has something real run beside it stands under contract/ or integration/, where the tiers look
+  for it, or under browser/ or system/.
 - A test under `browser/` is marked `browser`; one that uses the real Slurm is marked `slurm`.
 - What a command sets for logging ends with the test that ran it.
 - SQLite is a file here, as in an installation: one in memory locks other things in other ways.
@@ -22,6 +24,7 @@ from tests.slurm_lab import empty, standing
 from dure.cli.slurm_lab import Lab
 
 TESTS: Final = Path(__file__).parent
+RUNNING: Final = [TESTS / name for name in ("contract", "integration", "browser", "system")]
 DATABASE_FIXTURES: Final = frozenset(
     {"db", "transactional_db", "django_db_reset_sequences", "django_db_setup", "live_server"}
 )
@@ -39,6 +42,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slurm)
         if item.path.is_relative_to(TESTS / "browser"):
             item.add_marker(pytest.mark.browser)
+        if _runs_something(item) and not any(map(item.path.is_relative_to, RUNNING)):
+            raise pytest.UsageError(f"{item.nodeid} belongs under contract/ or integration/")
+
+
+def _runs_something(item: pytest.Item) -> bool:
+    return any(item.get_closest_marker(name) for name in ("database", "processes", "slurm"))
 
 
 def _uses_the_database(item: pytest.Item) -> bool:

@@ -36,6 +36,9 @@ from dure.cli.slurm_lab.packages import BROUGHT_BY, missing  # noqa: E402  # see
 WORKERS: Final = 2
 """The two cores that a small machine has; a third worker made nothing faster there."""
 
+PROCESSES: Final = 3
+"""Their tests wait for one another half of the time."""
+
 LABS: Final = 3
 """A real Slurm for each; they mostly wait for its timers."""
 
@@ -57,7 +60,8 @@ SLURM: Final = tuple(sorted(set(BROUGHT_BY.values())))
 NEWER: Final = "DURE_NEWER_SLURM"
 """Asks for the tiers on later versions: they fetch 37 MB each, and sid moves under our feet."""
 
-APART: Final = ("tests/browser", "tests/system")
+RUNNING: Final = ("tests/contract", "tests/integration")
+"""Where something real runs beside a test, as conftest sees to: to gather the rest takes time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +85,10 @@ class Tier:
 
 
 TIERS: Final = (
-    Tier("hub on SQLite", ("tests",), "database and not processes and not slurm", workers=WORKERS),
+    Tier("hub on SQLite", RUNNING, "database and not processes and not slurm", workers=WORKERS),
     Tier(
         "hub on PostgreSQL",
-        ("tests",),
+        RUNNING,
         "database and not slurm",  # the hub that is killed too: what was written must be there
         workers=WORKERS,
         needs=("postgresql",),
@@ -106,7 +110,7 @@ TIERS: Final = (
     ),
     Tier(
         "Slurm",
-        ("tests",),
+        RUNNING,
         "slurm",
         workers=LABS,
         needs=SLURM,
@@ -115,7 +119,7 @@ TIERS: Final = (
     ),
     Tier(
         "Slurm, Debian 13",
-        ("tests",),
+        RUNNING,
         "any_slurm",
         workers=WORKERS,
         needs=SLURM,
@@ -124,14 +128,14 @@ TIERS: Final = (
     ),
     Tier(
         "Slurm, Debian sid",
-        ("tests",),
+        RUNNING,
         "any_slurm",
         workers=WORKERS,
         needs=SLURM,
         slurm_of="sid",
         asked_by=NEWER,
     ),
-    Tier("processes", ("tests",), "processes and not slurm", workers=WORKERS, by_file=True),
+    Tier("processes", RUNNING, "processes and not slurm", workers=PROCESSES, by_file=True),
     Tier("browser", ("tests/browser",), workers=WORKERS, needs=("chromium", "fonts-noto-cjk")),
     Tier("system", ("tests/system",), workers=WORKERS, by_file=True),
 )
@@ -210,14 +214,8 @@ def roots(tier: Tier, paths: Sequence[str]) -> list[str]:
     """Where the tier looks: its own roots, or the given paths that stand in one of them."""
     if not paths:
         return [root for root in tier.roots if any((ROOT / root).rglob("test_*.py"))]
-    apart = [ROOT / one for one in APART if one not in tier.roots]
     mine = [ROOT / root for root in tier.roots]
-    return [
-        path
-        for path in paths
-        if _within(file := (ROOT / path.split("::")[0]).resolve(), mine)
-        and not _within(file, apart)
-    ]
+    return [path for path in paths if _within((ROOT / path.split("::")[0]).resolve(), mine)]
 
 
 def _within(file: Path, folders: Sequence[Path]) -> bool:
@@ -229,8 +227,6 @@ def command(tier: Tier, where: Sequence[str], others: Sequence[str], report: Pat
     made = [sys.executable, "-m", "pytest", "-q", "--durations=5", f"--junit-xml={report}"]
     if tier.chosen:
         made += ["-m", tier.chosen]
-    if tier.roots == ("tests",):
-        made += [f"--ignore={one}" for one in APART]
     if tier.workers > 1:
         made += ["-n", str(tier.workers), "--dist", "loadfile" if tier.by_file else "load"]
     if tier.blocked:

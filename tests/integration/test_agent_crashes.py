@@ -95,7 +95,7 @@ class World(SiteProcesses):
 
 def until(holds: Callable[[], bool], what: str) -> None:
     """Looked at often: what is killed next is to be killed early too."""
-    eventually(holds, what, within_s=20, every_s=0.01)
+    eventually(holds, what, within_s=20, every_s=0.03)
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ class Hub:
             env=self.environment, start_new_session=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        eventually(self._answers, within_s=60, every_s=0.02)
+        eventually(self._answers, within_s=60, every_s=0.05)
 
     def _answers(self) -> bool:
         try:
@@ -216,7 +216,7 @@ def test_a_hub_killed_while_agents_report_counts_every_segment_once(
 ) -> None:
     live_through_deaths(hub, agents.values())
     for site in agents.values():
-        eventually(site.said_all, within_s=60, every_s=0.02)
+        eventually(site.said_all, within_s=60, every_s=0.05)
         assert site.taken
         assert site.lost
 
