@@ -185,6 +185,14 @@ def test_only_runs_that_slurm_took_back_are_take_backs(
     assert slurm.looks_back == 2
 
 
+def test_a_run_whose_start_slurmdbd_did_not_keep_was_taken_back_all_the_same(
+    slurm: Told, clock: Clock, tmp_path: Path
+) -> None:
+    slurm.waits("3", restarts=3, whose=LENT)
+    slurm.runs = [f"3|PREEMPTED|{start}|{NOW_S - 70}|0:0" for start in ("None", NOW_S - 75, 0)]
+    assert lent_again(jobs_of(slurm, clock, tmp_path)) == {"3": 3}
+
+
 def test_runs_that_slurmdbd_never_heard_of_are_not_waited_for(
     slurm: Told, clock: Clock, tmp_path: Path
 ) -> None:

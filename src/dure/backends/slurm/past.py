@@ -72,7 +72,7 @@ class Past:
             if job not in rows or not starts:
                 continue
             found[job] = max(starts)
-            if len(starts) >= rows[job].restarts:
+            if sum(run.ended_s > 0 for run in of) >= rows[job].restarts:
                 self._began[job, rows[job].restarts] = found[job]
         return found
 
@@ -95,7 +95,8 @@ class Past:
             self._rests_until = now + REST
             return
         for job, row in rows.items():
-            ended = [run for run in runs.get(job, []) if run.started_s and run.ended_s]
+            # A run that ended within seconds may have no start in its row (22.05, measured).
+            ended = [run for run in runs.get(job, []) if run.ended_s]
             settled = now.timestamp() >= row.submitted_s + KNOWN_BY_S
             if len(ended) >= row.restarts or settled:
                 self._taken[job, row.restarts] = sum(run.taken_back for run in ended)
