@@ -5,8 +5,9 @@
   command to run is printed and the tier is skipped, with its reason.
 - The database and the secrets of the tests stand in a temporary folder, never in the checkout.
 - Arguments go to pytest. Paths among them choose the tiers that hold them.
-- What mostly waits (a real Slurm) runs beside what mostly computes, and so does the compiler of the
-  twin's kernels, which two workers would else both wait for. What is timed runs by itself.
+- What mostly waits (a real Slurm) runs beside what mostly computes.
+- The twin's kernels are compiled before the first tier that computes: each worker would compile
+  them for itself else.
 """
 
 from __future__ import annotations
@@ -309,6 +310,7 @@ def run(tier: Tier, given: Sequence[str], home: Path) -> Result:
 def compile_kernels(given: Sequence[str], home: Path) -> None:
     """Fills the compiler's cache; whether its tests pass is seen when their tier runs."""
     if not split(given)[0]:
+        say("compiling the twin's kernels")
         subprocess.run(
             [sys.executable, "-m", "pytest", "-q", *KERNELS],
             cwd=ROOT,
@@ -349,8 +351,8 @@ def main(given: Sequence[str]) -> int:
     able = [tier for tier in TIERS if not unable[tier.name]]
     with tempfile.TemporaryDirectory(prefix="dure-tests-") as folder, ThreadPoolExecutor() as aside:
         home = Path(folder)
-        aside.submit(compile_kernels, given, home)
         besides = {t.name: aside.submit(run, t, given, home) for t in able if t.beside}
+        compile_kernels(given, home)
         results = [
             Result(tier.name, why_not=unable[tier.name])
             if unable[tier.name]
