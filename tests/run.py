@@ -37,9 +37,6 @@ from dure.cli.slurm_lab.packages import BROUGHT_BY, missing  # noqa: E402  # see
 WORKERS: Final = 2
 """The two cores that a small machine has; a third worker made nothing faster there."""
 
-PROCESSES: Final = 3
-"""Their tests wait for one another half of the time."""
-
 LABS: Final = 3
 """A real Slurm for each; they mostly wait for its timers."""
 
@@ -136,7 +133,7 @@ TIERS: Final = (
         slurm_of="sid",
         asked_by=NEWER,
     ),
-    Tier("processes", RUNNING, "processes and not slurm", workers=PROCESSES, by_file=True),
+    Tier("processes", RUNNING, "processes and not slurm", workers=WORKERS, by_file=True),
     Tier("browser", ("tests/browser",), workers=WORKERS, needs=("chromium", "fonts-noto-cjk")),
     Tier("system", ("tests/system",), workers=WORKERS, by_file=True),
 )
