@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import wraps
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from tests.integration.kept import kept
+from tests.integration.kept import stage
 
 from dure.hub.allocations.models import Decision
 from dure.hub.people.gate import STEWARD
@@ -106,17 +105,7 @@ def _found_again(made: World) -> Callable[[], World]:
     return find
 
 
-def _stage(make: Callable[[], World]) -> Callable[[], World]:
-    """A stage of the call's life."""
-
-    @wraps(make)
-    def made() -> World:
-        return kept(f"{make.__module__}.{make.__name__}", make, _found_again)
-
-    return made
-
-
-@_stage
+@stage(_found_again)
 def opened() -> World:
     """The call takes bids."""
     rules = parse_programme(FILE.read_text(encoding="utf-8"), file=FILE.name)
@@ -144,7 +133,7 @@ def draft(world: World, name: str) -> Bid:
     return operations.save_bid(bid=bid, answers=answers_of(name), by=world[name], now=OPEN)
 
 
-@_stage
+@stage(_found_again)
 def submitted() -> World:
     world = opened()
     for name in BIDDERS:
@@ -152,7 +141,7 @@ def submitted() -> World:
     return world
 
 
-@_stage
+@stage(_found_again)
 def in_review() -> World:
     """Documents are checked, the written stage has begun."""
     world = submitted()
@@ -178,7 +167,7 @@ def score_stage(world: World) -> None:
         )
 
 
-@_stage
+@stage(_found_again)
 def scored() -> World:
     """Reviewed in writing and at the presentation."""
     world = in_review()
@@ -196,7 +185,7 @@ def choose(world: World) -> None:
     choosing.approve_choice(call=world.call, plan=proposed.number, by=operator, now=CLOSED)
 
 
-@_stage
+@stage(_found_again)
 def decided() -> World:
     world = scored()
     choose(world)

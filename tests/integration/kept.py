@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any, Final, TypeVar
 
 from django.db import connection, transaction
@@ -48,6 +49,21 @@ def kept(name: str, make: Callable[[], Made], found: Callable[[Made], Callable[[
             _write(table, content)
     again: Made = rows.found()  # type: ignore[assignment]  # kept under this maker's name
     return again
+
+
+def stage(
+    found: Callable[[Made], Callable[[], Made]], told: Callable[[], str] = str
+) -> Callable[[Callable[[], Made]], Callable[[], Made]]:
+    """Keeps a stage of a world's life; `told` is what else it is made of, such as a file's text."""
+
+    def keeps(make: Callable[[], Made]) -> Callable[[], Made]:
+        @wraps(make)
+        def made() -> Made:
+            return kept(f"{make.__module__}.{make.__name__} {told()}", make, found)
+
+        return made
+
+    return keeps
 
 
 def _tables() -> list[str]:

@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import wraps
 from zoneinfo import ZoneInfo
 
 from tests.browser.world import NOW, PASSWORD, POINTS, World, found_again, reviewing_world
-from tests.integration.kept import kept
+from tests.integration.kept import stage
 
 from dure.hub.allocations import operations as allocations
 from dure.hub.allocations.models import Allocation, Decision, LentRight, ReclaimNotice
@@ -64,17 +63,7 @@ def _found_again(made: Operated) -> Callable[[], Operated]:
     return find
 
 
-def _stage(make: Callable[[], Operated]) -> Callable[[], Operated]:
-    """A stage of the world's life."""
-
-    @wraps(make)
-    def made() -> Operated:
-        return kept(f"{make.__module__}.{make.__name__}", make, _found_again)
-
-    return made
-
-
-@_stage
+@stage(_found_again)
 def ranked_world() -> Operated:
     """Every assigned review is given and the applications are ranked."""
     world = reviewing_world()
@@ -102,7 +91,7 @@ def ranked_world() -> Operated:
     )
 
 
-@_stage
+@stage(_found_again)
 def running_world() -> Operated:
     """March has run and is closed; in April the site still reports."""
     operated = ranked_world()

@@ -13,12 +13,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import wraps
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from tests.integration.kept import kept
+from tests.integration.kept import stage
 
 from dure.hub import programmes
 from dure.hub.allocations import operations as allocations
@@ -89,14 +88,11 @@ def found_again(made: World) -> Callable[[], World]:
     return find
 
 
-def stage(make: Callable[[], World]) -> Callable[[], World]:
-    """A stage of the world's life."""
+def _rules() -> str:
+    return FILE.read_text()  # a test may put another file there
 
-    @wraps(make)
-    def made() -> World:
-        return kept(f"{make.__name__} {FILE.read_text()}", make, found_again)
 
-    return made
+_stage = stage(found_again, _rules)
 
 
 def organisation(name: str, sector: str, number: str = "") -> Organisation:
@@ -119,7 +115,7 @@ def load() -> Programme:
     return programmes.load(programme=rules, by=STEWARD, now=NOW)
 
 
-@stage
+@_stage
 def opened() -> World:
     """The call takes applications."""
     programme = load()
@@ -158,7 +154,7 @@ def submit(world: World, name: str, **answers: object) -> Application:
     return made
 
 
-@stage
+@_stage
 def submitted() -> World:
     """Three applications for ten of the seven servers."""
     world = opened()
@@ -167,7 +163,7 @@ def submitted() -> World:
     return world
 
 
-@stage
+@_stage
 def screened() -> World:
     world = submitted()
     calls.close_call(call=world.call, by=STEWARD, now=NOW)
@@ -175,7 +171,7 @@ def screened() -> World:
     return world
 
 
-@stage
+@_stage
 def reviewing() -> World:
     """Reviewers are assigned."""
     world = screened()
@@ -183,7 +179,7 @@ def reviewing() -> World:
     return world
 
 
-@stage
+@_stage
 def ranked() -> World:
     """ann before bob before cho."""
     world = reviewing()
@@ -206,7 +202,7 @@ def proposed() -> tuple[World, Decision]:
     return world, allocations.solve_round(call=world.call, by=world.operator, now=DECIDED)
 
 
-@stage
+@_stage
 def decided() -> World:
     """Two awards wait for their agreements; cho waits."""
     world, plan = proposed()
@@ -219,7 +215,7 @@ def sign(world: World, name: str) -> None:
     allocations.sign_agreement(allocation=world.allocation(name), by=world[name], now=DECIDED)
 
 
-@stage
+@_stage
 def running() -> World:
     """Both agreements are signed and bound from the first of supply on."""
     world = decided()
