@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +19,7 @@ import pytest
 import structlog
 from django.db import connections
 from hypothesis import settings
-from tests.slurm_lab import empty, standing
+from tests.slurm_lab import empty, said_last, standing
 
 from dure.cli.slurm_lab import Lab
 
@@ -44,6 +44,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
         if _runs_something(item) and not any(map(item.path.is_relative_to, RUNNING)):
             raise pytest.UsageError(f"{item.nodeid} belongs under contract/ or integration/")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.when == "call" and report.failed:
+        given = getattr(item, "funcargs", {}).values()
+        for lab in {one.root: one for one in given if isinstance(one, Lab)}.values():
+            report.sections.append(("What Slurm said last", said_last(lab)))
+    return report
 
 
 def _runs_something(item: pytest.Item) -> bool:

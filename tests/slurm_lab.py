@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -28,6 +29,14 @@ OTHER_PROGRAMS: Final = os.environ.get(PROGRAMS, "")
 
 OWN: Final = {"user": {"root"}, "account": {"root"}, "qos": {"normal"}}
 """What Slurm's database has by itself."""
+
+QUESTIONS: Final = (
+    ("date", "-u", "+%FT%T.%N"),
+    ("squeue", "-t", "all", "-o", "%i %T %r %S %V %a %q %Q %N"),
+    ("sinfo", "-N", "-l"),
+    ("scontrol", "-o", "show", "job"),
+    ("sdiag",),
+)
 
 
 def site_of(lab: Lab, *pools: SlurmPool) -> SlurmSite:
@@ -82,6 +91,26 @@ def books(lab: Lab, fields: str, *which: str) -> list[list[str]]:
     """Slurm's accounting of these jobs: a row a job, or with `-D` a row for each of its runs."""
     said = lab.run("sacct", "-X", "-n", "-P", *which, f"--format={fields}")
     return [line.split("|") for line in said.splitlines()]
+
+
+def said_last(lab: Lab) -> str:
+    """What the lab's queue, nodes and daemons say now: for whoever reads why a test failed."""
+    asked = [_answer(lab, *question) for question in QUESTIONS]
+    logs = sorted((lab.root / "log").glob("*.log"))
+    tails = [f"{log.name}\n{_tail(log)}" for log in logs if log.stat().st_size]
+    return "\n".join([*asked, *tails])
+
+
+def _answer(lab: Lab, *question: str) -> str:
+    try:
+        return lab.run(*question, check=False, timeout_s=10)
+    except subprocess.TimeoutExpired as late:
+        return str(late)
+
+
+def _tail(log: Path) -> str:
+    lines = 80 if log.stem == "slurmctld" else 12  # it is where decisions are made
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
 
 
 def empty(lab: Lab) -> None:
