@@ -31,7 +31,6 @@ OWN: Final = {"user": {"root"}, "account": {"root"}, "qos": {"normal"}}
 """What Slurm's database has by itself."""
 
 QUESTIONS: Final = (
-    ("date", "-u", "+%FT%T.%N"),
     ("squeue", "-t", "all", "-o", "%i %T %r %S %V %a %q %Q %N"),
     ("sinfo", "-N", "-l"),
     ("scontrol", "-o", "show", "job"),

@@ -31,6 +31,7 @@ from dure.backends.contract import (
     SetLent,
 )
 from dure.backends.slurm.backend import SlurmBackend
+from dure.backends.slurm.submission import Place
 from dure.backends.slurm.tools import Slurm
 from dure.cli.slurm_lab import Lab
 
@@ -107,10 +108,10 @@ class Site:
 
         22.05, measured: where a node has not launched its part, the first waits 60 s for it.
         """
-        found = re.search(r"StdErr=(.*)/batch.log", self.lab.run("scontrol", "show", "job", job))
+        found = re.search(r"StdErr=(.*)", self.lab.run("scontrol", "show", "job", job))
         assert found is not None
-        folder, ranks = Path(found[1]), self.status(job).request.accelerators
-        eventually(lambda: len([*folder.glob("attempt-1/rank-*.log")]) == ranks)
+        place, ranks = Place(folder=Path(found[1]).parent), self.status(job).request.accelerators
+        eventually(lambda: all(place.log(1, rank).exists() for rank in range(ranks)))
         self.engine.cancel(job)
 
     def log(self, job: str) -> str:

@@ -12,7 +12,6 @@ from dure.agent.spool import Spool
 
 WRITER = """
 import sys
-import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from dure.agent.spool import Limits, Spool
